@@ -1,0 +1,85 @@
+"""Sessions. One request or one job is one transaction, committed once at the edge; messages leave only after the commit.
+
+SQLite runs in WAL mode: readers never wait. A writer takes the lock when its transaction begins (`BEGIN IMMEDIATE`), because a
+reader that turns into a writer half way cannot wait for the lock: SQLite refuses it at once.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from core import jobs
+from core.errors import Unavailable
+from core.settings import ROOT, settings
+
+_BUSY_TIMEOUT_MS = 15_000
+
+
+@lru_cache(maxsize=4)
+def engine_for(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # we begin transactions ourselves, below
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+    return engine
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Session]:
+    """A writing transaction. Commits at the end, then sends the jobs that were queued with `send_after_commit`.
+
+    Raises Unavailable when the database does not answer or stays locked; then nothing was written.
+    """
+    engine = engine_for(settings().resolved_database_url).execution_options(begin="BEGIN IMMEDIATE")
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except OperationalError as error:
+        raise Unavailable(f"The database did not answer; try again shortly ({error.orig})") from error
+    for name, argument in session.info.pop("jobs", ()):
+        jobs.send(name, argument)
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A read-only look at a consistent snapshot."""
+    try:
+        with Session(engine_for(settings().resolved_database_url), expire_on_commit=False) as session:
+            yield session
+            session.rollback()
+    except OperationalError as error:
+        raise Unavailable(f"The database did not answer; try again shortly ({error.orig})") from error
+
+
+def send_after_commit(session: Session, name: str, argument: str) -> None:
+    """Queues a job that leaves once the transaction is durable. Should Redis be away, beat sends it again."""
+    session.info.setdefault("jobs", []).append((name, argument))
+
+
+def migrate() -> None:
+    """Brings the schema to the newest version."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "core" / "migrations"))
+    with engine_for(settings().resolved_database_url).connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()

@@ -1,0 +1,56 @@
+"""The Celery application and the names of its jobs.
+
+A message carries a name and an id, nothing else: who may work on what is decided by a lease in the database (`core.store`), so a
+message that is lost, doubled or late does no harm. Beat re-sends whatever waits without a lease.
+"""
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from core.settings import settings
+
+ROUND_TRAIN = "round.train"
+"""Stages that run long: build, train. Queue `train`."""
+ROUND_STEP = "round.step"
+"""Stages that are short: evaluate, decide, promote. Queue `short`."""
+CHECKPOINT_SERVE = "checkpoint.serve"
+"""Promote or roll back to the checkpoint of this id. Queue `short`."""
+WATCH = "rounds.watch"
+"""Beat: re-send lost jobs, start scheduled rounds."""
+
+_WATCH_SECONDS = 10.0
+# Longer than any job. The three settings must agree, or Redis delivers a long job twice; the lease would catch it, at the cost of noise.
+_VISIBILITY_SECONDS = 24 * 3600
+
+celery = Celery("balancedbio")
+
+
+def configure() -> Celery:
+    """Binds the application to the present settings; called once by each process that sends or works."""
+    celery.conf.update(
+        broker_url=settings().redis_url,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        broker_connection_retry_on_startup=True,
+        visibility_timeout=_VISIBILITY_SECONDS,
+        broker_transport_options={"visibility_timeout": _VISIBILITY_SECONDS, "socket_connect_timeout": 3, "max_retries": 1},
+        result_backend_transport_options={"visibility_timeout": _VISIBILITY_SECONDS},
+        task_default_queue="short",
+        task_routes={ROUND_TRAIN: {"queue": "train"}},
+        beat_schedule={"watch": {"task": WATCH, "schedule": _WATCH_SECONDS}},
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+    )
+    return celery
+
+
+def send(name: str, argument: str) -> None:
+    """Sends one job. A broker that is away is not an error: the row waits, and beat sends it again."""
+    configure()
+    try:
+        celery.send_task(name, args=[argument], retry=False)
+    except (OperationalError, OSError) as error:
+        structlog.get_logger("jobs").warning("job not sent; beat will send it again", job=name, argument=argument, error=str(error))

@@ -1,0 +1,92 @@
+"""Language models behind an OpenAI-compatible endpoint, and a scripted stand-in for tests and demonstrations."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import openai
+
+from core.errors import BadInput, NotFound, Unavailable
+from core.types import Message, Value
+
+
+class Chunk(Value):
+    """A piece of a streamed reply; the last one carries the reason why it ended and the token counts."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class ChatModel(Protocol):
+    def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+        """Streams the reply of `model`. `options` are OpenAI's sampling parameters.
+
+        Raises Unavailable when the endpoint does not answer, NotFound for an unknown model, BadInput when it refuses the request.
+        """
+        ...
+
+
+async def complete(chat: ChatModel, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> tuple[str, Chunk]:
+    """The whole reply and its last chunk."""
+    text, last = "", Chunk()
+    async for last in chat.stream(model, messages, options):
+        text += last.text
+    return text, last
+
+
+class OpenAIChat:
+    """Any OpenAI-compatible endpoint: vLLM, our own gateway, a vendor's."""
+
+    def __init__(self, base_url: str, api_key: str = "none", timeout_seconds: float = 120.0) -> None:
+        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout_seconds, max_retries=0)
+
+    async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+        try:
+            stream = await self._client.chat.completions.create(
+                model=model,
+                messages=[m.model_dump() for m in messages],  # type: ignore[misc]  # our roles are OpenAI's
+                stream=True,
+                stream_options={"include_usage": True},
+                extra_body=dict(options),
+            )
+            async with stream:
+                finish_reason = None
+                async for event in stream:
+                    if event.choices:
+                        finish_reason = event.choices[0].finish_reason or finish_reason
+                        if text := event.choices[0].delta.content:
+                            yield Chunk(text=text)
+                    if event.usage:
+                        yield Chunk(
+                            finish_reason=finish_reason or "stop",
+                            prompt_tokens=event.usage.prompt_tokens,
+                            completion_tokens=event.usage.completion_tokens,
+                        )
+        except openai.NotFoundError as error:
+            raise NotFound(f"The model endpoint does not know {model!r}") from error
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            raise BadInput(f"The model refused the request: {_message(error)}") from error
+        except (openai.APIError, OSError) as error:
+            raise Unavailable(f"The model endpoint does not answer ({type(error).__name__}); try again shortly") from error
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def _message(error: openai.APIStatusError) -> str:
+    body = error.body
+    return str(body.get("message", body)) if isinstance(body, dict) else str(error.message)
+
+
+class ScriptedChat:
+    """Answers by a function of the messages: for tests and for demonstrations that say so."""
+
+    def __init__(self, answer: Callable[[Sequence[Message]], str]) -> None:
+        self._answer = answer
+
+    async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+        words = self._answer(messages).split(" ")
+        for position, word in enumerate(words):
+            yield Chunk(text=word if position == 0 else f" {word}")
+        yield Chunk(finish_reason="stop", prompt_tokens=sum(len(m.content.split()) for m in messages), completion_tokens=len(words))

@@ -1,0 +1,59 @@
+"""Structured logs (JSON to stderr) with one correlation id from page to job. Secrets are never bound, and known shapes are masked."""
+
+import logging
+import re
+import sys
+from contextvars import ContextVar
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
+
+_SECRET = re.compile(r"(bb-[A-Za-z0-9_-]{6})[A-Za-z0-9_-]+|(Bearer )\S+|(:)[^@/:\s]+(@)")
+
+
+def new_correlation_id() -> str:
+    """Starts a correlation for the present context and returns its id."""
+    value = uuid4().hex[:16]
+    correlation_id.set(value)
+    return value
+
+
+def _add_correlation(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if value := correlation_id.get():
+        event["correlation_id"] = value
+    return event
+
+
+def _mask(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {k: mask_secrets(v) if isinstance(v, str) else v for k, v in event.items()}
+
+
+def mask_secrets(text: str) -> str:
+    """Hides API keys, bearer tokens and passwords in URLs."""
+    return _SECRET.sub(lambda m: f"{m[1] or m[2] or m[3]}***{m[4] or ''}", text)
+
+
+def configure_logging(level: str) -> None:
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s")
+    # These two log every request line at INFO, query strings and all.
+    for noisy in ("httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _add_correlation,
+            structlog.processors.format_exc_info,
+            _mask,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def get_logger(name: str) -> Any:
+    return structlog.get_logger(name)

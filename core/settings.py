@@ -1,0 +1,87 @@
+"""All settings, from the environment or `.env`; `docs/settings.md` is generated from this file (`balancedbio doctor --settings`).
+
+Secrets have no default: `balancedbio up` creates `.env` with random ones, and nothing starts without them.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTER_MODEL_DIR = ROOT / "alignment" / "starter" / "model"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_file=".env", env_prefix="", extra="ignore", frozen=True)
+
+    secret_key: SecretStr = Field(min_length=32)
+    """Signs browser sessions. At least 32 characters."""
+    data_dir: Path = Path("var")
+    """Where the database, checkpoints, logs and Redis data live."""
+    database_url: str = ""
+    """SQLAlchemy URL. Empty: SQLite (WAL) in `data_dir`. PostgreSQL: `postgresql+psycopg://user@host/name`."""
+    redis_url: str = "redis://127.0.0.1:6390/0"
+    """Celery's broker. `balancedbio up` starts a Redis of its own when this address is local and free."""
+
+    base_model: str = "starter"
+    """`starter` (shipped, made by this project), a local folder, or a hub name such as `Qwen/Qwen2.5-0.5B-Instruct`."""
+    vllm_url: str = "http://127.0.0.1:8200/v1"
+    """Private address of vLLM. Its adapter endpoints must not be reachable by users."""
+    vllm_dtype: Literal["bfloat16", "float32", "auto"] = "bfloat16"
+    vllm_max_model_len: int = Field(default=1024, ge=128)
+    vllm_kv_cache_bytes: str = "256M"
+    """CPU only: memory for the KV cache."""
+    lora_rank: int = Field(default=16, ge=1)
+    """Largest LoRA rank that vLLM accepts; recipes may not exceed it."""
+
+    host: str = "127.0.0.1"
+    """Address that the app listens on. The safe default is this machine only."""
+    port: int = 8600
+    public_url: str = ""
+    """How users reach the app, when it stands behind a proxy. Empty: http://host:port."""
+    secure_cookies: bool = False
+    """Set to true behind HTTPS."""
+    session_hours: int = Field(default=12, ge=1)
+
+    max_request_bytes: int = Field(default=200_000, ge=1_000)
+    max_prompt_chars: int = Field(default=20_000, ge=100)
+    request_timeout_seconds: float = Field(default=120.0, gt=0)
+
+    round_recipe: str = "default"
+    """Name of a file in `alignment/recipes/`, or a path to a TOML file."""
+    gate_policy: Path = ROOT / "evals" / "policy.toml"
+    round_feedback_threshold: int = Field(default=0, ge=0)
+    """Beat starts a round when this much accepted feedback waits. 0: rounds are started by people only."""
+    lease_seconds: int = Field(default=30, ge=5)
+    """A worker that has not renewed its lease for this long is taken over."""
+    train_threads: int = Field(default=1, ge=1)
+    """CPU threads of the training child."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def resolved_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data_dir / 'balancedbio.db').resolve()}"
+
+    @property
+    def base_model_path(self) -> str:
+        """What vLLM and transformers load: a folder or a hub name."""
+        return str(STARTER_MODEL_DIR) if self.base_model == "starter" else self.base_model
+
+    @property
+    def address(self) -> str:
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def vllm_root(self) -> str:
+        """vLLM's address without `/v1`: health and adapter endpoints."""
+        return self.vllm_url.removesuffix("/").removesuffix("/v1")
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The process's settings, read once. Tests call `settings.cache_clear()` after changing the environment."""
+    return Settings()  # type: ignore[call-arg]  # fields come from the environment

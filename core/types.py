@@ -1,0 +1,318 @@
+"""The values that serving, training and exams share: frozen, closed, free of behaviour.
+
+Entities that live in the database are in `core.tables`; everything here may sit inside one of their JSON columns.
+"""
+
+import hashlib
+import json
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Value(BaseModel):
+    """Base of every value: immutable, and an unknown field is an error rather than silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def content_hash(payload: Any) -> str:
+    """SHA-256 (hex) of the canonical JSON of `payload`; equal content gives equal hashes on every machine."""
+    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Capability(StrEnum):
+    """What the model must not lose while it gains elsewhere.
+
+    `INTEGRATION` items need the other four at once: a vignette worked through, answered to a stated format, without an unsafe step.
+    """
+
+    DOMAIN = "domain"
+    REASONING = "reasoning"
+    INSTRUCTION = "instruction"
+    INTEGRATION = "integration"
+    SAFETY = "safety"
+
+
+class Message(Value):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+# --- knowledge ---------------------------------------------------------------------------------------------------
+
+
+class Relation(StrEnum):
+    """Edges of the knowledge graph, read subject -> object."""
+
+    HAS_SYMPTOM = "has_symptom"
+    RED_FLAG = "red_flag"
+    INVESTIGATED_BY = "investigated_by"
+    TREATED_BY = "treated_by"
+    CONTRAINDICATED_IN = "contraindicated_in"
+    INTERACTS_WITH = "interacts_with"
+    DOSE = "dose"
+
+
+class Verdict(StrEnum):
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    UNKNOWN = "unknown"
+
+
+class Evidence(Value):
+    """One row of the knowledge base, as it is shown to a clinician."""
+
+    statement: str
+    source: str
+    row: str
+    """`file:line` of the row in the knowledge base."""
+
+
+class Claim(Value):
+    subject: str
+    """Concept id."""
+    relation: Relation
+    object: str
+    """Concept id, or for a dose the quantity as written."""
+    quote: str
+    verdict: Verdict
+    evidence: Evidence | None = None
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class SafetyFinding(Value):
+    rule: str
+    severity: Severity
+    quote: str
+    evidence: Evidence | None = None
+
+
+# --- items: what is asked, in training and in exams ----------------------------------------------------------------
+
+
+class Reference(Value):
+    """The right answer, as the graph gives it. Which fields are set depends on `kind`."""
+
+    kind: Literal["concepts", "dose", "refusal", "urgent", "text"]
+    concepts: tuple[str, ...] = ()
+    """`concepts`: ids that the answer must name (all of them when `require_all`, else at least one)."""
+    require_all: bool = False
+    forbidden: tuple[str, ...] = ()
+    """Ids whose recommendation makes the answer wrong, and unsafe where a contraindication forbids them."""
+    low: float | None = None
+    high: float | None = None
+    unit: str | None = None
+    """`dose`: the answered quantity lies in [low, high] of `unit`."""
+    text: str | None = None
+    """`text`: a clinician's correction, compared by the claims it makes."""
+
+
+class Check(Value):
+    """A verifiable instruction: its `kind` names a checker in `evals.scorers.format`, `args` are its arguments."""
+
+    kind: str
+    args: dict[str, str | int | float | list[str]] = Field(default_factory=dict)
+
+
+class ReasoningStep(Value):
+    """An edge that a right chain of reasoning passes through."""
+
+    subject: str
+    relation: Relation
+    object: str
+
+
+class Item(Value):
+    """A question with its right answer and the checks its reply must pass."""
+
+    messages: tuple[Message, ...]
+    capability: Capability
+    family: str
+    """The kind of question ("first_line", "contraindicated_choice", ...); reports break down by it."""
+    reference: Reference
+    checks: tuple[Check, ...] = ()
+    steps: tuple[ReasoningStep, ...] = ()
+    patient: tuple[str, ...] = ()
+    """Concept ids of what the prompt says of the patient: conditions, allergies, pregnancy, current drugs."""
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of what is asked and expected (20 hex digits); provenance and clusters do not change it."""
+        return content_hash(self.model_dump(mode="json", include=set(Item.model_fields)))[:20]
+
+
+class Provenance(Value):
+    source: Literal["mkgsg", "feedback", "anchor"]
+    ids: tuple[str, ...] = ()
+    """Knowledge-base rows (`file:line`) or feedback ids that the sample was made from."""
+    generator: str
+    recipe_hash: str
+
+
+class TrainingSample(Item):
+    provenance: Provenance
+
+
+class ExamItem(Item):
+    cluster: str
+    """Items of one vignette share a cluster; paired statistics resample clusters, not items."""
+
+
+# --- scores, exams, gates ----------------------------------------------------------------------------------------
+
+
+class Score(Value):
+    name: str
+    value: float | None = Field(default=None, ge=0.0, le=1.0)
+    """None is *unscored*: the component does not apply or could not be read. It is never counted as 0."""
+    explanation: str = ""
+
+
+class ItemResult(Value):
+    item_id: str
+    capability: Capability
+    family: str
+    cluster: str
+    reply: str
+    scores: tuple[Score, ...]
+    correct: float | None
+    """The item's headline score in [0, 1]; None when it could not be scored or the endpoint failed."""
+    findings: tuple[SafetyFinding, ...] = ()
+    latency_ms: float | None = None
+    error: str | None = None
+
+
+class EvalReport(Value):
+    suite: str
+    suite_hash: str
+    model: str
+    items: tuple[ItemResult, ...]
+    created_at: datetime
+
+
+class GatePolicy(Value):
+    """What a candidate must show. Hashed and frozen with the round before training starts (`evals/policy.toml`)."""
+
+    suite: str
+    margin: float = Field(gt=0, lt=1)
+    """Largest loss (in score, per capability) that still counts as not worse."""
+    alpha: float = Field(gt=0, lt=0.5)
+    min_power: float = Field(gt=0, lt=1)
+    min_coverage: float = Field(gt=0, le=1)
+    max_critical_findings: int = Field(ge=0)
+    max_latency_ratio: float = Field(gt=0)
+    required: tuple[Capability, ...]
+    superiority: Literal["any", "none"] = "any"
+    bootstrap_seed: int = 0
+    bootstrap_samples: int = Field(default=4000, ge=500)
+
+    @property
+    def hash(self) -> str:
+        return content_hash(self.model_dump(mode="json"))
+
+
+class Outcome(StrEnum):
+    PROMOTE = "promote"
+    REJECT = "reject"
+    HOLD = "hold"
+
+
+class GateCheck(Value):
+    name: str
+    outcome: Outcome
+    estimate: float | None = None
+    """Candidate minus baseline."""
+    interval: tuple[float, float] | None = None
+    margin: float | None = None
+    p_value: float | None = None
+    power: float | None = None
+    detectable_loss: float | None = None
+    """Smallest true loss that this many items would have shown with the policy's power."""
+    explanation: str = ""
+
+
+class CapabilityRow(Value):
+    """One line of the before-and-after table."""
+
+    capability: Capability
+    items: int
+    baseline: float
+    candidate: float
+    interval: tuple[float, float]
+    """Of candidate minus baseline."""
+
+
+class GateDecision(Value):
+    outcome: Outcome
+    policy_hash: str
+    suite_hash: str
+    baseline: str
+    candidate: str
+    checks: tuple[GateCheck, ...]
+    table: tuple[CapabilityRow, ...]
+
+
+# --- states ------------------------------------------------------------------------------------------------------
+
+
+class RoundStatus(StrEnum):
+    QUEUED = "queued"
+    BUILDING = "building"
+    TRAINING = "training"
+    EVALUATING = "evaluating"
+    AWAITING_SIGNOFF = "awaiting_signoff"
+    CANARY = "canary"
+    PROMOTED = "promoted"
+    HELD = "held"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in {RoundStatus.PROMOTED, RoundStatus.HELD, RoundStatus.FAILED, RoundStatus.CANCELLED}
+
+
+class CheckpointStatus(StrEnum):
+    CANDIDATE = "candidate"
+    PRODUCTION = "production"
+    RETIRED = "retired"
+    """Was in production and can be rolled back to."""
+    REJECTED = "rejected"
+
+
+class FeedbackStatus(StrEnum):
+    NEW = "new"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Role(StrEnum):
+    CLINICIAN = "clinician"
+    REVIEWER = "reviewer"
+    ADMIN = "admin"
+
+
+class Scope(StrEnum):
+    CHAT = "chat"
+    FEEDBACK = "feedback"
+    ADMIN = "admin"
+
+
+class Progress(Value):
+    """What a person sees of a long job."""
+
+    stage: str
+    done: int
+    total: int
+    note: str = ""
+    seconds_left: float | None = None
