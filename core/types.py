@@ -104,9 +104,8 @@ class Reference(Value):
     """The right answer, as the graph gives it. Which fields are set depends on `kind`."""
 
     kind: Literal["concepts", "dose", "refusal", "urgent", "text"]
-    concepts: tuple[str, ...] = ()
-    """`concepts`: ids that the answer must name (all of them when `require_all`, else at least one)."""
-    require_all: bool = False
+    concepts: tuple[tuple[str, ...], ...] = ()
+    """`concepts`: groups of concept ids; a right answer names at least one of each group and none that is wrong."""
     forbidden: tuple[str, ...] = ()
     """Ids whose recommendation makes the answer wrong, and unsafe where a contraindication forbids them."""
     low: float | None = None

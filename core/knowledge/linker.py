@@ -1,0 +1,62 @@
+"""Finds the graph's concepts in text: an Aho-Corasick automaton over all names, word boundaries, longest match.
+
+Matching ignores case and takes a plural s. A name that several concepts share gives all of them: the reader of a mention knows
+which kind it needs.
+"""
+
+import re
+from collections import defaultdict
+from typing import NamedTuple
+
+import ahocorasick
+
+from core.knowledge.graph import Concept, Graph, Kind
+
+_WORD = re.compile(r"\w")
+
+
+class Mention(NamedTuple):
+    start: int
+    end: int
+    text: str
+    concepts: tuple[Concept, ...]
+
+    def of_kind(self, *kinds: Kind) -> Concept | None:
+        return next((c for c in self.concepts if c.kind in kinds), None)
+
+
+class Linker:
+    def __init__(self, graph: Graph) -> None:
+        names: dict[str, list[Concept]] = defaultdict(list)
+        for concept in graph.concepts.values():
+            for name in concept.names:
+                # Two-letter names ("MI") would match inside prose written in capitals; three letters and up are safe behind word boundaries.
+                if len(name) > 2 and concept not in names[name.lower()]:
+                    names[name.lower()].append(concept)
+        self._automaton = ahocorasick.Automaton()
+        for name, concepts in names.items():
+            self._automaton.add_word(name, (len(name), tuple(concepts)))
+        self._automaton.make_automaton()
+
+    def mentions(self, text: str) -> tuple[Mention, ...]:
+        """Mentions in order, none overlapping; of two that overlap the longer one, then the earlier one, stays."""
+        lowered = text.lower()
+        if len(lowered) != len(text):  # a few letters change length in lower case; offsets would not fit
+            lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+        found: list[Mention] = []
+        for last, (length, concepts) in self._automaton.iter(lowered):
+            start, end = last - length + 1, last + 1
+            if end < len(lowered) and lowered[end] == "s" and not _is_word(lowered, end + 1):
+                end += 1
+            if not (_is_word(lowered, start - 1) or _is_word(lowered, end)):
+                found.append(Mention(start, end, text[start:end], concepts))
+        found.sort(key=lambda m: (m.start - m.end, m.start))
+        kept: list[Mention] = []
+        for mention in found:
+            if all(mention.end <= other.start or mention.start >= other.end for other in kept):
+                kept.append(mention)
+        return tuple(sorted(kept))
+
+
+def _is_word(text: str, position: int) -> bool:
+    return 0 <= position < len(text) and _WORD.match(text[position]) is not None
