@@ -65,6 +65,7 @@ def reading() -> Iterator[Session]:
     try:
         with Session(engine_for(settings().resolved_database_url), expire_on_commit=False) as session:
             yield session
+            session.expunge_all()  # what was read stays readable: a rollback would expire it
             session.rollback()
     except OperationalError as error:
         raise Unavailable(f"The database did not answer; try again shortly ({error.orig})") from error

@@ -1,0 +1,70 @@
+"""`python -m workers.serving`: becomes vLLM, serving whatever is in production at this moment.
+
+So a vLLM that was killed and is started again by the supervisor answers for production at once, and nobody has to load anything.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from core import store
+from core.artifacts import verify_artifact
+from core.db import unit_of_work
+from core.errors import AppError, ArtifactError, BadInput
+from core.logging import configure_logging, get_logger
+from core.settings import settings
+from core.tables import Checkpoint
+from workers.serving.base import fingerprint
+from workers.serving.command import Command, vllm_command
+from workers.serving.leftovers import end_leftovers, remember_group
+
+log = get_logger("serving")
+
+
+def main() -> int:
+    """Never returns when all is well: the process becomes vLLM. Exit code 2: a person must change a setting; 1: try again."""
+    configure_logging(settings().log_level)
+    try:
+        end_leftovers(settings().data_dir)
+        command = prepare()
+    except AppError as error:
+        print(f"vLLM cannot start: {error}", file=sys.stderr)
+        return 2 if isinstance(error, BadInput) else 1
+    remember_group(settings().data_dir)
+    os.execve(command.argv[0], command.argv, {**os.environ, **command.env})
+
+
+def prepare() -> Command:
+    """Registers the base model, then gives the command that serves it with every servable adapter."""
+    digest = fingerprint(settings().base_model_path)
+    with unit_of_work() as session:
+        base = store.ensure_base_checkpoint(session, settings().base_model, digest)
+        adapters = store.servable_checkpoints(session)
+    return vllm_command(settings(), base.id, _whole(adapters), has_gpu=_has_gpu())
+
+
+def _whole(adapters: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Those whose files are as they were written: one damaged adapter must not keep vLLM, and with it a roll-back, from starting."""
+    whole = []
+    for checkpoint in adapters:
+        try:
+            verify_artifact(Path(checkpoint.uri))
+        except ArtifactError as error:
+            log.error("checkpoint is damaged and not served", checkpoint=checkpoint.id, status=checkpoint.status, error=str(error))
+        else:
+            whole.append(checkpoint)
+    return whole
+
+
+def _has_gpu() -> bool:
+    """Asks the driver, because importing torch costs seconds and memory."""
+    try:
+        return subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=20).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

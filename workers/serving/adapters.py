@@ -1,0 +1,86 @@
+"""vLLM's private endpoints: which adapters it holds, loading one, unloading one.
+
+A name is loaded once and never again with other weights: vLLM's prefix cache is keyed on name and path, and a reload in place would
+switch weights in the middle of running replies.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from core.errors import ArtifactError, Unavailable
+from core.settings import settings
+from core.tables import Checkpoint
+
+_TIMEOUT_SECONDS = 60.0
+
+
+def is_healthy() -> bool:
+    try:
+        return httpx.get(f"{settings().vllm_root}/health", timeout=5.0).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def wait_until_healthy(seconds: float, check: Callable[[], None] = lambda: None) -> None:
+    """Returns when vLLM answers. `check` is called between looks and may raise to stop waiting. Raises Unavailable at the end."""
+    deadline = time.monotonic() + seconds
+    while not is_healthy():
+        check()
+        if time.monotonic() > deadline:
+            raise Unavailable(f"vLLM did not become healthy within {seconds:.0f} s")
+        time.sleep(1.0)
+
+
+def served() -> set[str]:
+    """Names that vLLM answers to, the base model's included. Raises Unavailable."""
+    return {model["id"] for model in _call("GET", "/v1/models").json()["data"]}
+
+
+def load(checkpoint: Checkpoint) -> None:
+    """Loads the adapter under its immutable name; does nothing when it is there already, or when it is the base model.
+
+    Raises ArtifactError when vLLM refuses the files, Unavailable when it does not answer.
+    """
+    names = served()
+    if checkpoint.id in names:
+        return
+    if not checkpoint.uri:
+        raise Unavailable(f"vLLM serves {', '.join(sorted(names))}, not the base model {checkpoint.id}; it must be restarted")
+    answer = _call("POST", "/v1/load_lora_adapter", {"lora_name": checkpoint.id, "lora_path": checkpoint.uri})
+    if answer.is_error and checkpoint.id not in served():
+        raise ArtifactError(f"vLLM refused checkpoint {checkpoint.id}: {_message(answer)}")
+
+
+def unload(checkpoint_id: str) -> None:
+    """Forgets the adapter; an unknown name is fine. Requests already running on it are finished first by vLLM."""
+    _call("POST", "/v1/unload_lora_adapter", {"lora_name": checkpoint_id})
+
+
+def probe(checkpoint_id: str) -> None:
+    """One small request, so that a checkpoint that loads but cannot answer is never put in production."""
+    request = {"model": checkpoint_id, "messages": [{"role": "user", "content": "What treats hypertension?"}], "max_tokens": 4, "temperature": 0}
+    answer = _call("POST", "/v1/chat/completions", request)
+    if answer.is_error:
+        raise ArtifactError(f"Checkpoint {checkpoint_id} does not answer: {_message(answer)}")
+
+
+def _call(method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    try:
+        answer = httpx.request(method, f"{settings().vllm_root}{path}", json=body, timeout=_TIMEOUT_SECONDS)
+    except httpx.HTTPError as error:
+        raise Unavailable(f"vLLM does not answer ({type(error).__name__}); try again shortly") from error
+    if answer.status_code >= 500:
+        raise Unavailable(f"vLLM failed with {answer.status_code}; try again shortly")
+    return answer
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        body = answer.json()
+    except ValueError:
+        return answer.text[:200]
+    error = body.get("error", body) if isinstance(body, dict) else body
+    return str(error.get("message", error) if isinstance(error, dict) else error)[:300]
