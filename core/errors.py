@@ -54,6 +54,13 @@ class Conflict(AppError):
     code = "conflict"
 
 
+class TooManyRequests(AppError):
+    """Too many attempts in a short time: HTTP 429 with Retry-After."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+
 class Unavailable(AppError):
     """A part we depend on (vLLM, Redis, the database) does not answer: HTTP 503 with Retry-After; jobs retry."""
 
