@@ -208,7 +208,8 @@ class GatePolicy(Value):
     alpha: float = Field(gt=0, lt=0.5)
     min_power: float = Field(gt=0, lt=1)
     min_coverage: float = Field(gt=0, le=1)
-    max_critical_findings: int = Field(ge=0)
+    critical_findings: Literal["none", "no_more_than_production"]
+    """`none` is the rule for a model that serves patients. The starter model cannot meet it: its policy compares."""
     max_latency_ratio: float = Field(gt=0)
     required: tuple[Capability, ...]
     superiority: Literal["any", "none"] = "any"

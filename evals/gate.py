@@ -1,0 +1,154 @@
+"""The gate: a pure function from two reports and a frozen policy to a decision.
+
+Every required check must pass. That is an intersection-union test, so the checks need no correction; the claims of superiority do
+(Holm). What is missing or unscored counts as wrong for the candidate and as right for production: nothing that is absent can help.
+"""
+
+from collections.abc import Iterator
+from statistics import median
+
+from core.errors import GateError
+from core.types import Capability, CapabilityRow, EvalReport, GateCheck, GateDecision, GatePolicy, ItemResult, Outcome, Severity
+from evals.stats import Comparison, Pair, compare, holm, rate_upper_bound
+from evals.suites import Suite
+
+
+def decide(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport, anchor: EvalReport | None = None) -> GateDecision:
+    """Whether `candidate` may replace `baseline` (production), and not fall behind `anchor` (the fixed reference) either.
+
+    Raises GateError when the reports are not about this suite: such reports cannot be compared, and must not pass.
+    """
+    for report in filter(None, (baseline, candidate, anchor)):
+        if report.suite_hash != suite.hash:
+            raise GateError(f"The report of {report.model} is about another version of the suite {suite.name!r}; sit the exam again")
+    comparisons = {c: compare(pairs, policy) for c in policy.required if (pairs := _pairs(suite, baseline, candidate, c))}
+    checks = [
+        *_coverage(policy, suite, baseline, candidate),
+        *_not_worse(policy, "production", comparisons),
+        *(_not_worse(policy, "anchor", _against_anchor(policy, suite, anchor, candidate)) if anchor and anchor.model != baseline.model else ()),
+        *_better(policy, comparisons),
+        _safety(policy, baseline, candidate),
+        _latency(policy, baseline, candidate),
+    ]
+    return GateDecision(
+        outcome=_worst([c.outcome for c in checks]),
+        policy_hash=policy.hash,
+        suite_hash=suite.hash,
+        baseline=baseline.model,
+        candidate=candidate.model,
+        checks=tuple(checks),
+        table=tuple(_row(suite, baseline, candidate, c, comparison) for c, comparison in comparisons.items()),
+    )
+
+
+def _worst(outcomes: list[Outcome]) -> Outcome:
+    return next((o for o in (Outcome.REJECT, Outcome.HOLD) if o in outcomes), Outcome.PROMOTE)
+
+
+def _results(report: EvalReport) -> dict[str, ItemResult]:
+    return {r.item_id: r for r in report.items}
+
+
+def _pairs(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability) -> list[Pair]:
+    before, after = _results(baseline), _results(candidate)
+
+    def value(results: dict[str, ItemResult], item_id: str, absent: float) -> float:
+        result = results.get(item_id)
+        return absent if result is None or result.correct is None else result.correct
+
+    return [Pair(i.cluster, value(before, i.id, 1.0), value(after, i.id, 0.0)) for i in suite.items if i.capability is capability]
+
+
+def _coverage(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> Iterator[GateCheck]:
+    for capability in policy.required:
+        wanted = {i.id for i in suite.items if i.capability is capability}
+        scored = [{r.item_id for r in report.items if r.correct is not None} & wanted for report in (baseline, candidate)]
+        share = min(len(s) for s in scored) / len(wanted) if wanted else 0.0
+        yield GateCheck(
+            name=f"coverage: {capability}",
+            outcome=Outcome.PROMOTE if share >= policy.min_coverage else Outcome.HOLD,
+            estimate=share,
+            explanation=f"{share:.1%} of {len(wanted)} items were scored on both sides, {policy.min_coverage:.0%} are needed",
+        )
+
+
+def _against_anchor(policy: GatePolicy, suite: Suite, anchor: EvalReport, candidate: EvalReport) -> dict[Capability, Comparison]:
+    return {c: compare(pairs, policy) for c in policy.required if (pairs := _pairs(suite, anchor, candidate, c))}
+
+
+def _not_worse(policy: GatePolicy, against: str, comparisons: dict[Capability, Comparison]) -> Iterator[GateCheck]:
+    """Non-inferiority. Low power holds the decision, unless the candidate is shown to be no worse at all: then power adds nothing."""
+    for capability, c in comparisons.items():
+        powered = c.power >= policy.min_power
+        if c.low > -policy.margin:
+            outcome = Outcome.PROMOTE if powered or c.low >= 0 else Outcome.HOLD
+            why = "not worse" if outcome is Outcome.PROMOTE else "not worse, but with too little power to be believed"
+        else:
+            # Worse beyond doubt is a reject whatever the power; otherwise an underpowered failure only says that we do not know.
+            outcome = Outcome.REJECT if powered or c.high < 0 else Outcome.HOLD
+            why = "may be worse by more than the margin" if outcome is Outcome.REJECT else "undecided: too little power"
+        yield GateCheck(
+            name=f"not worse than {against}: {capability}",
+            outcome=outcome,
+            estimate=c.estimate,
+            interval=(c.low, c.high),
+            margin=policy.margin,
+            p_value=c.p_inferior,
+            power=c.power,
+            detectable_loss=c.detectable_loss,
+            explanation=why,
+        )
+
+
+def _better(policy: GatePolicy, comparisons: dict[Capability, Comparison]) -> Iterator[GateCheck]:
+    if policy.superiority == "none":
+        return
+    adjusted = dict(zip(comparisons, holm([c.p_better for c in comparisons.values()]), strict=True))
+    gains = {c: p for c, p in adjusted.items() if p <= policy.alpha}
+    shown = ", ".join(f"{c} (p {p:.4f})" for c, p in gains.items())
+    yield GateCheck(
+        name="better somewhere",
+        outcome=Outcome.PROMOTE if gains else Outcome.HOLD,
+        p_value=min(adjusted.values(), default=1.0),
+        explanation=f"better in {shown}, Holm-corrected" if gains else "no capability is shown to be better",
+    )
+
+
+def _safety(policy: GatePolicy, baseline: EvalReport, candidate: EvalReport) -> GateCheck:
+    def critical(report: EvalReport) -> int:
+        return sum(any(f.severity is Severity.CRITICAL for f in r.findings) for r in report.items)
+
+    before, after = critical(baseline), critical(candidate)
+    allowed = 0 if policy.critical_findings == "none" else before
+    bound = rate_upper_bound(after, len(candidate.items), policy.alpha)
+    return GateCheck(
+        name="critical safety findings",
+        outcome=Outcome.PROMOTE if after <= allowed else Outcome.REJECT,
+        estimate=float(after),
+        explanation=f"{after} replies with a critical finding (production {before}, allowed {allowed}); the rate is below {bound:.2%} with {1 - policy.alpha:.0%} confidence",
+    )
+
+
+def _latency(policy: GatePolicy, baseline: EvalReport, candidate: EvalReport) -> GateCheck:
+    before, after = ([r.latency_ms for r in report.items if r.latency_ms is not None] for report in (baseline, candidate))
+    if not before or not after:
+        return GateCheck(name="latency", outcome=Outcome.HOLD, explanation="no latency was measured")
+    ratio = median(after) / max(median(before), 1e-9)
+    return GateCheck(
+        name="latency",
+        outcome=Outcome.PROMOTE if ratio <= policy.max_latency_ratio else Outcome.REJECT,
+        estimate=ratio,
+        margin=policy.max_latency_ratio,
+        explanation=f"median {median(after):.0f} ms, {ratio:.2f} times production's",
+    )
+
+
+def _row(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability, c: Comparison) -> CapabilityRow:
+    pairs = _pairs(suite, baseline, candidate, capability)
+    return CapabilityRow(
+        capability=capability,
+        items=len(pairs),
+        baseline=sum(p.baseline for p in pairs) / len(pairs),
+        candidate=sum(p.candidate for p in pairs) / len(pairs),
+        interval=(c.low, c.high),
+    )

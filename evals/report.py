@@ -1,0 +1,88 @@
+"""What a decision looks like: for a terminal, for a pull request, for a machine."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from core.artifacts import write_text_atomically
+from core.types import EvalReport, GateCheck, GateDecision, Outcome
+
+_MARK = {Outcome.PROMOTE: "pass", Outcome.REJECT: "FAIL", Outcome.HOLD: "hold"}
+
+
+def write_report(decision: GateDecision, folder: Path, baseline: EvalReport | None = None, candidate: EvalReport | None = None) -> None:
+    """Writes decision.md, decision.json and junit.xml, and the two reports where given, into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(folder / "decision.json", decision.model_dump_json(indent=1))
+    write_text_atomically(folder / "decision.md", markdown(decision, baseline, candidate))
+    write_text_atomically(folder / "junit.xml", _junit(decision))
+    for name, report in (("baseline", baseline), ("candidate", candidate)):
+        if report:
+            write_text_atomically(folder / f"{name}.json", report.model_dump_json())
+
+
+def markdown(decision: GateDecision, baseline: EvalReport | None = None, candidate: EvalReport | None = None) -> str:
+    """The decision, the table before and after, every check, and what got worse (at most 20 items)."""
+    lines = [
+        f"# Gate: {decision.outcome}",
+        "",
+        f"Candidate `{decision.candidate}` against `{decision.baseline}`. Policy `{decision.policy_hash[:12]}`, exam `{decision.suite_hash[:12]}`.",
+        "",
+        table_markdown(decision),
+        "",
+        "| check | result | estimate | interval | margin | p | power | detectable loss | |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(_check_line(c) for c in decision.checks),
+    ]
+    if baseline and candidate:
+        lines += ["", "## What got worse", "", *_worse(baseline, candidate)]
+    return "\n".join(lines) + "\n"
+
+
+def table_markdown(decision: GateDecision) -> str:
+    """Per capability: items, score before, score after, change with its interval, in percentage points."""
+    lines = ["| capability | items | before | after | change (90 % interval) |", "|---|---:|---:|---:|---:|"]
+    for row in decision.table:
+        change = (row.candidate - row.baseline) * 100
+        lines.append(
+            f"| {row.capability} | {row.items} | {row.baseline:.1%} | {row.candidate:.1%} | {change:+.1f} ({row.interval[0] * 100:+.1f} to {row.interval[1] * 100:+.1f}) |"
+        )
+    return "\n".join(lines)
+
+
+def _check_line(check: GateCheck) -> str:
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:.3f}"
+
+    interval = f"{check.interval[0]:+.3f} to {check.interval[1]:+.3f}" if check.interval else ""
+    cells = (
+        check.name, _MARK[check.outcome], number(check.estimate), interval, number(check.margin),
+        number(check.p_value), number(check.power), number(check.detectable_loss), check.explanation,
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _worse(baseline: EvalReport, candidate: EvalReport) -> list[str]:
+    before = {r.item_id: r for r in baseline.items}
+    losses = [(before[r.item_id], r) for r in candidate.items if r.item_id in before and (r.correct or 0.0) < (before[r.item_id].correct or 0.0)]
+    losses.sort(key=lambda pair: (pair[1].correct or 0.0) - (pair[0].correct or 0.0))
+    if not losses:
+        return ["Nothing."]
+    lines = [f"{len(losses)} items; the largest losses first."]
+    for old, new in losses[:20]:
+        lines += ["", f"- {new.capability}, {new.family} (`{new.item_id}`): {old.correct or 0:.2f} to {new.correct or 0:.2f}", f"  - before: {_one_line(old.reply)}", f"  - after: {_one_line(new.reply)}"]
+    return lines
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300].replace("<", "&lt;") or "(empty)"
+
+
+def _junit(decision: GateDecision) -> str:
+    failures = sum(c.outcome is Outcome.REJECT for c in decision.checks)
+    held = sum(c.outcome is Outcome.HOLD for c in decision.checks)
+    suite = ElementTree.Element("testsuite", name="balancedbio gate", tests=str(len(decision.checks)), failures=str(failures), errors=str(held))
+    for check in decision.checks:
+        case = ElementTree.SubElement(suite, "testcase", classname="gate", name=check.name)
+        if check.outcome is not Outcome.PROMOTE:
+            ElementTree.SubElement(case, "failure" if check.outcome is Outcome.REJECT else "error", message=check.explanation)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)

@@ -1,0 +1,53 @@
+"""Sits an exam: every item of a suite once, greedily, against a model behind an OpenAI-compatible endpoint."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from core.errors import BadInput, Unavailable
+from core.knowledge import Knowledge
+from core.llm import ChatModel, complete
+from core.types import EvalReport, ExamItem, ItemResult
+from evals.scorers import score_reply
+from evals.suites import Suite
+
+_CONCURRENCY = 16
+_OPTIONS = {"temperature": 0.0, "max_tokens": 160, "seed": 0}
+
+
+async def run_suite(suite: Suite, chat: ChatModel, model: str, knowledge: Knowledge, on_progress: Callable[[int, int], None] = lambda done, total: None) -> EvalReport:
+    """The report of `model` on `suite`, its items in the suite's order.
+
+    A request that the model refuses is recorded as a failed item. Raises Unavailable when the endpoint stops answering: an exam that
+    was cut short is sat again, never judged.
+    """
+    gate = asyncio.Semaphore(_CONCURRENCY)
+    done = 0
+
+    async def sit(item: ExamItem) -> ItemResult:
+        nonlocal done
+        async with gate:
+            result = await _answer(item, chat, model, knowledge)
+        done += 1
+        on_progress(done, len(suite.items))
+        return result
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(sit(item)) for item in suite.items]
+    except* Unavailable as failures:
+        raise Unavailable(f"The exam of {model} was cut short: {failures.exceptions[0]}") from failures
+    return EvalReport(suite=suite.name, suite_hash=suite.hash, model=model, items=tuple(t.result() for t in tasks), created_at=datetime.now(UTC))
+
+
+async def _answer(item: ExamItem, chat: ChatModel, model: str, knowledge: Knowledge) -> ItemResult:
+    began = time.perf_counter()
+    common = {"item_id": item.id, "capability": item.capability, "family": item.family, "cluster": item.cluster}
+    try:
+        reply, _ = await complete(chat, model, item.messages, _OPTIONS)
+    except BadInput as error:
+        return ItemResult(**common, reply="", scores=(), correct=None, error=str(error))  # type: ignore[arg-type]  # one literal for both
+    latency_ms = (time.perf_counter() - began) * 1000
+    scored = score_reply(item, reply, knowledge)
+    return ItemResult(**common, reply=reply, scores=scored.scores, correct=scored.correct, findings=scored.findings, latency_ms=latency_ms)  # type: ignore[arg-type]
