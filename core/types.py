@@ -305,7 +305,9 @@ class Role(StrEnum):
 class Scope(StrEnum):
     CHAT = "chat"
     FEEDBACK = "feedback"
+    REVIEW = "review"
     ADMIN = "admin"
+    """Includes the others."""
 
 
 class Progress(Value):
