@@ -1,0 +1,79 @@
+"""The `balancedbio` command. One file per group; this one wires them and turns every expected error into one line and an exit code.
+
+Exit codes: 0 done, 1 a gate said no, 2 bad input or a part that does not answer, 3 an exam that could not be run or compared, 130 interrupted.
+"""
+
+import sys
+
+import typer
+from pydantic import ValidationError
+from typer.core import TyperGroup
+
+from app.cli import audit, doctor, gate, key, knowledge, rounds, stack, starter, talk, user
+from app.cli.console import errors
+from core.errors import AppError, GateError
+
+
+class _InOrder(TyperGroup):
+    """Commands in the order in which a person meets them."""
+
+
+app = typer.Typer(
+    name="balancedbio",
+    cls=_InOrder,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="A biomedical assistant that learns from clinicians' feedback and is promoted only when it is nowhere worse.",
+    epilog="Begin with `balancedbio up`. Settings come from the environment or `.env`: see `balancedbio doctor --settings`.",
+)
+
+_RUN, _USE, _ALIGN, _ADMIN = "Run", "Use", "Align", "Administer"
+app.command("up", rich_help_panel=_RUN)(stack.up)
+app.command("down", rich_help_panel=_RUN)(stack.down)
+app.command("status", rich_help_panel=_RUN)(stack.status)
+app.command("doctor", rich_help_panel=_RUN)(doctor.doctor)
+app.command("ask", rich_help_panel=_USE)(talk.ask)
+app.command("chat", rich_help_panel=_USE)(talk.chat)
+app.add_typer(knowledge.app, name="knowledge", rich_help_panel=_USE)
+app.add_typer(rounds.app, name="round", rich_help_panel=_ALIGN)
+app.command("gate", rich_help_panel=_ALIGN)(gate.gate)
+app.command("promote", rich_help_panel=_ALIGN)(gate.promote)
+app.command("rollback", rich_help_panel=_ALIGN)(gate.rollback)
+app.add_typer(starter.app, name="starter", rich_help_panel=_ALIGN)
+app.add_typer(user.app, name="user", rich_help_panel=_ADMIN)
+app.add_typer(key.app, name="key", rich_help_panel=_ADMIN)
+app.add_typer(audit.app, name="audit", rich_help_panel=_ADMIN)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except GateError as error:
+        _say(str(error))
+        sys.exit(3)
+    except AppError as error:
+        _say(str(error))
+        sys.exit(2)
+    except ValidationError as error:
+        _say(_settings_message(error))
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _say(message: str) -> None:
+    errors.print(f"balancedbio: {message}", style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def _settings_message(error: ValidationError) -> str:
+    """Only the settings are validated outside the rooms' own error handling; each wrong one is named, no value is shown."""
+    wrong = [(".".join(str(part) for part in item["loc"]).upper(), item["type"], item["msg"]) for item in error.errors(include_input=False)]
+    if ("SECRET_KEY", "missing") in [w[:2] for w in wrong]:
+        return "no settings here: run this in the folder where `balancedbio up` made .env, or set SECRET_KEY"
+    return "; ".join(f"setting {name}: {message}" for name, _, message in wrong) + " (environment or .env)"

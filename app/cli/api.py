@@ -1,0 +1,91 @@
+"""The running stack, over its own HTTP API, with this machine's key. Errors come back as the errors of `core.errors`."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from app.stack import layout
+from app.stack.processes import local_address
+from core import errors
+from core.errors import AppError, BadInput, NotSignedIn, Unavailable
+from core.settings import settings
+
+_BY_STATUS: dict[int, type[AppError]] = {
+    cls.status: cls
+    for cls in (BadInput, errors.TooLarge, NotSignedIn, errors.NotAllowed, errors.NotFound, errors.Conflict, errors.TooManyRequests, Unavailable)
+}
+
+
+def get(path: str, **query: Any) -> Any:
+    """JSON of `GET /v1/path`."""
+    return _call("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+
+def post(path: str, body: dict[str, Any] | None = None) -> Any:
+    """JSON of `POST /v1/path`."""
+    return _call("POST", path, json=body or {})
+
+
+def stream(path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The events of a streamed answer, as JSON."""
+    with _client() as client:
+        try:
+            with client.stream("POST", path, json=body) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _error(answer)
+                for line in answer.iter_lines():
+                    if line.startswith("data: ") and line != "data: [DONE]":
+                        event: dict[str, Any] = json.loads(line.removeprefix("data: "))
+                        if "error" in event:
+                            raise Unavailable(str(event["error"].get("message", event["error"])))
+                        yield event
+        except httpx.HTTPError as error:
+            raise _unreachable(error) from error
+
+
+def _call(method: str, path: str, **options: Any) -> Any:
+    with _client() as client:
+        try:
+            answer = client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise _unreachable(error) from error
+    if answer.is_error:
+        raise _error(answer)
+    return answer.json()
+
+
+def _client() -> httpx.Client:
+    return httpx.Client(
+        base_url=f"{local_address(settings())}/v1/",
+        headers={"Authorization": f"Bearer {_key()}"},
+        timeout=settings().request_timeout_seconds,
+        trust_env=False,
+    )
+
+
+def _key() -> str:
+    if key := os.environ.get("BALANCEDBIO_API_KEY"):
+        return key
+    try:
+        return layout.key_file().read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise NotSignedIn("No API key here: start the stack with `balancedbio up`, or set BALANCEDBIO_API_KEY") from error
+
+
+def _unreachable(error: httpx.HTTPError) -> Unavailable:
+    if isinstance(error, httpx.ConnectError):
+        return Unavailable(f"BalancedBio does not answer at {local_address(settings())}; start it with `balancedbio up`")
+    return Unavailable(f"BalancedBio did not finish its answer ({type(error).__name__}); try again")
+
+
+def _error(answer: httpx.Response) -> AppError:
+    try:
+        message = str(answer.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        message = f"BalancedBio answered {answer.status_code} without a reason"
+    kind = _BY_STATUS.get(answer.status_code, BadInput if answer.status_code < 500 else AppError)
+    return kind(message)

@@ -1,0 +1,55 @@
+"""doctor: what this machine has and lacks, and the settings as a table."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.console import out
+from app.cli.settings_table import settings_table
+from app.stack import first_run, ports, requirements, supervisor
+from app.stack.processes import app_endpoint, is_local, redis_endpoint, vllm_endpoint
+from app.stack.requirements import Finding
+from core.settings import settings
+
+
+def doctor(as_table: Annotated[bool, typer.Option("--settings", help="Print every setting as a Markdown table and stop.")] = False) -> None:
+    """Check this machine and say what to do about what is missing. Exit code 2 when something is."""
+    if as_table:
+        out.print(settings_table(), highlight=False, markup=False, soft_wrap=True)
+        return
+    findings = [*_secrets(), *_machine()]
+    for finding in findings:
+        out.print(f"{'[green]✓' if finding.is_fine else '[red]✗'}[/] [bold]{finding.subject}[/]: {finding.detail}", highlight=False, soft_wrap=True)
+    lacking = sum(not f.is_fine for f in findings)
+    out.print("\nAll is well" if not lacking else f"\n{lacking} to mend", highlight=False)
+    if lacking:
+        raise typer.Exit(2)
+
+
+def _secrets() -> list[Finding]:
+    env = Path(".env")
+    if not first_run.has_secret():
+        return [Finding("settings", True, "no SECRET_KEY yet; `balancedbio up` makes one")]
+    if env.exists() and stat.S_IMODE(env.stat().st_mode) & 0o077:
+        return [Finding("settings", False, f"{env.resolve()} can be read by others: chmod 600 .env")]
+    return [Finding("settings", True, str(env.resolve()) if env.exists() else "from the environment")]
+
+
+def _machine() -> list[Finding]:
+    # Before the first start there is no secret; nothing below needs a real one.
+    if not first_run.has_secret():
+        os.environ["SECRET_KEY"] = "0" * 32
+    current = settings()
+    is_running = supervisor.is_running()
+    findings = list(requirements.examine(current, own_redis=is_local(current.redis_url), own_vllm=is_local(current.vllm_url)))
+    for endpoint, purpose in ((app_endpoint(current), "app"), (vllm_endpoint(current), "vLLM"), (redis_endpoint(current), "Redis")):
+        if endpoint.host not in ("127.0.0.1", "localhost", "0.0.0.0", "::1"):
+            continue
+        free = ports.is_free(endpoint)
+        detail = "in use by the running stack" if is_running and not free else "free" if free else f"taken{ports.holder(endpoint.port)}; see {endpoint.setting}"
+        findings.append(Finding(f"port {endpoint.port} ({purpose})", free or is_running, detail))
+    findings.append(Finding("stack", True, "running" if is_running else "not running"))
+    return findings

@@ -1,0 +1,84 @@
+"""gate, promote, rollback: whether a checkpoint may go into production, and which one is there."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.cli import api
+from app.cli.console import errors, out
+from core.errors import NotFound
+from core.knowledge import knowledge
+from core.llm import OpenAIChat
+from core.settings import settings
+from core.types import EvalReport, Outcome
+from evals.policy import load_policy
+from evals.suites import Suite, load_suite
+
+_EXIT = {Outcome.PROMOTE: 0, Outcome.REJECT: 1, Outcome.HOLD: 1}
+
+
+def gate(
+    candidate: Annotated[str, typer.Option(help="Name of the model that is examined, as its endpoint serves it.")],
+    baseline: Annotated[str, typer.Option(help="Name of the model it is compared with.")],
+    policy: Annotated[Path | None, typer.Option(help="What it must show; default: GATE_POLICY.")] = None,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for decision.md, decision.json and junit.xml.")] = Path("gate-report"),
+    endpoint: Annotated[str | None, typer.Option(help="OpenAI-compatible address of both; default: VLLM_URL.")] = None,
+) -> None:
+    """Examine two models and decide. Exit code 0: nowhere worse; 1: rejected or held; 3: the exam could not be run."""
+    from evals.gate import decide
+    from evals.report import markdown, write_report
+
+    frozen = load_policy(policy or settings().gate_policy)
+    suite = load_suite(frozen.suite)
+    url = endpoint or settings().vllm_url
+    before, after = asyncio.run(_examine(suite, url, (baseline, candidate)))
+    decision = decide(frozen, suite, before, after)
+    write_report(decision, out_dir, before, after)
+    out.print(markdown(decision), highlight=False, markup=False, soft_wrap=True)
+    errors.print(f"Report in {out_dir}", highlight=False)
+    raise typer.Exit(_EXIT[decision.outcome])
+
+
+async def _examine(suite: Suite, url: str, models: tuple[str, ...]) -> list[EvalReport]:
+    from evals.run import run_suite
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    chat = OpenAIChat(url, timeout_seconds=settings().request_timeout_seconds)
+    reports = []
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+        for model in models:
+            task = bar.add_task(f"exam of {model}", total=len(suite.items))
+
+            def show(done: int, total: int, task: Any = task) -> None:
+                bar.update(task, completed=done, total=total)
+
+            reports.append(await run_suite(suite, chat, model, knowledge(), show))
+    await chat.close()
+    return reports
+
+
+def promote(checkpoint: Annotated[str, typer.Argument(help="A checkpoint that has been in production before.")]) -> None:
+    """Put a checkpoint into production. A new candidate goes through `round signoff` instead."""
+    _serve(checkpoint)
+
+
+def rollback() -> None:
+    """Go back to the checkpoint that was in production before."""
+    rows = api.get("checkpoints")["data"]
+    current = next((c for c in rows if c["status"] == "production"), None)
+    if current is None:
+        raise NotFound("No checkpoint is in production")
+    retired = [c for c in rows if c["status"] == "retired" and c["promoted_at"] and c["base_model"] == current["base_model"]]
+    parent = next((c for c in retired if c["id"] == current["parent_id"]), None)
+    previous = parent or max(retired, key=lambda c: str(c["promoted_at"]), default=None)
+    if previous is None:
+        raise NotFound(f"Nothing was in production before {current['id']}")
+    _serve(str(previous["id"]))
+
+
+def _serve(checkpoint_id: str) -> None:
+    row = api.post(f"checkpoints/{checkpoint_id}/promote")
+    out.print(f"{row['id']} goes into production now; `balancedbio status` shows when it is there", highlight=False)

@@ -1,0 +1,250 @@
+"""`balancedbio up`: check, prepare, start, wait until healthy, announce, hold, stop."""
+
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+from urllib.parse import unquote, urlsplit
+
+from rich.console import Console
+from rich.panel import Panel
+
+from app.stack import first_run, health, layout, leftovers, ports, requirements, supervisor
+from app.stack.display import StartDisplay
+from app.stack.first_run import Access
+from app.stack.processes import Process, app_endpoint, is_from_hub, is_local, processes, redis_endpoint, vllm_endpoint
+from core.artifacts import write_text_atomically
+from core.errors import BadInput, Conflict, Unavailable
+from core.settings import settings
+
+_STOP_SECONDS = 60.0
+_READY_SECONDS = 240.0
+_READY_SECONDS_FROM_HUB = 3600.0
+"""A base model from the hub is downloaded first."""
+_MOST_RESTARTS = 3
+_LOG_LINES = 12
+
+
+def up(console: Console, *, detached: bool) -> None:
+    """Runs the stack until it is told to stop; detached, returns when it is healthy."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    secret_is_new = first_run.ensure_secret()
+    with _only_one():
+        if _stop_what_was_left(console):
+            return
+        if secret_is_new:
+            console.print("Made .env with a random SECRET_KEY (readable by you alone)", highlight=False)
+        parts = _prepare()
+        access = first_run.ensure_access()
+        write_text_atomically(layout.record_file(), json.dumps({"pid": os.getpid(), "detached": detached}))
+        try:
+            _start_and_wait(console, parts, detached=detached)
+            _announce(console, access, detached=detached)
+            if not detached:
+                _hold(console)
+        except KeyboardInterrupt:
+            console.print("\nStopping", highlight=False)
+            stop()
+            console.print("Stopped. Nothing is lost: `balancedbio up` continues where this ended", highlight=False)
+        except BaseException:
+            stop()
+            raise
+
+
+def stop(seconds: float = _STOP_SECONDS) -> bool:
+    """Stops the stack of this data folder, in order, then by force. Returns whether there was one. A second Ctrl-C skips the order."""
+    was_running = supervisor.is_running()
+    try:
+        if was_running:
+            supervisor.ask_to_stop()
+            _wait_until_gone(seconds)
+    except (KeyboardInterrupt, Unavailable):
+        seconds = 0.0  # impatience, or it went away between the two questions
+    finally:
+        left = leftovers.stop(seconds=5.0 if seconds else 0.0)
+        layout.record_file().unlink(missing_ok=True)
+    return was_running or left > 0
+
+
+def _wait_until_gone(seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while leftovers.find() and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def _interrupt(_: int, __: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Two `up` on one data folder would fight for its database and its ports. The kernel drops the lock when the holder dies."""
+    try:
+        layout.data_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = layout.lock_file().open("a+")
+    except OSError as error:
+        raise BadInput(f"The data folder {layout.data_dir()} cannot be used: {error.strerror}; choose another with DATA_DIR") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Conflict(f"BalancedBio is already running here ({settings().address}); stop it with `balancedbio down`") from error
+        yield
+
+
+def _stop_what_was_left(console: Console) -> bool:
+    """Clears away a stack that outlived its `up`. Returns True when a detached one is alive and well: then there is nothing to do."""
+    if supervisor.is_running() and _is_detached() and all(s.status == "RUNNING" for s in supervisor.states()):
+        console.print(f"BalancedBio is already running at {settings().address}; stop it with `balancedbio down`", highlight=False)
+        return True
+    if supervisor.is_running() or leftovers.find():
+        console.print("Stopping what an earlier run left behind", highlight=False)
+        stop()
+    return False
+
+
+def _is_detached() -> bool:
+    try:
+        return bool(json.loads(layout.record_file().read_text(encoding="utf-8"))["detached"])
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _prepare() -> tuple[Process, ...]:
+    """Everything that can be known to fail is found out here, before the first process starts."""
+    current = settings()
+    own_vllm = is_local(current.vllm_url)
+    own_redis = _needs_own_redis()
+    for finding in requirements.examine(current, own_redis, own_vllm):
+        if not finding.is_fine:
+            raise BadInput(f"{finding.subject}: {finding.detail}")
+    ports.require_free(app_endpoint(current), "the app")
+    if own_vllm:
+        ports.require_free(vllm_endpoint(current), "vLLM")
+    first_run.ensure_schema()
+    if own_redis:
+        _write_redis_config()
+    return processes(current, requirements.find_redis_server() if own_redis else None, own_vllm)
+
+
+def _needs_own_redis() -> bool:
+    """An address that is local and free, or our own default, is ours to serve; a Redis that somebody chose and that answers is used as it is."""
+    current = settings()
+    endpoint = redis_endpoint(current)
+    if is_local(current.redis_url) and ports.is_free(endpoint):
+        return True
+    if "redis_url" in current.model_fields_set and health.redis_answers(current.redis_url):
+        return False
+    if is_local(current.redis_url):
+        ports.require_free(endpoint, "Redis")
+    raise Unavailable(f"Redis does not answer at {endpoint.host}:{endpoint.port}; check REDIS_URL")
+
+
+def _write_redis_config() -> None:
+    folder = layout.data_dir() / "redis"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    endpoint = redis_endpoint(settings())
+    lines = [
+        "bind 127.0.0.1",
+        "protected-mode yes",
+        f"port {endpoint.port}",
+        f'dir "{folder}"',
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        "maxmemory-policy noeviction",
+        "daemonize no",
+    ]
+    if password := _redis_password():
+        lines.append(f'requirepass "{password}"')
+    path = folder / "redis.conf"
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _redis_password() -> str | None:
+    password = urlsplit(settings().redis_url).password
+    return unquote(password) if password else None
+
+
+def _start_and_wait(console: Console, parts: tuple[Process, ...], *, detached: bool) -> None:
+    """Returns when every process does its work. Raises Unavailable with the end of a log when one keeps dying or takes too long."""
+    limit = _READY_SECONDS_FROM_HUB if is_from_hub(settings()) else _READY_SECONDS
+    deadline = time.monotonic() + limit
+    checks = health.probes(settings())
+    waiting = [p.name for p in parts]
+    pids: dict[str, set[int]] = {name: set() for name in waiting}
+    daemon = supervisor.start(parts, detached=detached)
+    with StartDisplay(console, waiting) as display:
+        while waiting:
+            if daemon.poll() is not None:
+                raise Unavailable(f"The process supervisor did not start:\n{_tail(layout.logs_dir() / 'supervisord.err')}")
+            for state in supervisor.states() if supervisor.is_running() else ():
+                _watch_for_death(state, pids[state.name])
+                if state.status in ("BACKOFF", "EXITED"):
+                    display.note(state.name, "stopped; is started again")
+            for name in list(waiting):
+                if checks[name]():
+                    waiting.remove(name)
+                    display.ready(name)
+            if waiting and time.monotonic() > deadline:
+                raise Unavailable(f"{waiting[0]} was not ready after {limit:.0f} s. The end of its log:\n{_tail(layout.log_file(waiting[0]))}")
+            time.sleep(0.3)
+
+
+def _watch_for_death(state: supervisor.State, pids: set[int]) -> None:
+    if state.pid:
+        pids.add(state.pid)
+    if state.status == "FATAL" or len(pids) > _MOST_RESTARTS:
+        path = layout.log_file(state.name)
+        raise Unavailable(f"{state.name} keeps stopping {state.error}\nThe end of {path}:\n{_tail(path)}")
+
+
+def _tail(path: Path) -> str:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return "  (no log)"
+    return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:]) or "  (its log is empty)"
+
+
+def _announce(console: Console, access: Access, *, detached: bool) -> None:
+    lines = [f"Open       {settings().address}", f"API        {settings().address}/v1   (OpenAI-compatible)"]
+    if access.password:
+        lines += [f"Sign in    {access.admin}", f"Password   {access.password}   (once: you choose your own at the first sign-in)"]
+    else:
+        lines += [f"Sign in    {access.admin}, with the password you chose (lost it? `balancedbio user reset-password {access.admin}`)"]
+    if access.key_is_new:
+        lines += [f"API key    {access.key}", f"           (shown once; kept for this machine's commands in {layout.key_file()})"]
+    else:
+        lines += [f"API key    the one from the first start; kept in {layout.key_file()}"]
+    lines += ["", "Stop with  balancedbio down" if detached else "Stop with  Ctrl-C"]
+    # No frame and no wrapping where a script reads it.
+    if console.is_terminal:
+        console.print(Panel("\n".join(lines), title="BalancedBio is ready", expand=False), highlight=False, soft_wrap=True)
+    else:
+        console.print("BalancedBio is ready\n" + "\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+def _hold(console: Console) -> None:
+    """Until Ctrl-C, SIGTERM or `balancedbio down`; says when a process had to be started again."""
+    pids: dict[str, int] = {}
+    while True:
+        time.sleep(1.0)
+        try:
+            states = supervisor.states()
+        except Unavailable:
+            console.print("Stopped", highlight=False)
+            leftovers.stop(seconds=_STOP_SECONDS)
+            return
+        for state in states:
+            if state.pid and pids.get(state.name, state.pid) != state.pid:
+                console.print(f"{state.name} had stopped and was started again (log: {layout.log_file(state.name)})", highlight=False)
+            if state.pid:
+                pids[state.name] = state.pid
