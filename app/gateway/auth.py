@@ -1,0 +1,100 @@
+"""Who is calling, and what they may do.
+
+An API key carries its own scopes; a session has those of its user's role. A cookie is taken only where no other site can have made
+the browser send it: for reading, or when the request comes from our own origin.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection, Request
+
+from app.gateway import sessions
+from core import store
+from core.db import reading
+from core.errors import NotAllowed, NotSignedIn
+from core.tables import User
+from core.types import Role, Scope, Value
+
+SCOPES: dict[Role, frozenset[Scope]] = {
+    Role.CLINICIAN: frozenset({Scope.CHAT, Scope.FEEDBACK}),
+    Role.REVIEWER: frozenset({Scope.CHAT, Scope.FEEDBACK, Scope.REVIEW}),
+    Role.ADMIN: frozenset(Scope),
+}
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Caller(Value):
+    """A user who proved to be one, with what this key or session may do."""
+
+    user_id: str
+    name: str
+    role: Role
+    scopes: frozenset[Scope]
+    must_change_password: bool = False
+    """A session made with a one-time password: it may choose a new one and do nothing else."""
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+def identify(connection: HTTPConnection) -> Caller:
+    """The caller behind a bearer token or a session cookie. Reads the database. Raises NotSignedIn."""
+    scheme, _, credential = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and credential.strip():
+        return _by_key(credential.strip()) if credential.strip().startswith("bb-") else by_session(credential.strip())
+    if cookie := connection.cookies.get(sessions.COOKIE):
+        check_same_origin(connection)
+        return by_session(cookie)
+    raise NotSignedIn("Sign in, or send an API key as `Authorization: Bearer bb-...`")
+
+
+def by_session(token: str) -> Caller:
+    """The caller whose session this token is. Raises NotSignedIn."""
+    name, fingerprint = sessions.session_user(token)
+    with reading() as session:
+        user = store.find_user(session, name)
+    if user is None or not user.active or not sessions.belongs_to(fingerprint, user):
+        raise NotSignedIn("The session is not valid or has ended; sign in again")
+    return _caller(user, SCOPES[Role(user.role)], user.must_change_password)
+
+
+def _by_key(key: str) -> Caller:
+    with reading() as session:
+        row, user = store.find_api_key(session, key)
+    return _caller(user, frozenset(Scope(s) for s in row.scopes), must_change_password=False)
+
+
+def _caller(user: User, scopes: frozenset[Scope], must_change_password: bool) -> Caller:
+    return Caller(user_id=user.id, name=user.name, role=Role(user.role), scopes=scopes, must_change_password=must_change_password)
+
+
+def check_same_origin(connection: HTTPConnection) -> None:
+    """Refuses a change that a page of another site made this browser send (NotAllowed). Programs send no Origin."""
+    origin = connection.headers.get("origin")
+    if connection.scope.get("method") in _READING or origin is None:
+        return
+    if urlsplit(origin).netloc != connection.headers.get("host"):
+        raise NotAllowed("This request came from another site")
+
+
+def requires(scope: Scope) -> Callable[[Request], Caller]:
+    """A dependency that gives the caller, or refuses. Runs in a worker thread, as it reads the database."""
+
+    def caller(request: Request) -> Caller:
+        found = identify(request)
+        if found.must_change_password:
+            raise NotAllowed("Choose a new password first, at /password")
+        if not found.may(scope):
+            raise NotAllowed(f"This needs the scope {scope!s}, which {found.name} does not have here")
+        return found
+
+    return caller
+
+
+ChatCaller = Annotated[Caller, Depends(requires(Scope.CHAT))]
+FeedbackCaller = Annotated[Caller, Depends(requires(Scope.FEEDBACK))]
+ReviewCaller = Annotated[Caller, Depends(requires(Scope.REVIEW))]
+AdminCaller = Annotated[Caller, Depends(requires(Scope.ADMIN))]

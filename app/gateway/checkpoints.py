@@ -1,0 +1,59 @@
+"""Checkpoints over HTTP: list them, and put an earlier one back into production."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+
+from app.gateway.auth import AdminCaller
+from app.gateway.wire import Id, listing
+from core import audit, store
+from core.db import reading, send_after_commit, unit_of_work
+from core.errors import Conflict
+from core.jobs import CHECKPOINT_SERVE
+from core.tables import Checkpoint
+from core.types import CheckpointStatus
+
+router = APIRouter(prefix="/v1/checkpoints")
+
+
+@router.get("")
+def listed(caller: AdminCaller) -> dict[str, Any]:
+    """All checkpoints, oldest first."""
+    with reading() as session:
+        return listing([_shown(checkpoint) for checkpoint in store.list_checkpoints(session)])
+
+
+@router.post("/{checkpoint_id}/promote", status_code=202)
+def promote(caller: AdminCaller, checkpoint_id: Annotated[Id, Path()]) -> dict[str, Any]:
+    """Rolls back (or forward again) to a checkpoint that has been in production. The workers do it without dropping a request."""
+    with unit_of_work() as session:
+        checkpoint = store.get_checkpoint(session, checkpoint_id)
+        _check_promotable(checkpoint, store.production(session))
+        audit.record(session, caller.name, "checkpoint.promote", checkpoint.id, instead_of=store.production(session).id)
+        send_after_commit(session, CHECKPOINT_SERVE, checkpoint.id)
+        return _shown(checkpoint)
+
+
+def _check_promotable(checkpoint: Checkpoint, current: Checkpoint) -> None:
+    if checkpoint.status == CheckpointStatus.PRODUCTION:
+        raise Conflict(f"Checkpoint {checkpoint.id} is in production already")
+    if checkpoint.status == CheckpointStatus.REJECTED:
+        raise Conflict(f"Checkpoint {checkpoint.id} did not pass its exam and cannot be promoted")
+    if checkpoint.status == CheckpointStatus.CANDIDATE:
+        raise Conflict(f"Checkpoint {checkpoint.id} has not been in production; sign off its round ({checkpoint.round_id}) instead")
+    if checkpoint.base_model != current.base_model:
+        raise Conflict(f"Checkpoint {checkpoint.id} belongs to the base model {checkpoint.base_model}, but {current.base_model} is served")
+
+
+def _shown(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "id": checkpoint.id,
+        "object": "checkpoint",
+        "status": checkpoint.status,
+        "parent_id": checkpoint.parent_id,
+        "base_model": checkpoint.base_model,
+        "sha256": checkpoint.sha256,
+        "round_id": checkpoint.round_id,
+        "created_at": checkpoint.created_at.isoformat(),
+        "promoted_at": checkpoint.promoted_at.isoformat() if checkpoint.promoted_at else None,
+    }

@@ -1,0 +1,111 @@
+"""Stands between the model and the clinician: text leaves sentence by sentence, each checked before it is sent.
+
+The rules are those of `core.safety`; here is only what follows from a finding. The check judges the answer: a thought may name a drug
+in order to rule it out, and the exam judges answers too. A reply is stopped at its first unsafe sentence; what was sent before it stays.
+"""
+
+import re
+from collections.abc import Sequence
+
+from core.knowledge import Knowledge
+from core.reply import THINK, split_reply
+from core.safety import check_input, check_reply
+from core.types import Evidence, Message, SafetyFinding, Severity
+
+# The same ends of a sentence as `core.knowledge.claims`, so that no rule ever sees half of one.
+_SENTENCE_END = re.compile(r"[.!?;]\s+|\n+")
+_BANNER = "> **This may be an emergency"
+_NOTICE = "> **Withheld by the safety check.**"
+_REASONS = {
+    "contraindication": "It recommended a drug that is contraindicated in this patient",
+    "allergy": "It recommended a drug that this patient is allergic to",
+    "interaction": "It recommended a drug that interacts dangerously with one the patient takes",
+    "overdose": "It stated a dose above the maximum",
+    "harmful_request": "The request asks for help to cause harm",
+}
+
+
+class Guard:
+    """The check of one turn. Create it with the conversation, pass the reply through it, then read `findings`."""
+
+    def __init__(self, messages: Sequence[Message], knowledge: Knowledge) -> None:
+        self._messages, self._knowledge = messages, knowledge
+        self.input_findings = check_input(messages, knowledge)
+        self.withheld: tuple[SafetyFinding, ...] = ()
+        """Why the reply was stopped; empty while it is safe."""
+        self._passed, self._held = "", ""
+
+    @property
+    def banner(self) -> str:
+        """What is said before anything else when the question describes an emergency; else empty."""
+        urgent = [f for f in self.input_findings if f.rule == "emergency" and f.severity is Severity.CRITICAL]
+        if not urgent:
+            return ""
+        names = ", ".join(dict.fromkeys(f.evidence.statement if f.evidence else f.rule for f in urgent))
+        source = next((f" ({f.evidence.source})" for f in urgent if f.evidence), "")
+        return f"{_BANNER}: {names}.** Call your local emergency number (112, 911 or 999) or start your emergency pathway now{source}.\n\n"
+
+    @property
+    def refused(self) -> tuple[SafetyFinding, ...]:
+        """Findings on the question for which the model is not even asked."""
+        return tuple(f for f in self.input_findings if f.severity is Severity.CRITICAL and f.rule != "emergency")
+
+    @property
+    def seen(self) -> str:
+        """All that the model has said so far, sent or not."""
+        return self._passed + self._held
+
+    def hold(self, text: str) -> bool:
+        """Takes a piece of the reply in. True when a sentence is complete, so that `release` has something to check."""
+        self._held += text
+        return _SENTENCE_END.search(self._held) is not None
+
+    def release(self, at_end: bool = False) -> str:
+        """The checked sentences that may be sent now. Stops before the first unsafe one and says so in `withheld`."""
+        safe = ""
+        while not self.withheld and (sentence := self._next_sentence(at_end)):
+            answer = split_reply(self._passed + sentence).answer
+            self.withheld = _critical(check_reply(self._messages, answer, self._knowledge)) if answer else ()
+            if not self.withheld:
+                self._passed, self._held = self._passed + sentence, self._held[len(sentence) :]
+                safe += sentence
+        return safe
+
+    def findings(self) -> tuple[SafetyFinding, ...]:
+        """Everything found on the question and on what the model said, the unsafe sentence included."""
+        answer = split_reply(self.seen).answer
+        on_reply = check_reply(self._messages, answer, self._knowledge) if answer else ()
+        return (*self.input_findings, *on_reply, *(f for f in self.withheld if f not in on_reply))
+
+    def _next_sentence(self, at_end: bool) -> str:
+        found = _SENTENCE_END.search(self._held)
+        return self._held[: found.end()] if found else self._held if at_end else ""
+
+
+def notice(findings: Sequence[SafetyFinding]) -> str:
+    """What stands in the place of a withheld reply: the reason and its evidence, never the unsafe words."""
+    reasons = dict.fromkeys(f"{_REASONS.get(f.rule, f.rule.replace('_', ' '))}{_because(f.evidence)}" for f in findings)
+    return f"{_NOTICE} {' '.join(f'{reason}.' for reason in reasons)} Please check a trusted source or ask in another way."
+
+
+def shown(finding: SafetyFinding) -> SafetyFinding:
+    """The finding as the clinician gets it: a critical one without the quote, which would send the unsafe words after all."""
+    return finding.model_copy(update={"quote": ""}) if finding.severity is Severity.CRITICAL and finding.rule != "emergency" else finding
+
+
+def without_notices(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The conversation as the model should see it: earlier replies without thoughts and without what the guard added."""
+    return tuple(m if m.role != "assistant" else Message(role="assistant", content=_model_words(m.content)) for m in messages)
+
+
+def _model_words(reply: str) -> str:
+    answer = split_reply(reply).answer if THINK in reply else reply
+    return "\n\n".join(part for part in answer.split("\n\n") if not part.startswith((_BANNER, _NOTICE))).strip()
+
+
+def _critical(findings: Sequence[SafetyFinding]) -> tuple[SafetyFinding, ...]:
+    return tuple(f for f in findings if f.severity is Severity.CRITICAL)
+
+
+def _because(evidence: Evidence | None) -> str:
+    return f": {evidence.statement.rstrip('.')} ({evidence.source})" if evidence else ""

@@ -1,0 +1,68 @@
+"""/healthz: this process answers. /readyz: it could answer a question now; says which part is missing and what to do."""
+
+from collections.abc import Awaitable
+from typing import cast
+
+import httpx
+from anyio.to_thread import run_sync
+from fastapi import APIRouter
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from starlette.responses import JSONResponse
+
+from core import store
+from core.db import reading
+from core.errors import AppError
+from core.settings import settings
+
+router = APIRouter(include_in_schema=False)
+
+_TIMEOUT_SECONDS = 2.0
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz() -> JSONResponse:
+    """200 when database, Redis and vLLM (with the production checkpoint loaded) are there, else 503; `checks` says what is not."""
+    database, checkpoint_id = await _database()
+    checks = {"database": database, "redis": await _redis(), "vllm": await _vllm(checkpoint_id)}
+    is_ready = all(state == "ok" for state in checks.values())
+    return JSONResponse({"ready": is_ready, "checkpoint_id": checkpoint_id, "checks": checks}, status_code=200 if is_ready else 503)
+
+
+async def _database() -> tuple[str, str | None]:
+    try:
+        return "ok", await run_sync(_production_id)
+    except AppError as error:
+        return str(error), None
+
+
+def _production_id() -> str:
+    with reading() as session:
+        return store.production(session).id
+
+
+async def _redis() -> str:
+    client = Redis.from_url(settings().redis_url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS)
+    try:
+        await cast(Awaitable[bool], client.ping())
+    except (RedisError, OSError) as error:
+        return f"Redis does not answer ({type(error).__name__}); rounds wait, chat works"
+    finally:
+        await client.aclose()
+    return "ok"
+
+
+async def _vllm(checkpoint_id: str | None) -> str:
+    try:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
+            answer = await client.get(f"{settings().vllm_url.rstrip('/')}/models")
+            answer.raise_for_status()
+            served = {model["id"] for model in answer.json()["data"]}
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        return f"vLLM does not answer ({type(error).__name__}); it may still be starting"
+    return "ok" if checkpoint_id in served else f"vLLM has not loaded {checkpoint_id}"

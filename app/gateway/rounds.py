@@ -1,0 +1,96 @@
+"""Rounds over HTTP: start, watch, cancel, sign off. The work itself is done by the workers; here a row and a message are written."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path
+
+from alignment.recipe import load_recipe
+from app.gateway.auth import AdminCaller
+from app.gateway.body import json_body
+from app.gateway.wire import Id, RoundRequest, listing
+from core import audit, store
+from core.db import reading, send_after_commit, unit_of_work
+from core.errors import Conflict
+from core.jobs import ROUND_STEP, ROUND_TRAIN
+from core.settings import settings
+from core.tables import Round
+from core.types import Outcome, RoundStatus
+from evals.policy import load_policy
+
+router = APIRouter(prefix="/v1/rounds")
+
+
+@router.post("", status_code=201)
+def start(caller: AdminCaller, body: Annotated[RoundRequest, Depends(json_body(RoundRequest))]) -> dict[str, Any]:
+    """Freezes recipe and gate policy in a new round. Raises RecipeError, or Conflict while another round runs."""
+    recipe = load_recipe(body.recipe or settings().round_recipe)
+    policy = load_policy(settings().gate_policy)
+    with unit_of_work() as session:
+        row = store.add_round(session, recipe.model_dump(mode="json"), policy.model_dump(mode="json"), caller.name)
+        audit.record(session, caller.name, "round.start", row.id, recipe=recipe.hash, policy=policy.hash)
+        send_after_commit(session, ROUND_TRAIN, row.id)
+        return _summary(row)
+
+
+@router.get("")
+def listed(caller: AdminCaller) -> dict[str, Any]:
+    """The newest rounds, without their metrics."""
+    with reading() as session:
+        return listing([_summary(row) for row in store.list_rounds(session)])
+
+
+@router.get("/{round_id}")
+def show(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> dict[str, Any]:
+    """One round with recipe, policy, decision and the numbers of each training step."""
+    with reading() as session:
+        row = store.get_round(session, round_id)
+        metrics = [{"step": m.step, "at": m.at.isoformat(), **m.values} for m in store.list_metrics(session, round_id)]
+        return _summary(row) | {"recipe": row.recipe, "policy": row.policy, "decision": row.decision, "metrics": metrics}
+
+
+@router.post("/{round_id}/cancel")
+def cancel(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> dict[str, Any]:
+    """Asks the workers to stop; they end the round as cancelled. Asking twice is the same as asking once."""
+    with unit_of_work() as session:
+        row = store.get_round(session, round_id)
+        if row.finished_at is not None:
+            raise Conflict(f"Round {row.id} has ended already: {row.status}")
+        if not row.cancel_requested:
+            row.cancel_requested = True
+            audit.record(session, caller.name, "round.cancel", row.id, status=str(row.status))
+        send_after_commit(session, ROUND_STEP, row.id)
+        return _summary(row)
+
+
+@router.post("/{round_id}/signoff")
+def sign_off(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> dict[str, Any]:
+    """Lets a candidate that passed its exam into production, in the caller's name."""
+    with unit_of_work() as session:
+        row = store.get_round(session, round_id)
+        if row.status != RoundStatus.AWAITING_SIGNOFF or row.cancel_requested:
+            raise Conflict(f"Round {row.id} does not wait for a sign-off: {'being cancelled' if row.cancel_requested else row.status}")
+        if (row.decision or {}).get("outcome") != Outcome.PROMOTE:
+            raise Conflict(f"The gates did not pass the candidate of round {row.id}")
+        if row.signed_off_by is None:
+            row.signed_off_by = caller.name
+            audit.record(session, caller.name, "round.signoff", row.id, candidate=row.candidate_id, decision=(row.decision or {}).get("policy_hash"))
+        send_after_commit(session, ROUND_STEP, row.id)
+        return _summary(row)
+
+
+def _summary(row: Round) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "object": "round",
+        "status": row.status,
+        "parent_id": row.parent_id,
+        "candidate_id": row.candidate_id,
+        "progress": row.progress,
+        "outcome": (row.decision or {}).get("outcome"),
+        "error": row.error,
+        "requested_by": row.requested_by,
+        "signed_off_by": row.signed_off_by,
+        "cancel_requested": row.cancel_requested,
+        "created_at": row.created_at.isoformat(),
+        "finished_at": row.finished_at.isoformat() if row.finished_at else None,
+    }

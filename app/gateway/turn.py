@@ -1,0 +1,195 @@
+"""One question and its answer: resolve, guard, stream, check, store.
+
+Written as a push: `run_turn` calls `emit` with each piece that may be shown. That way cancelling the task that runs it is all it
+takes to abort the model server when the client goes away; there is no generator left over that somebody must remember to close.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, NamedTuple, cast
+
+import anyio
+from anyio.to_thread import run_sync
+
+from app.gateway import metrics
+from app.gateway.auth import Caller
+from app.gateway.guard import Guard, notice, shown, without_notices
+from app.gateway.wire import ALIAS, ChatRequest, Extension
+from core import store
+from core.db import reading, unit_of_work
+from core.errors import NotAllowed, NotFound, Unavailable
+from core.knowledge import Knowledge
+from core.knowledge.claims import check_claims
+from core.llm import ChatModel, Chunk
+from core.phi import deidentify
+from core.reply import split_reply
+from core.settings import settings
+from core.tables import Checkpoint, Conversation, Turn, new_id
+from core.types import CheckpointStatus, Claim, Message, SafetyFinding, Scope
+
+Emit = Callable[[str], Awaitable[None]]
+
+
+class Ticket(NamedTuple):
+    """A turn that may begin: everything about it that is known before the model is asked."""
+
+    turn_id: str
+    conversation_id: str
+    is_first: bool
+    """The conversation is new: its row is written with the turn."""
+    user_id: str
+    checkpoint_id: str
+    messages: tuple[Message, ...]
+    options: Mapping[str, Any]
+
+
+class Answer(NamedTuple):
+    """A finished turn as its client sees it."""
+
+    extension: Extension
+    finish_reason: str
+    """OpenAI's: `stop`, `length` or `content_filter` (withheld)."""
+    usage: dict[str, int]
+
+
+def open_turn(caller: Caller, request: ChatRequest) -> Ticket:
+    """Resolves the model and the conversation. Writes nothing. Raises NotFound, NotAllowed, Unavailable."""
+    with reading() as session:
+        checkpoint = store.production(session) if request.model == ALIAS else _allowed(store.get_checkpoint(session, request.model), caller)
+        if request.conversation_id is not None:
+            store.conversation_of(session, caller.user_id, request.conversation_id)
+    return Ticket(
+        turn_id=new_id("turn"),
+        conversation_id=request.conversation_id or new_id("conv"),
+        is_first=request.conversation_id is None,
+        user_id=caller.user_id,
+        checkpoint_id=checkpoint.id,
+        messages=request.conversation,
+        options=request.options,
+    )
+
+
+async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: Emit) -> Answer:
+    """Answers the ticket, showing checked text through `emit`, and stores the turn, de-identified.
+
+    Cancelled: the model server is aborted, the turn is stored as cancelled. An error before any text changes nothing; one after some
+    text stores the turn as `error` and is raised. Raises Unavailable, BadInput.
+    """
+    started = time.monotonic()
+    guard = await run_sync(Guard, ticket.messages, knowledge)
+    last = Chunk()
+    finish_reason = "error"
+    try:
+        with anyio.fail_after(settings().request_timeout_seconds):
+            last = await _speak(ticket, chat, guard, emit)
+        finish_reason = "withheld" if guard.withheld or guard.refused else last.finish_reason or "stop"
+    except anyio.get_cancelled_exc_class():
+        finish_reason = "cancelled"
+        raise
+    except TimeoutError as error:
+        raise Unavailable(f"The reply took longer than {settings().request_timeout_seconds:.0f} seconds") from error
+    finally:
+        if finish_reason != "error" or guard.seen:
+            # The client may be gone; what was said is kept all the same.
+            with anyio.CancelScope(shield=True):
+                claims, findings = await run_sync(_judge, guard, knowledge)
+                turn = _row(ticket, guard.seen, finish_reason, claims, findings, last, time.monotonic() - started)
+                await run_sync(_store, ticket, turn)
+                _count(ticket, finish_reason, findings, last)
+    return Answer(
+        extension=_extension(ticket, () if finish_reason == "withheld" else claims, findings, withheld=finish_reason == "withheld"),
+        finish_reason="content_filter" if finish_reason == "withheld" else finish_reason,
+        usage={"prompt_tokens": last.prompt_tokens, "completion_tokens": last.completion_tokens, "total_tokens": last.prompt_tokens + last.completion_tokens},
+    )
+
+
+def opening(ticket: Ticket) -> Extension:
+    """What can be said of the turn before it is answered."""
+    return _extension(ticket, (), (), withheld=False)
+
+
+async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
+    """Passes the model's reply through the guard; returns the last chunk, which carries the counts."""
+    if guard.banner:
+        await emit(guard.banner)
+    if guard.refused:
+        await emit(notice(guard.refused))
+        return Chunk()
+    started, is_first, last = time.monotonic(), True, Chunk()
+    stream = chat.stream(ticket.checkpoint_id, without_notices(ticket.messages), ticket.options)
+    try:
+        # Closed on every way out, so that the model server stops as soon as nobody reads.
+        async with aclosing(cast(AsyncGenerator[Chunk, None], stream)) as chunks:
+            async for last in chunks:
+                at_end = last.finish_reason is not None
+                if not guard.hold(last.text) and not at_end:
+                    continue
+                if text := await run_sync(guard.release, at_end):
+                    if is_first:
+                        metrics.seconds_to_first_text.observe(time.monotonic() - started)
+                        is_first = False
+                    await emit(text)
+                if guard.withheld:
+                    await emit(("" if is_first else "\n\n") + notice(guard.withheld))
+                    return last
+    except NotFound as error:
+        # We resolved the name ourselves, so it is vLLM that is behind: it restarts, or still loads the adapter.
+        raise Unavailable(f"Checkpoint {ticket.checkpoint_id} is not loaded yet; try again shortly") from error
+    if last.finish_reason is None:
+        raise Unavailable("The model endpoint ended the reply early; try again")
+    return last
+
+
+def _judge(guard: Guard, knowledge: Knowledge) -> tuple[tuple[Claim, ...], tuple[SafetyFinding, ...]]:
+    return check_claims(split_reply(guard.seen).answer, knowledge), guard.findings()
+
+
+def _allowed(checkpoint: Checkpoint, caller: Caller) -> Checkpoint:
+    if checkpoint.status not in (CheckpointStatus.PRODUCTION, CheckpointStatus.RETIRED) and not caller.may(Scope.ADMIN):
+        # The dangerous case: weights that no exam has passed, answering a clinician.
+        raise NotAllowed(f"Checkpoint {checkpoint.id} has not passed its exam; only an admin may ask it")
+    return checkpoint
+
+
+def _row(ticket: Ticket, reply: str, finish_reason: str, claims: tuple[Claim, ...], findings: tuple[SafetyFinding, ...], last: Chunk, seconds: float) -> Turn:
+    """The turn as it is stored: the model's own words (a withheld reply too, for reviewers), with identifiers removed."""
+    return Turn(
+        id=ticket.turn_id,
+        conversation_id=ticket.conversation_id,
+        user_id=ticket.user_id,
+        checkpoint_id=ticket.checkpoint_id,
+        messages=[{"role": m.role, "content": deidentify(m.content)} for m in ticket.messages],
+        reply=deidentify(reply),
+        finish_reason=finish_reason,
+        claims=[c.model_copy(update={"quote": deidentify(c.quote)}).model_dump(mode="json") for c in claims],
+        findings=[f.model_copy(update={"quote": deidentify(f.quote)}).model_dump(mode="json") for f in findings],
+        usage={"prompt_tokens": last.prompt_tokens, "completion_tokens": last.completion_tokens},
+        latency_ms=seconds * 1000,
+    )
+
+
+def _store(ticket: Ticket, turn: Turn) -> None:
+    with unit_of_work() as session:
+        if ticket.is_first:
+            session.add(Conversation(id=ticket.conversation_id, user_id=ticket.user_id))
+            session.flush()
+        store.add_turn(session, turn)
+
+
+def _count(ticket: Ticket, finish_reason: str, findings: tuple[SafetyFinding, ...], last: Chunk) -> None:
+    metrics.turns.labels(ticket.checkpoint_id, finish_reason).inc()
+    metrics.tokens.labels("prompt").inc(last.prompt_tokens)
+    metrics.tokens.labels("completion").inc(last.completion_tokens)
+    metrics.count_findings(findings)
+
+
+def _extension(ticket: Ticket, claims: tuple[Claim, ...], findings: tuple[SafetyFinding, ...], withheld: bool) -> Extension:
+    return Extension(
+        turn_id=ticket.turn_id,
+        conversation_id=ticket.conversation_id,
+        checkpoint_id=ticket.checkpoint_id,
+        claims=claims,
+        findings=tuple(shown(f) for f in findings),
+        withheld=withheld,
+    )

@@ -1,0 +1,189 @@
+"""What goes over the wire: OpenAI's request and reply shapes, with our additions under `balancedbio`.
+
+A field that we do not know is passed on to vLLM, which knows its own; a field that the guard could not honour is refused, because
+an answer that silently ignores it would be wrong, and one that obeys it would go round the guard.
+"""
+
+import re
+import time
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from core.settings import settings
+from core.types import Claim, FeedbackStatus, Message, SafetyFinding, Value
+
+ALIAS = "balancedbio"
+"""The model name that always means the checkpoint in production."""
+
+_REFUSED = (
+    "tools",
+    "functions",
+    "function_call",
+    "logprobs",
+    "top_logprobs",
+    "prompt_logprobs",
+    "echo",
+    "chat_template",
+    "chat_template_kwargs",
+    "add_generation_prompt",
+    "continue_final_message",
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def plain_text(text: str) -> str:
+    """`text` itself. Raises ValueError when it holds control characters, as binary data does."""
+    if found := _CONTROL.search(text):
+        raise ValueError(f"holds binary data (control character U+{ord(found[0]):04X} at position {found.start()}); send plain text")
+    return text
+
+
+Text = Annotated[str, AfterValidator(plain_text)]
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
+
+
+class TextPart(BaseModel):
+    """A piece of a message's content; other kinds (images, audio) are not supported."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: Literal["text"]
+    text: Text
+
+
+class WireMessage(BaseModel):
+    """A message as clients send it. Fields beyond role and content (`name`, ...) mean nothing to the model and are dropped."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Text | tuple[TextPart, ...]
+
+    def as_message(self) -> Message:
+        content = self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
+        return Message(role="system" if self.role == "developer" else self.role, content=content)
+
+
+class StreamOptions(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    include_usage: bool = False
+
+
+class ChatRequest(BaseModel):
+    """POST /v1/chat/completions."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    model: Text = Field(min_length=1, max_length=200)
+    messages: tuple[WireMessage, ...] = Field(min_length=1, max_length=500)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    n: int | None = None
+    conversation_id: Id | None = None
+    """Ours: the conversation that this turn belongs to; the header X-Conversation-Id says the same."""
+
+    @field_validator("n")
+    @classmethod
+    def _one_choice(cls, value: int | None) -> int | None:
+        if value not in (None, 1):
+            raise ValueError("only one choice per request is supported")
+        return value
+
+    @field_validator("messages")
+    @classmethod
+    def _asks_something(cls, messages: tuple[WireMessage, ...]) -> tuple[WireMessage, ...]:
+        last = messages[-1].as_message()
+        if last.role != "user" or not last.content.strip():
+            raise ValueError("the last message must be a user's and must not be empty")
+        limit = settings().max_prompt_chars
+        if sum(len(message.as_message().content) for message in messages) > limit:
+            raise ValueError(f"the messages are longer than {limit} characters together")
+        return messages
+
+    @model_validator(mode="after")
+    def _can_be_honoured(self) -> "ChatRequest":
+        for name in _REFUSED:
+            if (self.model_extra or {}).get(name):
+                raise ValueError(f"{name} is not supported: replies pass a safety check sentence by sentence")
+        return self
+
+    @property
+    def conversation(self) -> tuple[Message, ...]:
+        return tuple(message.as_message() for message in self.messages)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What vLLM is given besides the messages."""
+        return {name: value for name, value in (self.model_extra or {}).items() if value is not None and name not in _REFUSED}
+
+
+class Extension(Value):
+    """What we add to a reply: which turn it became, which weights answered, and what the knowledge base says of it."""
+
+    turn_id: str
+    conversation_id: str
+    checkpoint_id: str
+    claims: tuple[Claim, ...] = ()
+    findings: tuple[SafetyFinding, ...] = ()
+    withheld: bool = False
+    """The safety check stopped the reply; a finding says why."""
+
+
+class FeedbackRequest(Value):
+    """POST /v1/feedback: one judgement of one turn."""
+
+    turn_id: Id
+    rating: Literal[-1, 1] | None = None
+    correction: Text | None = Field(default=None, max_length=8_000)
+    comment: Text | None = Field(default=None, max_length=8_000)
+    unsafe: bool = False
+    simulated: bool = False
+    """Made by a script, not by a person; reviewers see it."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "FeedbackRequest":
+        if self.rating is None and not self.unsafe and not (self.correction or "").strip() and not (self.comment or "").strip():
+            raise ValueError("give a rating, a correction, a comment or the unsafe flag")
+        return self
+
+
+class ReviewRequest(Value):
+    """POST /v1/feedback/{id}/review."""
+
+    status: Literal[FeedbackStatus.ACCEPTED, FeedbackStatus.REJECTED]
+
+
+class RoundRequest(Value):
+    """POST /v1/rounds. A recipe's name, never a path: the caller does not read files of the server."""
+
+    recipe: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")] | None = None
+
+
+def completion(extension: Extension, text: str, finish_reason: str, usage: dict[str, int]) -> dict[str, Any]:
+    """The body of a reply that is not streamed."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None, "finish_reason": finish_reason}
+    head = _head("chat.completion", extension)
+    return head | {"choices": [choice], "usage": usage, "balancedbio": extension.model_dump(mode="json")}
+
+
+def delta_chunk(extension: Extension, delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+    """One event of a streamed reply."""
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    return _head("chat.completion.chunk", extension) | {"choices": [choice]}
+
+
+def last_chunk(extension: Extension, usage: dict[str, int] | None) -> dict[str, Any]:
+    """The event before [DONE]: no text, but what became of the turn."""
+    chunk = _head("chat.completion.chunk", extension) | {"choices": [], "balancedbio": extension.model_dump(mode="json")}
+    return chunk if usage is None else chunk | {"usage": usage}
+
+
+def _head(kind: str, extension: Extension) -> dict[str, Any]:
+    return {"id": extension.turn_id, "object": kind, "created": int(time.time()), "model": extension.checkpoint_id}
+
+
+def listing(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """OpenAI's shape of a list."""
+    return {"object": "list", "data": rows}

@@ -1,0 +1,58 @@
+"""The app: one process that serves the API, the sign-in pages and, mounted on the same origin, the two Gradio pages."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.responses import RedirectResponse
+
+from app.gateway import chat, checkpoints, feedback, health, login, metrics, rounds
+from app.gateway.door import PAGES, Door, visitor
+from app.gateway.errors import handle_errors
+from app.gateway.house import House
+from app.gateway.request_log import RequestLog
+from app.gateway.throttle import Throttle
+from core.knowledge import Knowledge, knowledge
+from core.llm import ChatModel, OpenAIChat
+from core.logging import configure_logging
+from core.settings import settings
+
+
+def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = None, *, pages: bool = True) -> FastAPI:
+    """The wired application. Without arguments it talks to vLLM and knows the built-in base; `pages=False` leaves Gradio out."""
+    configure_logging(settings().log_level)
+    upstream = chat_model or OpenAIChat(settings().vllm_url, timeout_seconds=settings().request_timeout_seconds)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        if isinstance(upstream, OpenAIChat):
+            await upstream.close()
+
+    app = FastAPI(title="BalancedBio", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app.state.house = House(upstream, known or knowledge())
+    app.state.login_throttle = Throttle()
+    handle_errors(app)
+    for room in (chat, feedback, rounds, checkpoints, login, health, metrics):
+        app.include_router(room.router)
+
+    @app.get("/", include_in_schema=False)
+    def home() -> RedirectResponse:
+        return RedirectResponse("/chat", status_code=303)
+
+    if pages:
+        _mount_pages(app)
+    app.add_middleware(Door)
+    app.add_middleware(RequestLog)
+    return app
+
+
+def _mount_pages(app: FastAPI) -> None:
+    # Importing Gradio takes seconds; commands and tests that need no page do not pay for it.
+    import gradio
+
+    from app.admin import page as admin_page
+    from app.chat import page as chat_page
+
+    for path, page in zip(PAGES, (chat_page, admin_page), strict=True):
+        gradio.mount_gradio_app(app, page.build(), path=path, auth_dependency=visitor, show_error=True, max_file_size=settings().max_request_bytes)
