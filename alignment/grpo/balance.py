@@ -1,0 +1,112 @@
+"""How the gradients of several objectives become one step that opposes none of them.
+
+Given gradients g_k with base weights w_k, the balanced direction is
+
+    d = argmin |d - sum_k w_k g_k|^2   subject to   <d, g_k> >= 0  for every constrained k.
+
+Its KKT conditions give d = sum_k (w_k + lambda_k) g_k with lambda >= 0, so d is the policy gradient of one re-weighted sum of
+advantages, and lambda solves min over lambda >= 0 of |sum_k (w_k + lambda_k) g_k|^2: a non-negative least squares problem in K unknowns
+that sees the gradients only through their K x K Gram matrix. Pure numpy; nothing here knows of models.
+
+Left out: noise. A cosine below an objective's own split-half noise is treated like any other.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+Floats = NDArray[np.float64]
+
+FEASIBILITY = 1e-8
+"""No constraint is missed by more than this, relative to |g_k| times sum_j (w_j + lambda_j) |g_j|: the lengths that are added up."""
+_TINY = 1e-150
+# A Gram matrix in double precision cannot tell angles below about 1e-8 from zero. Smaller eigenvalues are taken for zero, and this ridge
+# keeps multipliers below about 1e7 where gradients oppose each other to within such an angle.
+_RIDGE = 1e-7
+
+
+class Balance(NamedTuple):
+    coefficients_K: Floats
+    """w_k + lambda_k: the balanced direction is the sum of the gradients with these factors."""
+    multipliers_K: Floats
+    """lambda_k >= 0; zero where the plain weighted sum already does not oppose g_k, or where it is not constrained."""
+    projected_away: float
+    """|d - sum w g|^2 / |sum w g|^2: the share of the plain step that had to go, or be added, in [0, inf)."""
+
+
+def balance(gram_KK: Floats, weights_K: Floats, constrained_K: NDArray[np.bool_] | None = None) -> Balance:
+    """The balanced direction from the Gram matrix of the gradients (symmetric, positive semi-definite up to rounding).
+
+    `constrained_K` marks the objectives that must not be opposed (default: all). Gradients of length zero constrain nothing.
+    Raises ValueError when a number is not finite, a weight is negative, or the shapes disagree.
+    """
+    gram, weights = _checked(gram_KK, weights_K)
+    norms = np.sqrt(np.clip(np.diag(gram), 0.0, None))
+    free = norms > _TINY
+    if constrained_K is not None:
+        free &= constrained_K
+    multipliers = np.zeros(len(weights))
+    total = float(weights @ norms)
+    if free.any() and total > 0.0:
+        # Unit gradients and unit total: lengths differ by orders of magnitude between capabilities, the solver's tolerance is absolute.
+        factor_KR = _factor(gram, norms)
+        plain_R = factor_KR.T @ (weights * norms / total)
+        ridge_FF = _RIDGE * np.eye(int(free.sum()))
+        solution, _ = nnls(np.vstack([factor_KR[free].T, ridge_FF]), np.append(-plain_R, np.zeros(len(ridge_FF))), maxiter=100 * len(weights))
+        multipliers[free] = solution * total / norms[free]
+    plain = float(weights @ gram @ weights)
+    moved = float(multipliers @ gram @ multipliers)
+    return Balance(weights + multipliers, multipliers, moved / plain if plain > 0.0 else 0.0)
+
+
+def min_norm_weights(gram_KK: Floats) -> Floats:
+    """Convex weights c of the shortest vector sum_k c_k g_k in the convex hull; its length is 0 at a Pareto-stationary point.
+
+    For c = s * b with b in the simplex, min over s of s^2 |sum b g|^2 + (s - 1)^2 grows with |sum b g|, so one non-negative least
+    squares problem finds b. Objectives with zero gradient make the answer trivially theirs, so leave them out first.
+    """
+    gram, _ = _checked(gram_KK, np.ones(len(gram_KK)))
+    if len(gram) == 0:
+        return np.zeros(0)
+    scale = float(np.max(np.diag(gram)))
+    if scale <= _TINY:
+        return np.full(len(gram), 1.0 / len(gram))
+    factor_KR = _factor(gram / scale, np.ones(len(gram)))
+    stacked = np.vstack([factor_KR.T, np.ones(len(gram))])
+    solution, _ = nnls(stacked, np.append(np.zeros(factor_KR.shape[1]), 1.0), maxiter=100 * len(gram))
+    return np.asarray(solution / solution.sum(), dtype=np.float64)
+
+
+def cosines(gram_KK: Floats) -> Floats:
+    """Cosine of every pair; NaN where a gradient has length zero."""
+    norms = np.sqrt(np.clip(np.diag(gram_KK), 0.0, None))
+    norms = np.where(norms > _TINY, norms, np.nan)
+    return np.clip(gram_KK / norms[:, None] / norms[None, :], -1.0, 1.0)
+
+
+def conflict_rate(cosines_KK: Floats) -> float:
+    """Share of the pairs that point apart (cosine below 0); 0 where there is no pair."""
+    pairs = cosines_KK[np.triu_indices(len(cosines_KK), k=1)]
+    pairs = pairs[~np.isnan(pairs)]
+    return float(np.mean(pairs < 0.0)) if len(pairs) else 0.0
+
+
+def _checked(gram_KK: Floats, weights_K: Floats) -> tuple[Floats, Floats]:
+    gram, weights = np.asarray(gram_KK, dtype=np.float64), np.asarray(weights_K, dtype=np.float64)
+    if gram.shape != (len(weights), len(weights)):
+        raise ValueError(f"A Gram matrix of shape {gram.shape} does not fit {len(weights)} weights")
+    if not (np.isfinite(gram).all() and np.isfinite(weights).all()):
+        raise ValueError("The Gram matrix and the weights must be finite")
+    if (weights < 0.0).any():
+        raise ValueError("Weights may not be negative")
+    return (gram + gram.T) / 2.0, weights
+
+
+def _factor(gram: Floats, norms: Floats) -> Floats:
+    """B (K, K) with B B^T = the Gram matrix of the gradients divided by `norms`; eigenvalues that are rounding are dropped."""
+    divisor = np.where(norms > _TINY, norms, 1.0)
+    values, vectors = np.linalg.eigh(gram / divisor[:, None] / divisor[None, :])
+    kept = values > 8 * len(gram) * np.finfo(np.float64).eps * max(float(values[-1]), 0.0)
+    return np.asarray(vectors * np.sqrt(np.where(kept, values, 0.0)), dtype=np.float64)

@@ -1,0 +1,135 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from alignment.grpo.balance import FEASIBILITY, balance, conflict_rate, cosines, min_norm_weights
+
+_ENTRY = st.integers(-8, 8).map(lambda i: i / 8)
+
+
+@st.composite
+def objectives(draw, tilts=(0.0, 1e-3)):
+    """Gradients of one to six objectives in one to eight dimensions, lengths over six orders of magnitude, with repeats and opposites."""
+    k, n = draw(st.integers(1, 6)), draw(st.integers(1, 8))
+    gradients = draw(arrays(np.float64, (k, n), elements=_ENTRY))
+    gradients *= 10.0 ** draw(arrays(np.float64, (k, 1), elements=st.floats(-3, 3)))
+    if k > 1 and draw(st.booleans()):
+        tilt = draw(st.sampled_from(tilts))
+        gradients[1] = draw(st.sampled_from([-1.0, 1.0, -0.5])) * gradients[0] + tilt * np.linalg.norm(gradients[0]) * draw(
+            arrays(np.float64, n, elements=_ENTRY)
+        )
+    weights = draw(arrays(np.float64, k, elements=st.floats(0.0, 1.0)))
+    return gradients, weights
+
+
+@settings(max_examples=300, deadline=None)
+@given(objectives())
+def test_the_step_opposes_no_objective_and_meets_the_kkt_conditions(case):
+    gradients, weights = case
+    result = balance(gradients @ gradients.T, weights)
+    step, lengths = result.coefficients_K @ gradients, np.linalg.norm(gradients, axis=1)
+    scale = weights @ lengths
+    assert (result.multipliers_K >= 0.0).all()
+    assert (gradients @ step >= -FEASIBILITY * lengths * scale).all()
+    # complementary slackness: what is pushed back lies exactly on its boundary
+    assert abs(result.multipliers_K @ (gradients @ step)) <= FEASIBILITY * scale * (result.multipliers_K @ lengths + scale)
+
+
+@settings(max_examples=300, deadline=None)
+@given(objectives(tilts=(1e-14, 1e-12, 1e-10, 1e-8, 1e-6)))
+def test_the_step_stays_feasible_where_gradients_oppose_each_other_almost_exactly(case):
+    gradients, weights = case
+    result = balance(gradients @ gradients.T, weights)
+    step, lengths = result.coefficients_K @ gradients, np.linalg.norm(gradients, axis=1)
+    assert (gradients @ step >= -FEASIBILITY * lengths * (result.coefficients_K @ lengths)).all()
+    assert np.linalg.norm(step) <= 1.001 * weights @ lengths
+
+
+@settings(max_examples=200, deadline=None)
+@given(objectives())
+def test_no_feasible_direction_is_closer_to_the_plain_sum(case):
+    gradients, weights = case
+    gram, plain = gradients @ gradients.T, weights @ gradients
+    step = balance(gram, weights).coefficients_K @ gradients
+    distance = np.linalg.norm(step - plain)
+    best = min(_distances_of_active_sets(gradients, plain), default=np.linalg.norm(plain))
+    assert distance <= best + 1e-6 * (weights @ np.linalg.norm(gradients, axis=1))
+
+
+def _distances_of_active_sets(gradients, plain):
+    """Brute force: project onto the boundary of every subset of constraints; the nearest feasible projection is the solution."""
+    lengths = np.linalg.norm(gradients, axis=1)
+    for chosen in product([False, True], repeat=len(gradients)):
+        rows = gradients[[c and length > 0 for c, length in zip(chosen, lengths, strict=True)]]
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True) if len(rows) else rows
+        candidate = plain - (np.linalg.pinv(rows, rcond=1e-10) @ (rows @ plain) if len(rows) else 0.0)
+        if (gradients @ candidate >= -1e-9 * lengths * (np.linalg.norm(plain) + 1e-300)).all():
+            yield np.linalg.norm(candidate - plain)
+
+
+@settings(max_examples=100, deadline=None)
+@given(objectives())
+def test_objectives_that_agree_are_summed_plainly(case):
+    gradients, weights = np.abs(case[0]), case[1]
+    result = balance(gradients @ gradients.T, weights)
+    assert result.multipliers_K @ gradients == pytest.approx(0.0, abs=1e-9 * max(1.0, np.abs(weights @ gradients).max()))
+    assert result.projected_away <= 1e-12
+
+
+def test_two_opposed_objectives_meet_on_the_boundary():
+    gradients = np.array([[1.0, 0.0], [-0.6, 0.8]])
+    result = balance(gradients @ gradients.T, np.array([1.0, 0.5]))
+    assert result.multipliers_K == pytest.approx([0.0, 0.1])
+    assert gradients[1] @ (result.coefficients_K @ gradients) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_exactly_opposed_objectives_stand_still():
+    gradients = np.array([[1.0, 2.0], [-1.0, -2.0]])
+    result = balance(gradients @ gradients.T, np.array([0.7, 0.3]))
+    assert result.coefficients_K @ gradients == pytest.approx([0.0, 0.0], abs=1e-12)
+
+
+def test_an_anchor_without_weight_only_constrains():
+    gradients = np.array([[1.0, 0.0], [-1.0, 1.0]])
+    held = balance(gradients @ gradients.T, np.array([1.0, 0.0]))
+    assert gradients[1] @ (held.coefficients_K @ gradients) == pytest.approx(0.0, abs=1e-12)
+    ignored = balance(gradients @ gradients.T, np.array([1.0, 0.0]), np.array([True, False]))
+    assert ignored.multipliers_K == pytest.approx([0.0, 0.0])
+
+
+def test_nothing_and_zero_gradients_are_left_as_they_are():
+    assert balance(np.zeros((0, 0)), np.zeros(0)).coefficients_K.shape == (0,)
+    assert balance(np.zeros((2, 2)), np.array([0.5, 0.5])).coefficients_K == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("gram", "weights"),
+    [(np.eye(2), np.ones(3)), (np.full((1, 1), np.nan), np.ones(1)), (np.eye(1), np.array([-1.0])), (np.eye(1), np.array([np.inf]))],
+)
+def test_malformed_input_is_refused(gram, weights):
+    with pytest.raises(ValueError, match=r"fit|finite|negative"):
+        balance(gram, weights)
+
+
+@settings(max_examples=150, deadline=None)
+@given(objectives())
+def test_the_min_norm_point_satisfies_its_optimality_condition(case):
+    gradients = case[0] / max(np.linalg.norm(case[0], axis=1).max(), 1e-300)
+    gram = gradients @ gradients.T
+    c = min_norm_weights(gram)
+    assert (c >= 0.0).all()
+    assert c.sum() == pytest.approx(1.0)
+    point = c @ gradients
+    assert (gradients @ point >= point @ point - 1e-6).all()
+
+
+def test_conflict_rate_counts_pairs_and_ignores_objectives_without_gradient():
+    gradients = np.array([[1.0, 0.0], [-1.0, 0.1], [1.0, 1.0], [0.0, 0.0]])
+    matrix = cosines(gradients @ gradients.T)
+    assert np.isnan(matrix[3]).all()
+    assert conflict_rate(matrix) == pytest.approx(2 / 3)
+    assert conflict_rate(np.ones((1, 1))) == 0.0
