@@ -40,7 +40,8 @@ def configure() -> Celery:
         result_backend_transport_options={"visibility_timeout": _VISIBILITY_SECONDS},
         task_default_queue="short",
         task_routes={ROUND_TRAIN: {"queue": "train"}},
-        beat_schedule={"watch": {"task": WATCH, "schedule": _WATCH_SECONDS}},
+        # A look that could not be taken in time is not taken later: the next one sees as much.
+        beat_schedule={"watch": {"task": WATCH, "schedule": _WATCH_SECONDS, "options": {"expires": _WATCH_SECONDS}}},
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
     )

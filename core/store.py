@@ -164,12 +164,13 @@ def ensure_base_checkpoint(session: Session, base_model: str, sha256: str) -> Ch
         session.add(base)
         session.flush()
     current = find_production(session)
-    if current is None or (current.base_model, _base_of(session, current).sha256) != (base_model, sha256):
+    if current is None or (current.base_model, base_of(session, current).sha256) != (base_model, sha256):
         set_production(session, base.id)
     return base
 
 
-def _base_of(session: Session, checkpoint: Checkpoint) -> Checkpoint:
+def base_of(session: Session, checkpoint: Checkpoint) -> Checkpoint:
+    """The base model under a checkpoint: the root of its line of parents."""
     while checkpoint.parent_id is not None:
         checkpoint = get_checkpoint(session, checkpoint.parent_id)
     return checkpoint
@@ -316,11 +317,14 @@ def set_round_status(session: Session, row: Round, status: RoundStatus, **change
 
 
 def rounds_without_worker(session: Session) -> Sequence[Round]:
-    """Unfinished rounds that nobody works on and that wait for a machine, not for a person."""
+    """Unfinished rounds that nobody works on and that wait for a machine, not for a person.
+
+    A round that awaits its sign-off is among them once a person has signed it, or has cancelled it.
+    """
     return session.scalars(
         select(Round).where(
             Round.finished_at.is_(None),
-            Round.status.not_in((RoundStatus.AWAITING_SIGNOFF,)),
+            or_(Round.status != RoundStatus.AWAITING_SIGNOFF, Round.signed_off_by.is_not(None), Round.cancel_requested),
             or_(Round.lease_until.is_(None), Round.lease_until < utc_now()),
         )
     ).all()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from core import store
 from core.artifacts import verify_artifact
@@ -23,7 +24,7 @@ from workers.serving.leftovers import end_leftovers, remember_group
 log = get_logger("serving")
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Never returns when all is well: the process becomes vLLM. Exit code 2: a person must change a setting; 1: try again."""
     configure_logging(settings().log_level)
     try:
@@ -31,7 +32,7 @@ def main() -> int:
         command = prepare()
     except AppError as error:
         print(f"vLLM cannot start: {error}", file=sys.stderr)
-        return 2 if isinstance(error, BadInput) else 1
+        sys.exit(2 if isinstance(error, BadInput) else 1)
     remember_group(settings().data_dir)
     os.execve(command.argv[0], command.argv, {**os.environ, **command.env})
 
@@ -67,4 +68,4 @@ def _has_gpu() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -24,11 +24,10 @@ def is_healthy() -> bool:
         return False
 
 
-def wait_until_healthy(seconds: float, check: Callable[[], None] = lambda: None) -> None:
-    """Returns when vLLM answers. `check` is called between looks and may raise to stop waiting. Raises Unavailable at the end."""
+def wait_until_healthy(seconds: float, give_up: Callable[[], bool]) -> None:
+    """Returns when vLLM answers, or when `give_up` says that nobody waits any more. Raises Unavailable after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not is_healthy():
-        check()
+    while not is_healthy() and not give_up():
         if time.monotonic() > deadline:
             raise Unavailable(f"vLLM did not become healthy within {seconds:.0f} s")
         time.sleep(1.0)

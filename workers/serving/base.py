@@ -25,5 +25,5 @@ def fingerprint(location: str) -> str:
     folder = Path(location)
     files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
     if not (folder / "config.json").is_file():
-        raise BadInput(f"There is no model in {location}: set BASE_MODEL to `starter`, a model folder or a hub name (for the starter: `balancedbio starter build`)")
+        raise BadInput(f"There is no model in {location}: set BASE_MODEL to `starter` (made by `balancedbio starter build`), a model folder or a hub name")
     return content_hash({p.relative_to(folder).as_posix(): file_sha256(p) for p in files})

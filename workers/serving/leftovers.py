@@ -6,10 +6,10 @@ start ends whatever engine of that group has lost its server.
 """
 
 import os
-import signal
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+
+import psutil
 
 from core.artifacts import write_text_atomically
 from core.logging import get_logger
@@ -19,12 +19,6 @@ _ENGINE = "VLLM::"
 _SERVER = "vllm.entrypoints"
 
 log = get_logger("serving")
-
-
-class _Process(NamedTuple):
-    pid: int
-    parent: int
-    group: int
 
 
 def remember_group(data_dir: Path) -> None:
@@ -39,25 +33,15 @@ def end_leftovers(data_dir: Path) -> list[int]:
     if not note.exists():
         return []
     group = int(note.read_text())
-    orphans = [p.pid for p in _processes() if p.group == group and _name(p.pid).startswith(_ENGINE) and _SERVER not in _name(p.parent)]
-    for pid in orphans:
-        log.warning("ending the engine of a vLLM that was killed", pid=pid)
-        os.kill(pid, signal.SIGKILL)
-    return orphans
+    ended = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group and _command(process).startswith(_ENGINE) and _SERVER not in _command(process.parent()):
+                log.warning("ending the engine of a vLLM that was killed", pid=process.pid)
+                process.kill()
+                ended.append(process.pid)
+    return ended
 
 
-def _processes() -> Iterator[_Process]:
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            # The name, in brackets, may hold blanks and brackets itself; after its end come state, parent, group.
-            _, parent, group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue  # gone in the meantime
-        yield _Process(int(folder.name), int(parent), int(group))
-
-
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
+def _command(process: psutil.Process | None) -> str:
+    return " ".join(process.cmdline()) if process else ""

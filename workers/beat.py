@@ -1,0 +1,59 @@
+"""The watch: what got lost is sent again, what cannot be done is given up, what is due is started. Safe to run at any time, any number of times."""
+
+from sqlalchemy.orm import Session
+
+from alignment.recipe import load_recipe
+from core import audit, store
+from core.db import send_after_commit, unit_of_work
+from core.errors import RecipeError
+from core.logging import get_logger
+from core.settings import settings
+from core.tables import Round
+from core.types import RoundStatus
+from evals.policy import load_policy
+from workers.rounds import JOB_OF, close
+
+MAX_ATTEMPTS = 5
+"""How often a stage may be taken up. Each time it has itself tried what can be tried again."""
+
+_ACTOR = "beat"
+
+log = get_logger("beat")
+
+
+def watch() -> None:
+    """One look at all rounds."""
+    with unit_of_work() as session:
+        for row in store.rounds_without_worker(session):
+            _see_to(session, row)
+    with unit_of_work() as session:
+        _start_what_is_due(session)
+
+
+def _see_to(session: Session, row: Round) -> None:
+    if row.attempts < MAX_ATTEMPTS or row.cancel_requested:
+        log.info("sending again", round=row.id, status=row.status, attempts=row.attempts)
+        send_after_commit(session, JOB_OF[row.status], row.id)
+        return
+    # A worker that was only frozen must find, when it wakes, that the round is no longer its own.
+    row.fence += 1
+    where = "while the model server was away" if row.status == RoundStatus.EVALUATING else "without finishing it"
+    close(session, row, RoundStatus.FAILED, f"{row.attempts} workers took up the stage {row.status!r} and ended {where}; see the worker's log")
+
+
+def _start_what_is_due(session: Session) -> None:
+    """A round, when enough accepted feedback waits and the last one did not fail: what failed waits for a person, not for the next look."""
+    threshold = settings().round_feedback_threshold
+    if threshold == 0 or store.count_waiting_feedback(session) < threshold or store.find_production(session) is None:
+        return
+    last = store.latest_round(session)
+    if last is not None and (last.finished_at is None or last.status in {RoundStatus.FAILED, RoundStatus.CANCELLED}):
+        return
+    try:
+        recipe, policy = load_recipe(settings().round_recipe), load_policy(settings().gate_policy)
+    except RecipeError as error:
+        log.error("no round started", reason=str(error))
+        return
+    row = store.add_round(session, recipe.model_dump(mode="json"), policy.model_dump(mode="json"), _ACTOR)
+    audit.record(session, _ACTOR, "round.started", row.id, recipe=recipe.hash, policy=policy.hash)
+    send_after_commit(session, JOB_OF[row.status], row.id)

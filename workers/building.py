@@ -1,0 +1,45 @@
+"""The round's training data, made once: accepted feedback and what MKGSG makes, without anything an exam asks."""
+
+from pathlib import Path
+
+from alignment.recipe import recipe_from
+from core import store
+from core.artifacts import verify_artifact
+from core.db import reading
+from core.errors import ArtifactError
+from core.knowledge import knowledge
+from core.tables import Round
+from core.types import Capability, GatePolicy
+from evals.suites import Suite, load_suite
+from workers.lease import Lease
+
+
+def build_round_dataset(lease: Lease, row: Round, target: Path) -> None:
+    """Leaves a whole dataset at `target`; one that is there already stays as it is. Raises ArtifactError, RecipeError, LostLease."""
+    from alignment.dataset import build_dataset
+
+    if not target.exists():
+        suite = load_suite(GatePolicy.model_validate(row.policy).suite)
+        with lease.write() as (session, _):
+            feedback = store.claim_feedback(session, row.id)
+        try:
+            build_dataset(
+                target,
+                recipe=recipe_from(row.recipe),
+                feedback=feedback,
+                exam_hashes=suite.item_hashes,
+                knowledge=knowledge(),
+                weaknesses=_weaknesses(row.parent_id, suite),
+            )
+        except ArtifactError:
+            if not target.exists():  # else a worker that was replaced has finished the same dataset
+                raise
+    verify_artifact(target)
+
+
+def _weaknesses(checkpoint_id: str, suite: Suite) -> dict[Capability, float]:
+    """1 - score in the parent's exam, per capability; 0.5 for all when it has not sat one yet."""
+    with reading() as session:
+        exam = store.find_exam(session, checkpoint_id, suite.hash)
+    means = exam.means if exam else {}
+    return {c: 1.0 - float(means.get(c, 0.5)) for c in Capability}

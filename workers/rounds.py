@@ -1,0 +1,225 @@
+"""A round, stage by stage: build -> train -> evaluate and decide -> await sign-off -> promote.
+
+A stage may be run twice, by two workers, in part: it looks at what is there, does what is missing, and ends in one transaction that
+writes the next status, gives the lease back and queues the next job. Errors are turned into a round's state here and nowhere else.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
+
+from core import audit, jobs, store
+from core.artifacts import verify_artifact
+from core.db import send_after_commit, unit_of_work
+from core.errors import AppError, GateError, LostLease, NotFound, Unavailable
+from core.logging import correlation_id, get_logger
+from core.settings import settings
+from core.tables import Checkpoint, Round
+from core.types import CheckpointStatus, GatePolicy, Outcome, RoundStatus
+from evals.gate import decide
+from evals.report import write_report
+from evals.suites import load_suite
+from workers import training
+from workers.building import build_round_dataset
+from workers.examination import examine
+from workers.lease import Lease, owner_name
+from workers.serving import promotion
+
+log = get_logger("rounds")
+
+_ACTOR = "worker"
+
+JOB_OF: dict[RoundStatus, str] = {
+    RoundStatus.QUEUED: jobs.ROUND_TRAIN,
+    RoundStatus.BUILDING: jobs.ROUND_TRAIN,
+    RoundStatus.TRAINING: jobs.ROUND_TRAIN,
+    RoundStatus.EVALUATING: jobs.ROUND_STEP,
+    RoundStatus.AWAITING_SIGNOFF: jobs.ROUND_STEP,
+    RoundStatus.CANARY: jobs.ROUND_STEP,
+}
+"""Which job, and so which queue, does the work of each unfinished status."""
+
+
+# --- the stages --------------------------------------------------------------------------------------------------
+
+
+def build(lease: Lease, row: Round) -> None:
+    build_round_dataset(lease, row, training.round_folder(row.id) / "dataset")
+    with lease.hand_over() as (session, row):
+        move(session, row, RoundStatus.TRAINING)
+
+
+def train(lease: Lease, row: Round) -> None:
+    if not training.train(lease):
+        return cancel(lease)
+    folder = settings().data_dir.resolve() / "checkpoints" / candidate_id(row.id)
+    digest = verify_artifact(folder)
+    with lease.hand_over() as (session, row):
+        parent = store.get_checkpoint(session, row.parent_id)
+        candidate = Checkpoint(
+            id=candidate_id(row.id),
+            parent_id=parent.id,
+            base_model=parent.base_model,
+            uri=str(folder),
+            sha256=digest,
+            status=CheckpointStatus.CANDIDATE,
+            round_id=row.id,
+        )
+        store.add_candidate(session, candidate)
+        return move(session, row, RoundStatus.EVALUATING, candidate_id=candidate.id)
+
+
+def evaluate(lease: Lease, row: Round) -> None:
+    """Candidate, parent and the fixed anchor (the base model) sit the same exam; the frozen policy decides."""
+    policy = GatePolicy.model_validate(row.policy)
+    suite = load_suite(policy.suite)
+    with lease.write() as (session, row):
+        _require_same_production(session, row)
+        candidate = _candidate(session, row)
+        parent = store.get_checkpoint(session, row.parent_id)
+        anchor = store.base_of(session, parent)
+    reports = []
+    for checkpoint in (parent, candidate, anchor):
+        report = examine(lease, checkpoint, suite)
+        if report is None:
+            return cancel(lease)
+        reports.append(report)
+    decision = decide(policy, suite, *reports)
+    write_report(decision, training.round_folder(row.id) / "report", *reports[:2])
+    with lease.hand_over() as (session, row):
+        status = RoundStatus.AWAITING_SIGNOFF if decision.outcome is Outcome.PROMOTE else RoundStatus.HELD
+        if decision.outcome is Outcome.REJECT:
+            _candidate(session, row).status = CheckpointStatus.REJECTED
+        audit.record(session, _ACTOR, "round.decided", row.id, outcome=decision.outcome, candidate=decision.candidate, policy=decision.policy_hash)
+        return move(session, row, status, decision=decision.model_dump(mode="json"))
+
+
+def promote(lease: Lease, row: Round) -> None:
+    with lease.write() as (session, row):
+        _require_same_production(session, row)
+        candidate = promotion.promotable(session, _candidate(session, row).id)
+    promotion.bring_up(candidate)
+    with lease.hand_over() as (session, row):
+        if row.cancel_requested:
+            return close(session, row, RoundStatus.CANCELLED, None)
+        _require_same_production(session, row)
+        promotion.flip(session, candidate.id, actor=row.signed_off_by or _ACTOR)
+        move(session, row, RoundStatus.PROMOTED)
+    return promotion.unload_unservable()
+
+
+STAGES: dict[RoundStatus, Callable[[Lease, Round], None]] = {
+    RoundStatus.BUILDING: build,
+    RoundStatus.TRAINING: train,
+    RoundStatus.EVALUATING: evaluate,
+    RoundStatus.AWAITING_SIGNOFF: promote,
+    RoundStatus.CANARY: promote,
+}
+
+
+def candidate_id(round_id: str) -> str:
+    """Immutable name of what the round trains, known before it exists."""
+    return f"cp-{round_id.removeprefix('round-')}"
+
+
+def move(session: Session, row: Round, status: RoundStatus, **changes: object) -> None:
+    """The next status, and the job that works on it once this transaction is durable."""
+    store.set_round_status(session, row, status, **changes)
+    if status in JOB_OF and status is not RoundStatus.AWAITING_SIGNOFF:
+        send_after_commit(session, JOB_OF[status], row.id)
+    log.info("round moves on", round=row.id, status=status)
+
+
+def _candidate(session: Session, row: Round) -> Checkpoint:
+    if row.candidate_id is None:
+        raise GateError(f"Round {row.id} has no candidate to examine")
+    return store.get_checkpoint(session, row.candidate_id)
+
+
+def _require_same_production(session: Session, row: Round) -> None:
+    """A candidate was made from, and is compared with, one checkpoint. Against another nothing has been shown."""
+    current = store.production(session)
+    if current.id not in {row.parent_id, row.candidate_id}:
+        raise GateError(f"{current.id} came into production while the round compared itself with {row.parent_id}; start a new round")
+
+
+# --- taking a round up, and every way to end it ---------------------------------------------------------------------
+
+
+def work(job: str, round_id: str) -> None:
+    """What a message asks for: the present stage of the round, if this job does it and nobody else is at it.
+
+    The one boundary: Unavailable leaves the round to beat, LostLease leaves it to another, everything else ends it with a reason.
+    """
+    correlation_id.set(round_id)
+    try:
+        lease = take(job, round_id)
+        if lease is not None:
+            with lease:
+                _run_stage(lease)
+    except LostLease as error:
+        log.info("stopped: another worker goes on", reason=str(error))
+    except Unavailable as error:
+        log.warning("left for later", reason=str(error))
+    except NotFound as error:
+        log.warning("message about nothing", reason=str(error))
+
+
+def take(job: str, round_id: str) -> Lease | None:
+    """The lease, when the round waits for this job; None for a message that is doubled, late or early."""
+    with unit_of_work() as session:
+        row = store.get_round(session, round_id)
+        if not _waits_for(row, job):
+            return None
+        fence = store.take_lease(session, round_id, owner_name(), settings().lease_seconds)
+        if fence is None:
+            return None
+        if row.status == RoundStatus.QUEUED:
+            store.set_round_status(session, store.fenced_round(session, round_id, fence), RoundStatus.BUILDING)
+        return Lease(round_id, fence)
+
+
+def _waits_for(row: Round, job: str) -> bool:
+    if row.finished_at is not None:
+        return False
+    if row.cancel_requested:
+        return True
+    return JOB_OF[row.status] == job and (row.status != RoundStatus.AWAITING_SIGNOFF or row.signed_off_by is not None)
+
+
+def _run_stage(lease: Lease) -> None:
+    with lease.write() as (_, row):
+        status, cancelled = row.status, row.cancel_requested
+    try:
+        return cancel(lease) if cancelled else STAGES[status](lease, row)
+    except (LostLease, Unavailable):
+        raise
+    except GateError as error:
+        finish(lease, RoundStatus.HELD, str(error))
+    except AppError as error:
+        finish(lease, RoundStatus.FAILED, str(error))
+    except Exception as error:  # whatever a bug raises, the round must not hang: its name is shown, the rest is in the log
+        log.exception("stage failed", round=lease.round_id, status=status)
+        finish(lease, RoundStatus.FAILED, f"Unexpected {type(error).__name__} while {status}; see the worker's log")
+
+
+def cancel(lease: Lease) -> None:
+    finish(lease, RoundStatus.CANCELLED, None)
+
+
+def finish(lease: Lease, status: RoundStatus, reason: str | None) -> None:
+    """Ends the round without a promotion, unless its last transaction has ended it already."""
+    with lease.hand_over() as (session, row):
+        if row.finished_at is None:
+            close(session, row, status, reason)
+
+
+def close(session: Session, row: Round, status: RoundStatus, reason: str | None) -> None:
+    """Held rounds keep their candidate and their feedback; failed and cancelled ones reject the one and give back the other."""
+    store.set_round_status(session, row, status, error=reason)
+    if status is not RoundStatus.HELD:
+        store.release_feedback(session, row.id)
+        if row.candidate_id and (candidate := _candidate(session, row)).status == CheckpointStatus.CANDIDATE:
+            candidate.status = CheckpointStatus.REJECTED
+    audit.record(session, _ACTOR, f"round.{status}", row.id, reason=reason)
+    log.warning("round ended", round=row.id, status=status, reason=reason)
