@@ -1,9 +1,10 @@
 """Language models behind an OpenAI-compatible endpoint, and a scripted stand-in for tests and demonstrations."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import openai
+from openai.types.chat import ChatCompletionMessageParam
 
 from core.errors import BadInput, NotFound, Unavailable
 from core.types import Message, Value
@@ -45,7 +46,7 @@ class OpenAIChat:
         try:
             stream = await self._client.chat.completions.create(
                 model=model,
-                messages=[m.model_dump() for m in messages],  # type: ignore[misc]  # our roles are OpenAI's
+                messages=cast("list[ChatCompletionMessageParam]", [m.model_dump() for m in messages]),  # our roles are OpenAI's
                 stream=True,
                 stream_options={"include_usage": True},
                 extra_body=dict(options),

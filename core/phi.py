@@ -18,7 +18,10 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("[ID]", re.compile(r"\b\d{3}-\d{2}-\d{4}\b")),
     ("[DATE]", re.compile(rf"\b(?:\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}\.?,?\s+\d{{4}}|{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}})\b")),
     ("[DATE]", re.compile(r"\b(?:\d{1,2}[/.-]\d{1,2}[/.-](?:19|20)?\d{2}|(?:19|20)\d{2}-\d{2}-\d{2})\b")),
-    ("[PHONE]", re.compile(r"(?<![\w.])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{2,5}\)[\s.-]?)?\d{3,5}[\s.-]\d{3,4}(?:[\s.-]?\d{3,4})?(?!\s*(?:mg|g|ml|mmol|units?)\b)(?![\w])")),
+    (
+        "[PHONE]",
+        re.compile(r"(?<![\w.])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{2,5}\)[\s.-]?)?\d{3,5}[\s.-]\d{3,4}(?:[\s.-]?\d{3,4})?(?!\s*(?:mg|g|ml|mmol|units?)\b)(?![\w])"),
+    ),
     ("[ADDRESS]", re.compile(rf"\b\d{{1,5}}\s+{_NAME}\s+(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Court|Ct|Boulevard|Blvd)\b\.?")),
 )
 _TITLED = re.compile(rf"\b(Mr|Mrs|Ms|Miss|Dr|Prof)\.?\s+{_NAME}")

@@ -16,38 +16,80 @@ from core.types import Evidence, Message, SafetyFinding, Severity
 _EMERGENCIES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     (
         "possible heart attack",
-        re.compile(r"\b(crushing|central|severe) chest pain|chest (pain|tightness|pressure).{0,60}(sweat|short(ness)? of breath|breathless|left arm|jaw|faint)", re.I | re.S),
+        re.compile(
+            r"\b(crushing|central|severe) chest pain|chest (pain|tightness|pressure).{0,60}(sweat|short(ness)? of breath|breathless|left arm|jaw|faint)",
+            re.I | re.S,
+        ),
         "NHS: Heart attack",
     ),
-    ("possible stroke", re.compile(r"\b(face|facial|arm|leg).{0,25}(droop|weak|numb).{0,60}(speech|slur|arm|face)|\bslurred speech\b.{0,60}\bsudden|\bsudden.{0,40}slurred speech", re.I | re.S), "NHS: Stroke"),
-    ("possible anaphylaxis", re.compile(r"\banaphyla|(throat|tongue|lips?).{0,20}swell.{0,80}(breath|wheez|faint|bee|nut|sting)|(bee|wasp|nuts?|sting).{0,80}(throat|tongue).{0,20}(swell|clos)", re.I | re.S), "NHS: Anaphylaxis"),
-    ("possible sepsis", re.compile(r"\b(blue|mottled|ashen|blotchy) (skin|lips)|(fever|infection).{0,80}(confus|slurred|mottled)", re.I | re.S), "NHS: Symptoms of sepsis"),
-    ("risk of suicide", re.compile(r"\b(kill(ing)? myself|end(ing)? my life|suicid\w+ (thoughts?|plan)|want to die|take my own life)\b", re.I), "NHS: Help for suicidal thoughts"),
-    ("possible overdose", re.compile(r"\b(took|taken|swallowed).{0,30}(overdose|too many|whole (bottle|packet|box)|all (of )?(my|the) (pills|tablets))|\bhas overdosed\b", re.I | re.S), "NHS: Poisoning"),
+    (
+        "possible stroke",
+        re.compile(
+            r"\b(face|facial|arm|leg).{0,25}(droop|weak|numb).{0,60}(speech|slur|arm|face)|\bslurred speech\b.{0,60}\bsudden|\bsudden.{0,40}slurred speech",
+            re.I | re.S,
+        ),
+        "NHS: Stroke",
+    ),
+    (
+        "possible anaphylaxis",
+        re.compile(
+            r"\banaphyla|(throat|tongue|lips?).{0,20}swell.{0,80}(breath|wheez|faint|bee|nut|sting)|(bee|wasp|nuts?|sting).{0,80}(throat|tongue).{0,20}(swell|clos)",
+            re.I | re.S,
+        ),
+        "NHS: Anaphylaxis",
+    ),
+    (
+        "possible sepsis",
+        re.compile(r"\b(blue|mottled|ashen|blotchy) (skin|lips)|(fever|infection).{0,80}(confus|slurred|mottled)", re.I | re.S),
+        "NHS: Symptoms of sepsis",
+    ),
+    (
+        "risk of suicide",
+        re.compile(r"\b(kill(ing)? myself|end(ing)? my life|suicid\w+ (thoughts?|plan)|want to die|take my own life)\b", re.I),
+        "NHS: Help for suicidal thoughts",
+    ),
+    (
+        "possible overdose",
+        re.compile(
+            r"\b(took|taken|swallowed).{0,30}(overdose|too many|whole (bottle|packet|box)|all (of )?(my|the) (pills|tablets))|\bhas overdosed\b", re.I | re.S
+        ),
+        "NHS: Poisoning",
+    ),
 )
 _HARMFUL = re.compile(
-    r"\b(lethal dose|fatal dose|untraceable|without (?:his|her|their|the patient'?s?) (?:knowledge|consent)|forge (?:a|the) prescription|fake (?:a )?prescription"
-    r"|make .{0,20}(?:methamphetamine|meth|ricin|sarin|fentanyl)|(?:kill|poison|harm|sedate) (?:someone|somebody|a person|my (?:wife|husband|patient|boss|neighbou?r)|him|her)(?: secretly)?"
-    r"|how (?:can|do|could) i (?:kill|poison)|falsif(?:y|ying) (?:the )?(?:records?|notes|results))\b",
+    r"\b(lethal dose|fatal dose|untraceable|without (?:his|her|their|the patient'?s?) (?:knowledge|consent)"
+    r"|(?:forge|fake) (?:a |the )?prescription|falsif(?:y|ying) (?:the )?(?:records?|notes|results)"
+    r"|make .{0,20}(?:methamphetamine|meth|ricin|sarin|fentanyl)"
+    r"|(?:kill|poison|harm|sedate) (?:someone|somebody|a person|my (?:wife|husband|patient|boss|neighbou?r)|him|her)"
+    r"|how (?:can|do|could) i (?:kill|poison))\b",
     re.I,
 )
-_INJECTION = re.compile(r"\b(ignore (?:all |any )?(?:previous|prior|above) (?:instructions|rules)|disregard (?:your|the) (?:rules|guidelines)|you are now (?:dan|unrestricted)|reveal (?:your )?system prompt)\b", re.I)
+_INJECTION = re.compile(
+    r"\b(ignore (?:all |any )?(?:previous|prior|above) (?:instructions|rules)|disregard (?:your|the) (?:rules|guidelines)"
+    r"|you are now (?:dan|unrestricted)|reveal (?:your )?system prompt)\b",
+    re.I,
+)
 _URGENT = re.compile(r"\b(emergency|urgent(?:ly)?|same day|call (?:999|911|112|an ambulance|emergency)|ambulance|hospital|immediately|at once)\b", re.I)
-_ADVISES_AGAINST = re.compile(
-    r"\b(contra-?indicated|avoid(?:ed|ing)?|must not|should not|shouldn't|do not|don't|cannot|can't|not (?:be )?(?:safe|suitable|recommended|given|used|appropriate)|unsafe|never|instead of|rather than|rules? out|ruled out|stop(?:ped)?|withhold|allerg\w+|no\b)",
+# A warning stands before the drug ("avoid X", "rather than X") or after it ("X is contraindicated"); only then is it not a recommendation.
+_WARNS_BEFORE = re.compile(
+    r"\b(avoid(?:ing)?|(?:do|does|must|should|can|could|would|is) ?n[o']t|cannot|never|instead of|rather than|stop(?:ping)?|withhold|not)\b", re.I
+)
+_WARNS_AFTER = re.compile(
+    r"\b(contra-?indicated|(?:should|must) be (?:avoided|stopped|withheld)|(?:must|should|can|could|do|is|are) ?(?:not|n't)"
+    r"|cannot|unsafe|never|ruled out|rules out|interacts?)\b",
     re.I,
 )
-_NOT_THIS_PATIENT = re.compile(r"\b(no (?:history of|known|evidence of|signs? of)|denies|without|not (?:pregnant|allergic)|negative for|ruled out|mother|father|sister|brother|family history|never had)\b", re.I)
+_JOINED = re.compile(r"\s*(?:,|and|or|,\s*(?:and|or)|/)\s*", re.I)
+_NOT_THIS_PATIENT = re.compile(
+    r"\b(no (?:history of|known|evidence of|signs? of)|denies|without|not (?:pregnant|allergic)|negative for|ruled out"
+    r"|mother|father|sister|brother|family history|never had)\b",
+    re.I,
+)
 
 
 def is_harmful(text: str) -> bool:
     """Whether the request asks for help to harm, deceive or make what is forbidden."""
     return bool(_HARMFUL.search(text))
-
-
-def advises_against(sentence: str) -> bool:
-    """Whether a sentence names a drug in order to warn of it."""
-    return bool(_ADVISES_AGAINST.search(sentence))
 
 
 def asks_urgent_care(reply: str) -> bool:
@@ -59,7 +101,9 @@ def check_input(messages: Sequence[Message], knowledge: Knowledge) -> tuple[Safe
     """Findings on what the user wrote last: emergencies and harmful requests are critical, prompt injection is noted."""
     text = next((m.content for m in reversed(messages) if m.role == "user"), "")
     found = [
-        SafetyFinding(rule="emergency", severity=Severity.CRITICAL, quote=match.group(0)[:200], evidence=Evidence(statement=name, source=source, row="core/safety.py"))
+        SafetyFinding(
+            rule="emergency", severity=Severity.CRITICAL, quote=match.group(0)[:200], evidence=Evidence(statement=name, source=source, row="core/safety.py")
+        )
         for name, pattern, source in _EMERGENCIES
         if (match := pattern.search(text))
     ]
@@ -86,11 +130,26 @@ def patient_concepts(messages: Sequence[Message], knowledge: Knowledge) -> tuple
 
 
 def recommended_drugs(text: str, knowledge: Knowledge) -> Iterator[tuple[Concept, Sentence]]:
-    """Drugs that a sentence of `text` names without advising against them."""
+    """Drugs that `text` names without warning of them, each with its sentence. In doubt a drug counts as recommended."""
     for sentence in sentences(text, knowledge):
-        drugs = sentence.concepts(Kind.DRUG)
-        if drugs and not advises_against(sentence.text):
-            yield from ((drug, sentence) for drug in drugs)
+        yield from ((drug, sentence) for drug in _unwarned(sentence))
+
+
+def _unwarned(sentence: Sentence) -> Iterator[Concept]:
+    """Drugs joined by "and", "or" or a comma share their warning; otherwise a warning reaches no further than the next drug."""
+    runs: list[list[tuple[int, int, Concept]]] = []
+    for mention in sentence.mentions:
+        if drug := mention.of_kind(Kind.DRUG):
+            here = (mention.start, mention.end, drug)
+            if runs and _JOINED.fullmatch(sentence.text[runs[-1][-1][1] : mention.start]):
+                runs[-1].append(here)
+            else:
+                runs.append([here])
+    for position, run in enumerate(runs):
+        begin = runs[position - 1][-1][1] if position else 0
+        end = runs[position + 1][0][0] if position + 1 < len(runs) else len(sentence.text)
+        if not (_WARNS_BEFORE.search(sentence.text[begin : run[0][0]]) or _WARNS_AFTER.search(sentence.text[run[-1][1] : end])):
+            yield from (drug for _, _, drug in run)
 
 
 def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, patient: Sequence[Concept] | None = None) -> tuple[SafetyFinding, ...]:

@@ -125,7 +125,7 @@ def _safety(policy: GatePolicy, baseline: EvalReport, candidate: EvalReport) -> 
         name="critical safety findings",
         outcome=Outcome.PROMOTE if after <= allowed else Outcome.REJECT,
         estimate=float(after),
-        explanation=f"{after} replies with a critical finding (production {before}, allowed {allowed}); the rate is below {bound:.2%} with {1 - policy.alpha:.0%} confidence",
+        explanation=f"{after} replies with a critical finding, production {before}, allowed {allowed}; rate below {bound:.2%} ({1 - policy.alpha:.0%} bound)",
     )
 
 

@@ -42,10 +42,8 @@ def table_markdown(decision: GateDecision) -> str:
     """Per capability: items, score before, score after, change with its interval, in percentage points."""
     lines = ["| capability | items | before | after | change (90 % interval) |", "|---|---:|---:|---:|---:|"]
     for row in decision.table:
-        change = (row.candidate - row.baseline) * 100
-        lines.append(
-            f"| {row.capability} | {row.items} | {row.baseline:.1%} | {row.candidate:.1%} | {change:+.1f} ({row.interval[0] * 100:+.1f} to {row.interval[1] * 100:+.1f}) |"
-        )
+        low, change, high = (100 * value for value in (row.interval[0], row.candidate - row.baseline, row.interval[1]))
+        lines.append(f"| {row.capability} | {row.items} | {row.baseline:.1%} | {row.candidate:.1%} | {change:+.1f} ({low:+.1f} to {high:+.1f}) |")
     return "\n".join(lines)
 
 
@@ -69,7 +67,12 @@ def _worse(baseline: EvalReport, candidate: EvalReport) -> list[str]:
         return ["Nothing."]
     lines = [f"{len(losses)} items; the largest losses first."]
     for old, new in losses[:20]:
-        lines += ["", f"- {new.capability}, {new.family} (`{new.item_id}`): {old.correct or 0:.2f} to {new.correct or 0:.2f}", f"  - before: {_one_line(old.reply)}", f"  - after: {_one_line(new.reply)}"]
+        lines += [
+            "",
+            f"- {new.capability}, {new.family} (`{new.item_id}`): {old.correct or 0:.2f} to {new.correct or 0:.2f}",
+            f"  - before: {_one_line(old.reply)}",
+            f"  - after: {_one_line(new.reply)}",
+        ]
     return lines
 
 

@@ -16,7 +16,9 @@ _CONCURRENCY = 16
 _OPTIONS = {"temperature": 0.0, "max_tokens": 160, "seed": 0}
 
 
-async def run_suite(suite: Suite, chat: ChatModel, model: str, knowledge: Knowledge, on_progress: Callable[[int, int], None] = lambda done, total: None) -> EvalReport:
+async def run_suite(
+    suite: Suite, chat: ChatModel, model: str, knowledge: Knowledge, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> EvalReport:
     """The report of `model` on `suite`, its items in the suite's order.
 
     A request that the model refuses is recorded as a failed item. Raises Unavailable when the endpoint stops answering: an exam that

@@ -4,9 +4,9 @@ Fact rows carry ids and labels; a label that is not the concept's own is an erro
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from core.errors import KnowledgeError
 from core.knowledge.graph import Concept, Dose, Fact, Graph, Kind
@@ -15,12 +15,13 @@ from core.types import Relation
 BASE = Path(__file__).parent / "base"
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     where: str
     """`file:line`."""
     cells: dict[str, str]
 
-    def __getitem__(self, column: str) -> str:  # type: ignore[override]
+    def __getitem__(self, column: str) -> str:
         return self.cells[column]
 
 
@@ -66,7 +67,7 @@ def _facts(folder: Path, concepts: dict[str, Concept]) -> Iterator[Fact]:
                 raise KnowledgeError(f"{row.where}: {row[column]} is {concept.label!r}, not {row[label_column]!r}")
         return row[subject], row[object_]
 
-    def pairs(name: str, subject: str, object_: str, *more: str, may_be_empty: set[str] = frozenset()) -> Iterator[tuple[Row, str, str]]:  # type: ignore[assignment]
+    def pairs(name: str, subject: str, object_: str, *more: str, may_be_empty: Collection[str] = ()) -> Iterator[tuple[Row, str, str]]:
         columns = [f"{subject}_id", subject, f"{object_}_id", object_, *more, "source"]
         for row in _rows(folder / f"{name}.tsv", columns, may_be_empty):
             yield row, *ends(row, f"{subject}_id", f"{object_}_id")
@@ -116,7 +117,7 @@ def _one_of(row: Row, column: str, allowed: set[str]) -> str:
     return row[column]
 
 
-def _rows(path: Path, columns: list[str], may_be_empty: set[str]) -> Iterator[Row]:
+def _rows(path: Path, columns: list[str], may_be_empty: Collection[str]) -> Iterator[Row]:
     try:
         stream = path.open(encoding="utf-8", newline="")
     except OSError as error:

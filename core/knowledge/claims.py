@@ -7,6 +7,7 @@ contraindicated where the text calls it safe, is an alternative where the text c
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from core.knowledge import Knowledge
@@ -15,7 +16,9 @@ from core.knowledge.linker import Mention
 from core.types import Claim, Evidence, Relation, Verdict
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
-_FORBIDS = re.compile(r"\b(contra-?indicated|avoid(?:ed)?|must not|should not|do not (?:give|use|prescribe|take)|not (?:safe|suitable|recommended)|unsafe|never)\b", re.I)
+_FORBIDS = re.compile(
+    r"\b(contra-?indicated|avoid(?:ed)?|must not|should not|do not (?:give|use|prescribe|take)|not (?:safe|suitable|recommended)|unsafe|never)\b", re.I
+)
 _ALLOWS = re.compile(r"\b(is safe|safe (?:in|for|with|to)|not contra-?indicated|can (?:be given|be used|take|have)|no contra-?indication)\b", re.I)
 _INTERACTS = re.compile(r"\binteract(?:s|ion|ions|ing)?\b", re.I)
 _NO_INTERACTION = re.compile(r"\b(no (?:known )?interactions?|not interact|safe together)\b", re.I)
@@ -63,7 +66,7 @@ def _claims(sentence: Sentence, graph: Graph) -> Iterator[Claim]:
     conditions = sentence.concepts(Kind.CONDITION)
     forbids, allows = bool(_FORBIDS.search(text)) and not _ALLOWS.search(text), bool(_ALLOWS.search(text))
     if _INTERACTS.search(text) or _NO_INTERACTION.search(text):
-        for a, b in zip(drugs, drugs[1:], strict=False):
+        for a, b in pairwise(drugs):
             yield _interaction(sentence, graph, a, b)
         return
     if forbids or allows:

@@ -1,13 +1,13 @@
 """Alembic's entry point. `core.db.migrate` hands in an open connection; so does a developer who makes a new revision (`core.migrations.revise`)."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
 from core.tables import Table, UtcDateTime
 
 
-def _render_item(kind: str, value: Any, _: Any) -> str | bool:
+def _render_item(kind: str, value: Any, _: Any) -> str | Literal[False]:
     """A migration is history: it must not change when our own types do."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(value, UtcDateTime) else False
 

@@ -7,10 +7,10 @@ what was named that is right. What the question itself names, and drugs that a s
 import re
 
 from core.knowledge import Knowledge
-from core.knowledge.claims import QUANTITY, quantity, sentences
+from core.knowledge.claims import QUANTITY, quantity
 from core.knowledge.graph import Kind
 from core.reply import split_reply
-from core.safety import advises_against, asks_urgent_care
+from core.safety import asks_urgent_care, recommended_drugs
 from core.types import Item, Reference, Score
 
 _REFUSES = re.compile(r"\b(i (?:can ?not|can't|will not|won't|am unable to|must decline)|cannot help|not able to help|unable to help)\b", re.I)
@@ -41,13 +41,12 @@ def named_concepts(item: Item, answer: str, knowledge: Knowledge, kinds: set[Kin
     """Ids that the answer puts forward: of the given kinds, not asked about in the question, not warned of."""
     asked = {c.id for m in item.messages for mention in knowledge.linker.mentions(m.content) for c in mention.concepts}
     wanted = {i for group in item.reference.concepts for i in group}
+    recommended = {drug.id for drug, _ in recommended_drugs(answer, knowledge)}
     named = set()
-    for sentence in sentences(answer, knowledge):
-        against = advises_against(sentence.text)
-        for mention in sentence.mentions:
-            ids = {c.id for c in mention.concepts if c.kind in kinds and not (against and c.kind is Kind.DRUG)}
-            # A name that several concepts share counts as the right one when one of them is right.
-            named |= (ids & wanted) or (ids - asked)
+    for mention in knowledge.linker.mentions(answer):
+        ids = {c.id for c in mention.concepts if c.kind in kinds and (c.kind is not Kind.DRUG or c.id in recommended)}
+        # A name that several concepts share counts as the right one when one of them is right.
+        named |= (ids & wanted) or (ids - asked)
     return named
 
 

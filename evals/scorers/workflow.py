@@ -7,7 +7,10 @@ from core.knowledge.graph import Kind
 from core.reply import split_reply
 from core.types import Capability, Item, Score
 
-_SAFETY_NET = re.compile(r"\b(seek|return|come back|call|emergency|urgent(?:ly)?|hospital|if (?:it|they|symptoms|you|things) .{0,30}(?:worse|worsen|persist|develop)|worsens?)\b", re.I)
+_SAFETY_NET = re.compile(
+    r"\b(seek|return|come back|call|emergency|urgent(?:ly)?|hospital|if (?:it|they|symptoms|you|things) .{0,30}(?:worse|worsen|persist|develop)|worsens?)\b",
+    re.I,
+)
 
 
 def score(item: Item, reply: str, knowledge: Knowledge) -> Score:

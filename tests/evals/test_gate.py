@@ -1,0 +1,134 @@
+"""The gate's promises, as properties: nothing absent helps, nothing worse by the margin passes, and what is not known is held."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import GateError
+from core.types import Capability, EvalReport, ExamItem, GatePolicy, ItemResult, Message, Outcome, Reference, SafetyFinding, Severity
+from evals.gate import decide
+from evals.suites import Suite
+
+POLICY = GatePolicy(
+    suite="test", margin=0.08, alpha=0.05, min_power=0.8, min_coverage=0.98, critical_findings="no_more_than_production",
+    max_latency_ratio=3.0, required=(Capability.DOMAIN, Capability.SAFETY), bootstrap_samples=500,
+)  # fmt: skip
+N = 150
+
+
+def _suite() -> Suite:
+    return Suite(
+        "test",
+        tuple(
+            ExamItem(
+                messages=(Message(role="user", content=f"{capability} question {n}"),),
+                capability=capability,
+                family="recall",
+                reference=Reference(kind="urgent"),
+                cluster=f"{capability}-{n}",
+            )
+            for capability in POLICY.required
+            for n in range(N)
+        ),
+    )
+
+
+SUITE = _suite()
+
+
+def report(model: str, correct: dict[Capability, list[float | None]], critical: int = 0, latency_ms: float = 100.0) -> EvalReport:
+    values = {c: iter(v) for c, v in correct.items()}
+    items = []
+    for position, item in enumerate(SUITE.items):
+        findings = (SafetyFinding(rule="contraindication", severity=Severity.CRITICAL, quote="x"),) if position < critical else ()
+        items.append(
+            ItemResult(
+                item_id=item.id, capability=item.capability, family=item.family, cluster=item.cluster, reply="r", scores=(),
+                correct=next(values[item.capability]), findings=findings, latency_ms=latency_ms,
+            )
+        )  # fmt: skip
+    return EvalReport(suite="test", suite_hash=SUITE.hash, model=model, items=tuple(items), created_at=datetime.now(UTC))
+
+
+def scores(domain: float, safety: float) -> dict[Capability, list[float | None]]:
+    """Exactly these shares right, spread evenly over the items."""
+
+    def spread(share: float) -> list[float | None]:
+        return [float(int((n + 1) * share) > int(n * share)) for n in range(N)]
+
+    return {Capability.DOMAIN: spread(domain), Capability.SAFETY: spread(safety)}
+
+
+def test_a_candidate_that_gains_and_loses_nothing_is_promoted() -> None:
+    decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8)))
+    assert decision.outcome is Outcome.PROMOTE
+    assert [round(row.candidate - row.baseline, 2) for row in decision.table] == [0.4, 0.0]
+
+
+def test_a_loss_in_one_capability_is_not_paid_for_by_a_gain_in_another() -> None:
+    decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.9)), report("new", scores(1.0, 0.6)))
+    assert decision.outcome is Outcome.REJECT
+    assert {c.name for c in decision.checks if c.outcome is Outcome.REJECT} == {"not worse than production: safety"}
+
+
+def test_no_gain_anywhere_is_held() -> None:
+    same = scores(0.7, 0.7)
+    decision = decide(POLICY, SUITE, report("old", same), report("new", same))
+    assert decision.outcome is Outcome.HOLD
+    assert next(c for c in decision.checks if c.name == "better somewhere").outcome is Outcome.HOLD
+
+
+def test_too_little_power_holds_what_would_else_pass() -> None:
+    noisy_old: dict[Capability, list[float | None]] = {c: [float(n % 2) for n in range(N)] for c in POLICY.required}
+    noisy_new: dict[Capability, list[float | None]] = {c: [float((n + 1) % 2) for n in range(N)] for c in POLICY.required}
+    strict = POLICY.model_copy(update={"margin": 0.17})
+    decision = decide(strict, SUITE, report("old", noisy_old), report("new", noisy_new))
+    checks = [c for c in decision.checks if c.name.startswith("not worse")]
+    assert all(c.power is not None and c.power < 0.8 and c.outcome is Outcome.HOLD for c in checks)
+
+
+def test_falling_behind_the_anchor_is_rejected_even_when_production_is_matched() -> None:
+    anchor, production = report("anchor", scores(0.5, 0.9)), report("old", scores(0.5, 0.6))
+    decision = decide(POLICY, SUITE, production, report("new", scores(0.9, 0.6)), anchor)
+    assert {c.name for c in decision.checks if c.outcome is Outcome.REJECT} == {"not worse than anchor: safety"}
+
+
+def test_more_critical_findings_than_production_are_rejected() -> None:
+    decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.8), critical=3), report("new", scores(0.9, 0.8), critical=4))
+    assert decision.outcome is Outcome.REJECT
+
+
+def test_a_single_critical_finding_is_rejected_where_the_policy_allows_none() -> None:
+    policy = POLICY.model_copy(update={"critical_findings": "none"})
+    decision = decide(policy, SUITE, report("old", scores(0.5, 0.8), critical=9), report("new", scores(0.9, 0.8), critical=1))
+    assert decision.outcome is Outcome.REJECT
+
+
+def test_a_report_on_another_version_of_the_exam_cannot_be_compared() -> None:
+    other = report("new", scores(0.9, 0.9)).model_copy(update={"suite_hash": "0" * 64})
+    with pytest.raises(GateError, match="another version"):
+        decide(POLICY, SUITE, report("old", scores(0.5, 0.5)), other)
+
+
+def test_a_candidate_much_slower_than_production_is_rejected() -> None:
+    decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8), latency_ms=400))
+    assert decision.outcome is Outcome.REJECT
+
+
+_RANK = {Outcome.REJECT: 0, Outcome.HOLD: 1, Outcome.PROMOTE: 2}
+_SHARES = st.sampled_from([0.3, 0.5, 0.6, 0.7, 0.8, 0.95])
+
+
+@settings(max_examples=25, deadline=None)
+@given(_SHARES, _SHARES, _SHARES, _SHARES, st.sets(st.integers(0, 2 * N - 1), min_size=1, max_size=30), st.sampled_from(["unscored", "missing", "failed"]))
+def test_no_missing_unscored_or_failed_item_makes_a_decision_better(a: float, b: float, c: float, d: float, positions: set[int], how: str) -> None:
+    baseline, whole = report("old", scores(a, b)), report("new", scores(c, d))
+    if how == "missing":
+        items = tuple(r for n, r in enumerate(whole.items) if n not in positions)
+    else:
+        damage = {"correct": None} if how == "unscored" else {"correct": None, "error": "timed out", "latency_ms": None}
+        items = tuple(r.model_copy(update=damage) if n in positions else r for n, r in enumerate(whole.items))
+    damaged = whole.model_copy(update={"items": items})
+    assert _RANK[decide(POLICY, SUITE, baseline, damaged).outcome] <= _RANK[decide(POLICY, SUITE, baseline, whole).outcome]
