@@ -101,7 +101,9 @@ class Graph:
             raise NotFound(f"The knowledge base has no concept {concept_id!r}") from None
 
     def label(self, concept_id: str) -> str:
-        return self.concept(concept_id).label
+        """The concept's label as it stands inside a sentence: HPO writes its labels with a capital, sentences do not."""
+        concept = self.concept(concept_id)
+        return concept.label[0].lower() + concept.label[1:] if concept.id.startswith("HP:") and concept.label[1:2].islower() else concept.label
 
     def of_kind(self, kind: Kind) -> tuple[Concept, ...]:
         return tuple(c for c in self.concepts.values() if c.kind is kind)

@@ -189,7 +189,6 @@ def _formats(key: str, available: int) -> list[tuple[str, Check]]:
 
 
 def _vignette(graph: Graph, rng: random.Random) -> Iterator[ExamItem]:
-    people = ("man", "woman")
     for _ in range(8):  # each pass draws other symptoms, histories and formats for the same conditions
         for condition, symptoms, possible in _presentations(graph, rng):
             treatments = graph.treatments(condition)
@@ -208,7 +207,7 @@ def _vignette(graph: Graph, rng: random.Random) -> Iterator[ExamItem]:
             if not allowed:
                 continue
             past = f"History of {graph.label(history.object)}." if history else "No relevant history."
-            question = f"A {rng.randint(22, 84)}-year-old {rng.choice(people)} presents with {_list(graph, symptoms)}. {past} " + rng.choice(
+            question = f"A {rng.randint(22, 84)}-year-old patient presents with {_list(graph, symptoms)}. {past} " + rng.choice(
                 ("Give diagnosis, treatment and safety-net", "Work through the case and state diagnosis, treatment and safety-net")
             )
             form, check = rng.choice(

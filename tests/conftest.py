@@ -1,0 +1,46 @@
+"""Fixtures that every room uses: settings of their own, a fresh database, the built-in knowledge base."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import db
+from core.knowledge import Knowledge
+from core.knowledge import knowledge as builtin_knowledge
+from core.settings import Settings, settings
+from core.tables import Table
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings that point into a temporary folder, with a Redis address where nothing listens."""
+    for name, value in {"DATA_DIR": str(tmp_path / "var"), "SECRET_KEY": "x" * 40, "DATABASE_URL": "", "REDIS_URL": "redis://127.0.0.1:1/0"}.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    yield settings()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def database(test_settings: Settings) -> Iterator[None]:
+    """An empty SQLite database with all tables."""
+    engine = db.engine_for(test_settings.resolved_database_url)
+    Table.metadata.create_all(engine)
+    yield
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> Knowledge:
+    return builtin_knowledge()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Public data beside the checkout; tests that need it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the public data sets are not at {SHARED}")
+    return SHARED
