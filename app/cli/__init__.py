@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
-from app.cli import audit, doctor, gate, key, knowledge, rounds, stack, starter, talk, user
+from app.cli import audit, demo, doctor, gate, key, knowledge, rounds, stack, starter, talk, user
 from app.cli.console import errors
 from core.errors import AppError, GateError
 
@@ -34,6 +34,7 @@ app.command("up", rich_help_panel=_RUN)(stack.up)
 app.command("down", rich_help_panel=_RUN)(stack.down)
 app.command("status", rich_help_panel=_RUN)(stack.status)
 app.command("doctor", rich_help_panel=_RUN)(doctor.doctor)
+app.command("demo", rich_help_panel=_RUN)(demo.demo)
 app.command("ask", rich_help_panel=_USE)(talk.ask)
 app.command("chat", rich_help_panel=_USE)(talk.chat)
 app.add_typer(knowledge.app, name="knowledge", rich_help_panel=_USE)

@@ -25,11 +25,11 @@ SMOKE: Mapping[str, int] = {family: max(2, count // 12) for family, count in FUL
 Maker = Callable[[Graph, random.Random], Iterator[ExamItem]]
 
 
-def items(graph: Graph, per_family: Mapping[str, int]) -> tuple[ExamItem, ...]:
+def items(graph: Graph, per_family: Mapping[str, int], seed: int = _SEED) -> tuple[ExamItem, ...]:
     """At most `per_family[family]` items of each family, all different, in a fixed order."""
     drawn: dict[str, ExamItem] = {}
     for family, count in per_family.items():
-        for item in islice(_MAKERS[family](graph, random.Random(f"{_SEED}:{family}")), count):
+        for item in islice(_MAKERS[family](graph, random.Random(f"{seed}:{family}")), count):
             drawn.setdefault(item.id, item)
     return tuple(drawn.values())
 
