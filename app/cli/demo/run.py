@@ -8,8 +8,8 @@ from rich.console import Console
 
 from app.cli import api
 from app.cli.watch import watch_round
-from app.demo.panel import judge
-from app.demo.questions import draw
+from app.cli.demo.panel import judge
+from app.cli.demo.questions import draw
 from app.stack import up as stack
 from core.errors import Unavailable
 from core.knowledge import Knowledge, knowledge

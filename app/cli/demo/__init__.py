@@ -1,4 +1,4 @@
-"""demo: the whole loop by itself."""
+"""demo: the loop by itself: ask, judge, align, examine, promote, ask again. Whatever is simulated says so."""
 
 from typing import Annotated
 
@@ -10,6 +10,6 @@ from core.types import Outcome
 
 def demo(keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's stack running, to look at it in a browser.")] = False) -> None:
     """Ask, judge (simulated), align, examine, promote, ask again: on a stack of its own, in a few minutes."""
-    from app.demo.run import demo as procedure
+    from app.cli.demo.run import demo as procedure
 
     raise typer.Exit(0 if procedure(out, keep=keep) is Outcome.PROMOTE else 1)
