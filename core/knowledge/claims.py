@@ -67,7 +67,8 @@ def _claims(sentence: Sentence, graph: Graph) -> Iterator[Claim]:
     forbids, allows = bool(_FORBIDS.search(text)) and not _ALLOWS.search(text), bool(_ALLOWS.search(text))
     if _INTERACTS.search(text) or _NO_INTERACTION.search(text):
         for a, b in pairwise(drugs):
-            yield _interaction(sentence, graph, a, b)
+            if a.id != b.id:  # an effect may name the drug again: "ciclosporin toxicity"
+                yield _interaction(sentence, graph, a, b)
         return
     if forbids or allows:
         for drug in drugs[:1]:
@@ -106,7 +107,8 @@ def _contraindication(sentence: Sentence, graph: Graph, drug: Concept, context: 
 
 def _interaction(sentence: Sentence, graph: Graph, a: Concept, b: Concept) -> Claim:
     fact = graph.interaction(a.id, b.id)
-    stated = "critical" if _SEVERE.search(sentence.text) else "significant" if _MILD.search(sentence.text) else None
+    severe, mild = bool(_SEVERE.search(sentence.text)), bool(_MILD.search(sentence.text))
+    stated = None if severe == mild else "critical" if severe else "significant"  # "severe hypertension (significant)" states neither clearly
     denied = bool(_NO_INTERACTION.search(sentence.text))
     wrong = fact is not None and (denied or (stated is not None and stated != fact.severity))
     verdict = Verdict.CONTRADICTED if wrong else Verdict.SUPPORTED if fact and not denied else Verdict.UNKNOWN

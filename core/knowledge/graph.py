@@ -50,7 +50,7 @@ class Dose:
     max_per_day: float | None
 
     def __str__(self) -> str:
-        amount = f"{self.low:g}" if self.low == self.high else f"{self.low:g} to {self.high:g}"
+        amount = f"{self.low:.12g}" if self.low == self.high else f"{self.low:.12g} to {self.high:.12g}"
         return f"{amount} {self.unit} {self.interval}"
 
 
