@@ -43,5 +43,4 @@ def socket_file() -> Path:
     if len(os.fsencode(path)) + 12 > _LONGEST_SOCKET_PATH:
         digest = hashlib.sha256(os.fsencode(data_dir())).hexdigest()[:12]
         path = Path(tempfile.gettempdir()) / f"balancedbio-{os.getuid()}-{digest}" / "supervisor.sock"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path

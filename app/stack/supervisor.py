@@ -37,18 +37,20 @@ class State(NamedTuple):
 def start(processes: Sequence[Process], *, detached: bool) -> subprocess.Popen[bytes]:
     """Starts supervisord, which starts the rest. Unless detached, it ends with this process, however that ends."""
     layout.logs_dir().mkdir(parents=True, exist_ok=True)
+    layout.socket_file().parent.mkdir(mode=0o700, exist_ok=True)
     config = layout.data_dir() / "supervisord.conf"
     write_text_atomically(config, render(processes))
-    return subprocess.Popen(
-        [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=(layout.logs_dir() / "supervisord.err").open("wb"),
-        env={**os.environ, **leftovers.mark(), "PYTHONUNBUFFERED": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"},
-        # Its own session: Ctrl-C reaches only `up`, which stops things in order.
-        start_new_session=True,
-        preexec_fn=None if detached else _end_with_parent,
-    )
+    with (layout.logs_dir() / "supervisord.err").open("wb") as complaints:
+        return subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            env={**os.environ, **leftovers.mark(), "PYTHONUNBUFFERED": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"},
+            # Its own session: Ctrl-C reaches only `up`, which stops things in order.
+            start_new_session=True,
+            preexec_fn=None if detached else _end_with_parent,
+        )
 
 
 def render(processes: Sequence[Process]) -> str:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,11 +42,12 @@ def up(console: Console, *, detached: bool) -> None:
         if secret_is_new:
             console.print("Made .env with a random SECRET_KEY (readable by you alone)", highlight=False)
         parts = _prepare()
-        access = first_run.ensure_access()
         write_text_atomically(layout.record_file(), json.dumps({"pid": os.getpid(), "detached": detached}))
+        daemon = supervisor.start(parts, detached=detached)
         try:
-            _start_and_wait(console, parts, detached=detached)
-            _announce(console, access, detached=detached)
+            wait_until_healthy(console, parts, daemon)
+            # Only now: a password that is made before a start that fails would never be seen.
+            _announce(console, first_run.ensure_access(), detached=detached)
             if not detached:
                 _hold(console)
         except KeyboardInterrupt:
@@ -173,14 +175,13 @@ def _redis_password() -> str | None:
     return unquote(password) if password else None
 
 
-def _start_and_wait(console: Console, parts: tuple[Process, ...], *, detached: bool) -> None:
+def wait_until_healthy(console: Console, parts: tuple[Process, ...], daemon: "subprocess.Popen[bytes]") -> None:
     """Returns when every process does its work. Raises Unavailable with the end of a log when one keeps dying or takes too long."""
     limit = _READY_SECONDS_FROM_HUB if is_from_hub(settings()) else _READY_SECONDS
     deadline = time.monotonic() + limit
     checks = health.probes(settings())
     waiting = [p.name for p in parts]
     pids: dict[str, set[int]] = {name: set() for name in waiting}
-    daemon = supervisor.start(parts, detached=detached)
     with StartDisplay(console, waiting) as display:
         while waiting:
             if daemon.poll() is not None:

@@ -1,0 +1,62 @@
+"""The schema that migrations make is the one that `core.tables` describes, and an old database is brought to it without loss."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, inspect, text
+
+from core import db, store
+from core.settings import ROOT
+from core.tables import Table
+from core.types import Role
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    engine = create_engine(f"sqlite:///{tmp_path}/migrated.db")
+    with engine.connect() as opened:
+        yield opened
+    engine.dispose()
+
+
+def _run(connection: Connection, step: str, target: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "core" / "migrations"))
+    config.attributes["connection"] = connection
+    getattr(command, step)(config, target)
+    connection.commit()
+
+
+def test_migrations_and_tables_do_not_drift_apart(connection: Connection) -> None:
+    _run(connection, "upgrade", "head")
+    assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Table.metadata) == []
+
+
+def test_every_migration_can_be_undone(connection: Connection) -> None:
+    _run(connection, "upgrade", "head")
+    _run(connection, "downgrade", "base")
+    assert inspect(connection).get_table_names() == ["alembic_version"]
+
+
+def test_at_most_one_checkpoint_is_in_production_whatever_the_code_believes(connection: Connection) -> None:
+    _run(connection, "upgrade", "head")
+    insert = "INSERT INTO checkpoints (id, base_model, uri, sha256, status, created_at) VALUES (:id, 'b', '', 's', :status, '2026-01-01')"
+    for checkpoint, status in (("a", "production"), ("b", "retired"), ("c", "retired")):
+        connection.execute(text(insert), {"id": checkpoint, "status": status})
+    with pytest.raises(Exception, match="UNIQUE constraint"):
+        connection.execute(text(insert), {"id": "d", "status": "production"})
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_migrating_again_changes_nothing_and_keeps_the_rows() -> None:
+    db.migrate()
+    with db.unit_of_work() as session:
+        store.add_user(session, "ada", Role.ADMIN, "hash")
+    db.migrate()
+    with db.reading() as session:
+        assert [u.name for u in store.list_users(session)] == ["ada"]
