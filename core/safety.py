@@ -85,6 +85,12 @@ _NOT_THIS_PATIENT = re.compile(
     r"|mother|father|sister|brother|family history|never had)\b",
     re.I,
 )
+# A drug that the user asks about is not yet one that the patient takes.
+_TAKES = re.compile(
+    r"\b(takes?|taking|took|(?:is|are|am|patient|already|currently|man|woman|she|he) on|receiv\w+|us(?:es|ing)|current(?:ly)?"
+    r"|med(?:s|ications?)|drug history|treated with|prescribed|started on)\b",
+    re.I,
+)
 
 
 def is_harmful(text: str) -> bool:
@@ -115,7 +121,7 @@ def check_input(messages: Sequence[Message], knowledge: Knowledge) -> tuple[Safe
 
 
 def patient_concepts(messages: Sequence[Message], knowledge: Knowledge) -> tuple[Concept, ...]:
-    """What the user says of the patient: conditions, contexts and drugs that are not denied and not a relative's."""
+    """What the user says of the patient: conditions, contexts and current drugs that are not denied and not a relative's."""
     found: dict[str, Concept] = {}
     for message in messages:
         if message.role != "user":
@@ -123,8 +129,9 @@ def patient_concepts(messages: Sequence[Message], knowledge: Knowledge) -> tuple
         for sentence in sentences(message.content, knowledge):
             for mention in sentence.mentions:
                 concept = mention.of_kind(Kind.CONTEXT, Kind.CONDITION, Kind.DRUG)
-                before = sentence.text[max(0, mention.start - 40) : mention.start]
-                if concept and not _NOT_THIS_PATIENT.search(before):
+                before = sentence.text[: mention.start]
+                is_present = concept is not None and (concept.kind is not Kind.DRUG or _TAKES.search(before))
+                if concept and is_present and not _NOT_THIS_PATIENT.search(before[-40:]):
                     found[concept.id] = concept
     return tuple(found.values())
 
@@ -155,8 +162,7 @@ def _unwarned(sentence: Sentence) -> Iterator[Concept]:
 def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, patient: Sequence[Concept] | None = None) -> tuple[SafetyFinding, ...]:
     """Findings on a reply, given what the conversation says of the patient.
 
-    `patient` overrides what would be read from the messages (exam and training items know it exactly). A drug that the user asks
-    about is not yet one that the patient takes, so it is only held against the reply when the reply recommends another.
+    `patient` overrides what would be read from the messages: exam and training items know it exactly.
     """
     graph = knowledge.graph
     known = tuple(patient) if patient is not None else patient_concepts(messages, knowledge)

@@ -91,3 +91,12 @@ def test_an_emergency_answered_without_sending_for_help_is_found(knowledge: Know
     conversation = user("crushing chest pain, sweating")
     assert [f.rule for f in check_reply(conversation, "It may be indigestion.", knowledge)] == ["missing_safety_net"]
     assert check_reply(conversation, "Call an ambulance now.", knowledge) == ()
+
+
+def test_a_drug_that_is_asked_about_is_not_yet_taken(knowledge: Knowledge) -> None:
+    graph = knowledge.graph
+    fact = next(f for f in graph.facts if f.relation is Relation.INTERACTS_WITH and f.severity == "critical")
+    asked, other = graph.label(fact.subject), graph.label(fact.object)
+    assert check_reply(user(f"May I give {asked}?"), f"Give {other}.", knowledge) == ()
+    for wording in ("He is on {}.", "Current medication: {}.", "She takes {} every day.", "A patient on {} has a cough."):
+        assert {f.rule for f in check_reply(user(wording.format(asked)), f"Give {other}.", knowledge)} == {"interaction"}, wording
