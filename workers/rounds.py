@@ -103,7 +103,7 @@ def promote(lease: Lease, row: Round) -> None:
         if row.cancel_requested:
             return close(session, row, RoundStatus.CANCELLED, None)
         _require_same_production(session, row)
-        promotion.flip(session, candidate.id, actor=row.signed_off_by or _ACTOR)
+        promotion.flip(session, candidate.id, row.signed_off_by or _ACTOR, round=row.id)
         move(session, row, RoundStatus.PROMOTED)
     return promotion.unload_unservable()
 

@@ -62,6 +62,7 @@ def main() -> None:
     port, base, seconds, *adapters = sys.argv[1:]
     Endpoint.names = {base: "", **dict(a.split("=", 1) for a in adapters)}
     Endpoint.seconds = float(seconds)
+    ThreadingHTTPServer.request_queue_size = 128  # an exam asks 16 questions at a time; the default refuses the sixth
     ThreadingHTTPServer(("127.0.0.1", int(port)), Endpoint).serve_forever()
 
 

@@ -64,14 +64,14 @@ def bring_up(checkpoint: Checkpoint) -> None:
     adapters.probe(checkpoint.id)
 
 
-def flip(session: Session, checkpoint_id: str, actor: str) -> None:
-    """Flips the alias and records it, in the caller's transaction. A second call changes and records nothing."""
+def flip(session: Session, checkpoint_id: str, actor: str, **detail: str) -> None:
+    """Flips the alias and records it with `detail`, in the caller's transaction. A second call changes and records nothing."""
     promotable(session, checkpoint_id)
     before = store.production(session)
     if before.id == checkpoint_id:
         return
     store.set_production(session, checkpoint_id)
-    audit.record(session, actor, "checkpoint.promoted", checkpoint_id, replaced=before.id)
+    audit.record(session, actor, "checkpoint.promoted", checkpoint_id, replaced=before.id, **detail)
 
 
 def unload_unservable() -> None:
