@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from app.gateway import chat, checkpoints, feedback, health, login, metrics, rounds
+from app.gateway import audit_trail, chat, checkpoints, feedback, health, login, metrics, people, rounds
 from app.gateway.door import PAGES, Door, visitor
 from app.gateway.errors import handle_errors
 from app.gateway.house import House
@@ -29,11 +29,11 @@ def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = No
         if isinstance(upstream, OpenAIChat):
             await upstream.close()
 
-    app = FastAPI(title="BalancedBio", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPI(title="BalancedBio", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = House(upstream, known or knowledge())
     app.state.login_throttle = Throttle()
     handle_errors(app)
-    for room in (chat, feedback, rounds, checkpoints, login, health, metrics):
+    for room in (chat, feedback, rounds, checkpoints, people, audit_trail, login, health, metrics):
         app.include_router(room.router)
 
     @app.get("/", include_in_schema=False)
@@ -53,6 +53,7 @@ def _mount_pages(app: FastAPI) -> None:
 
     from app.admin import page as admin_page
     from app.chat import page as chat_page
+    from app.look import mount_options
 
     for path, page in zip(PAGES, (chat_page, admin_page), strict=True):
-        gradio.mount_gradio_app(app, page.build(), path=path, auth_dependency=visitor, show_error=True, max_file_size=settings().max_request_bytes)
+        gradio.mount_gradio_app(app, page.build(), path=path, auth_dependency=visitor, max_file_size=settings().max_request_bytes, **mount_options())

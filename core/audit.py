@@ -1,5 +1,7 @@
 """The audit trail: append-only rows, each hashed over its content and its predecessor's hash."""
 
+from collections.abc import Sequence
+import json
 from typing import Any
 
 from sqlalchemy import select
@@ -20,12 +22,17 @@ def record(session: Session, actor: str, action: str, subject: str, **detail: An
         actor=actor,
         action=action,
         subject=subject,
-        detail=detail,
+        detail=json.loads(json.dumps(detail)),  # hashed as it will be read back: a number as a key comes back as text
         previous_hash=last.hash if last else _GENESIS,
     )
     event.hash = _hash(event)
     session.add(event)
     session.flush()
+
+
+def newest(session: Session, limit: int) -> Sequence[AuditEvent]:
+    """The last `limit` events, newest first."""
+    return session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc()).limit(limit)).all()
 
 
 def first_broken(session: Session) -> int | None:

@@ -1,0 +1,212 @@
+"""What happens on the chat page: handlers that call our gateway and return what the components show next.
+
+The gateway's errors end here, as one sentence on the page; the visitor's words go back into the box they came from.
+"""
+
+from collections.abc import AsyncIterator
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from app.api_client import Api, ReplyEnd, ReplyStart, ReplyText
+from app.chat import render
+from app.chat.transcript import ChatTurn, Transcript, TurnState, prompt
+from app.gateway.sessions import COOKIE
+from app.gateway.wire import FeedbackRequest
+from app.look import confirmation, header, problem
+from core.errors import AppError
+from core.knowledge import knowledge
+from core.settings import settings
+from core.types import Scope
+
+_PAGE = "/chat"
+# A first answer is the model's best one, as the exam sees it; asking again is asking for another.
+_TEMPERATURE, _TEMPERATURE_AGAIN = 0.0, 0.7
+
+
+def api(request: gr.Request) -> Api:
+    """The gateway, as the visitor of this page. A session that has ended is noticed by the gateway."""
+    return Api(str(dict(request.cookies).get(COOKIE, "")))
+
+
+async def greet(request: gr.Request) -> str:
+    """The bar on top, with the ways that this visitor may go."""
+    try:
+        me = await api(request).me()
+    except AppError as error:
+        return header("BalancedBio", "", ()) + problem(error, _PAGE)
+    return header("BalancedBio", me.name, (("Admin", "/admin"),) if me.may(Scope.REVIEW) else ())
+
+
+# --- asking --------------------------------------------------------------------------------------------------------
+
+
+def ask(question: str, transcript: Transcript) -> tuple[Any, str, str]:
+    """Takes the question out of its box. An empty one, or one while another is being answered, changes nothing."""
+    if not question.strip() or _is_answering(transcript):
+        return gr.skip(), "", ""
+    return "", question.strip(), ""
+
+
+def ask_example(transcript: Transcript, chosen: gr.SelectData) -> tuple[Any, str, str]:
+    return ask(str(chosen.value["text"]), transcript)
+
+
+def ask_again(transcript: Transcript) -> tuple[Transcript, str, str]:
+    """The last question once more; the answer it had is stored with its turn and leaves the page."""
+    if transcript.last is None or _is_answering(transcript):
+        return transcript, "", ""
+    return transcript.without_last(), f"{_AGAIN}{transcript.last.question}", ""
+
+
+_AGAIN = "\x00"
+"""Stands before a question that is asked again; no question holds it, as the gateway refuses control characters."""
+
+
+def busy(pending: str) -> list[Any]:
+    """Send gives way to Stop while a reply is written."""
+    return _controls(is_answering=bool(pending))
+
+
+async def answer(pending: str, transcript: Transcript, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
+    """Asks the gateway and shows the reply as it comes. When the visitor stops it, Gradio closes this generator and with it the request."""
+    if not pending:
+        yield transcript, gr.skip(), "", gr.skip(), gr.skip()
+        return
+    question, temperature = pending.removeprefix(_AGAIN), _TEMPERATURE_AGAIN if pending.startswith(_AGAIN) else _TEMPERATURE
+    shown = transcript.asking(question)
+    messages, left_out = prompt(shown.turns, _room_chars())
+    shown = shown.with_last(left_out=left_out)
+    yield shown, _drawn(shown), "", "", gr.skip()
+    try:
+        async for event in api(request).chat(messages, shown.conversation_id, temperature):
+            match event:
+                case ReplyStart():
+                    shown = shown.with_last(turn_id=event.turn_id, checkpoint_id=event.checkpoint_id)
+                    shown = shown.model_copy(update={"conversation_id": event.conversation_id})
+                case ReplyText():
+                    assert shown.last is not None
+                    shown = shown.with_last(text=shown.last.text + event.text)
+                case ReplyEnd():
+                    shown = shown.with_last(state=TurnState.ANSWERED, extension=event.extension, finish_reason=event.finish_reason)
+            yield shown, _drawn(shown), "", "", gr.skip()
+    except AppError as error:
+        assert shown.last is not None
+        shown = shown.with_last(state=TurnState.BROKEN) if shown.last.text else shown.without_last()
+        yield shown, _drawn(shown), "", problem(error, _PAGE), question
+
+
+def finish(transcript: Transcript) -> list[Any]:
+    """After the reply, however it ended: a stopped one is marked so, and the newest one is up for judgement."""
+    last = transcript.last
+    if last is not None and last.state is TurnState.ANSWERING:
+        transcript = transcript.with_last(state=TurnState.STOPPED)
+    return [transcript, _drawn(transcript), *_judging(transcript.last), *_controls(is_answering=False)]
+
+
+def start_over() -> list[Any]:
+    """A new conversation; the old one stays stored."""
+    empty = Transcript()
+    return [empty, _drawn(empty), "", "", "", *_judging(None), *_controls(is_answering=False)]
+
+
+def undo(transcript: Transcript) -> list[Any]:
+    """Takes the last question back into its box."""
+    if transcript.last is None or _is_answering(transcript):
+        return [gr.skip()] * 11
+    shorter = transcript.without_last()
+    return [shorter, _drawn(shorter), transcript.last.question, *_judging(shorter.last)]
+
+
+# --- judging -------------------------------------------------------------------------------------------------------
+
+
+async def rate_up(turn_id: str | None, transcript: Transcript, request: gr.Request) -> tuple[Any, ...]:
+    return await _rate(turn_id, 1, transcript, request)
+
+
+async def rate_down(turn_id: str | None, transcript: Transcript, request: gr.Request) -> tuple[Any, ...]:
+    return await _rate(turn_id, -1, transcript, request)
+
+
+async def rate_message(transcript: Transcript, pressed: gr.LikeData, request: gr.Request) -> list[Any]:
+    """A thumb in the conversation: judges the turn it stands under, and brings that turn into the panel for more."""
+    index = pressed.index if isinstance(pressed.index, int) else pressed.index[0]
+    turn = render.turn_of_message(transcript, index, names)
+    rated = await _rate(turn.turn_id if turn else None, -1 if pressed.liked == "Dislike" or pressed.liked is False else 1, transcript, request)
+    return [*rated, *_judging(turn)[:-1]]
+
+
+async def judge(turn_id: str | None, correction: str, is_unsafe: bool, request: gr.Request) -> tuple[Any, ...]:
+    """Stores a correction, the unsafe flag, or both. The words stay in their box until they are stored."""
+    if turn_id is None or not (correction.strip() or is_unsafe):
+        return gr.skip(), gr.skip(), '<div class="bb-problem" role="alert">Write a correction or tick the unsafe box first.</div>', ""
+    try:
+        row = await api(request).give_feedback(FeedbackRequest(turn_id=turn_id, correction=correction.strip() or None, unsafe=is_unsafe))
+    except (AppError, ValueError) as error:
+        return gr.skip(), gr.skip(), "", _said(error)
+    kinds = " and ".join(kind for kind, given in (("correction", correction.strip()), ("unsafe flag", is_unsafe)) if given)
+    return "", False, confirmation(f"Stored: your {kinds} for {turn_id} ({row.id}). A reviewer will look at it."), ""
+
+
+async def _rate(turn_id: str | None, rating: int, transcript: Transcript, request: gr.Request) -> tuple[Any, ...]:
+    if turn_id is None:
+        return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+    try:
+        row = await api(request).give_feedback(FeedbackRequest(turn_id=turn_id, rating=1 if rating > 0 else -1))
+    except AppError as error:
+        return transcript, _drawn(transcript), "", problem(error, _PAGE)
+    rated = transcript.rated(turn_id, rating)
+    return rated, _drawn(rated), confirmation(f"Stored: {'👍' if rating > 0 else '👎'} for {turn_id} ({row.id})."), ""
+
+
+def _said(error: Exception) -> str:
+    """A correction that the gateway's form refuses (too long, binary) is refused before it is sent."""
+    if isinstance(error, AppError):
+        return problem(error, _PAGE)
+    return '<div class="bb-problem" role="alert">The correction is too long or holds characters that are not text; please shorten it.</div>'
+
+
+# --- what is shown -------------------------------------------------------------------------------------------------
+
+
+def nothing_to_judge() -> str:
+    return '<p class="bb-hint">Ask a question first; then tell us here whether the answer was right.</p>'
+
+
+@lru_cache(maxsize=4096)
+def names(concept_id: str) -> str:
+    """A concept's label, or its id when the knowledge base no longer has it."""
+    concept = knowledge().graph.concepts.get(concept_id)
+    return concept.label if concept else concept_id
+
+
+def _drawn(transcript: Transcript) -> gr.Chatbot:
+    return gr.Chatbot(value=render.chat_messages(transcript, names), feedback_value=render.ratings(transcript))
+
+
+def _judging(turn: ChatTurn | None) -> list[Any]:
+    """The judgement panel for a turn: judged, about, up, down, correction, unsafe, judge, stored."""
+    can_judge = turn is not None and turn.turn_id is not None
+    about = nothing_to_judge()
+    if turn is not None and can_judge:
+        about = f'<p class="bb-hint">About the reply to <q>{escape(render.shortened(turn.question, 120))}</q></p>'
+    fields = [gr.update(interactive=can_judge), gr.update(interactive=can_judge)]
+    clean = [gr.update(value="", interactive=can_judge), gr.update(value=False, interactive=can_judge), gr.update(interactive=can_judge)]
+    return [turn.turn_id if turn else None, about, *fields, *clean, ""]
+
+
+def _controls(is_answering: bool) -> list[Any]:
+    """send, stop, regenerate, fresh."""
+    return [gr.update(visible=not is_answering), gr.update(visible=is_answering), gr.update(interactive=not is_answering), gr.update()]
+
+
+def _is_answering(transcript: Transcript) -> bool:
+    return transcript.last is not None and transcript.last.state is TurnState.ANSWERING
+
+
+def _room_chars() -> int:
+    """Room for questions and earlier turns: a token is about three characters, and a third of the window is left for the reply."""
+    return min(settings().max_prompt_chars, settings().vllm_max_model_len * 2)

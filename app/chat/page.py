@@ -1,0 +1,111 @@
+"""The clinician's page: ask, read what is known of the answer, judge it.
+
+Here is the layout and what triggers what; `app.chat.actions` does it, `app.chat.render` draws it. A reload starts an empty
+conversation: questions may be about patients, so nothing of them is kept in the browser.
+"""
+
+import gradio as gr
+
+from app.chat import actions
+from app.chat.transcript import Transcript
+from core.settings import settings
+
+EXAMPLES = (
+    "What is the first-line treatment for community-acquired pneumonia?",
+    "Is ibuprofen safe in a patient with chronic kidney disease?",
+    "Which investigation confirms pulmonary embolism?",
+    "Do warfarin and clarithromycin interact?",
+)
+_NOTICE = "Not for emergencies. Do not enter names or other details that identify a patient. Check every answer before you act on it."
+_STARTER = " Answers come from a small starter model: expect mistakes."
+_PLACEHOLDER = "## What would you like to know?\nEvery medical claim of the answer is checked against the knowledge base and shown with its source."
+
+
+def build() -> gr.Blocks:
+    """The page, ready to be mounted with `app.look.mount_options`."""
+    with gr.Blocks(title="BalancedBio", analytics_enabled=False, fill_width=True) as page:
+        transcript = gr.State(Transcript())
+        pending = gr.State("")
+        judged = gr.State(None)
+
+        header = gr.HTML()
+        gr.HTML(f'<p class="bb-notice" role="note">{notice()}</p>')
+        with gr.Row(elem_classes="bb-columns"):
+            with gr.Column(scale=5, min_width=320):
+                chat = gr.Chatbot(
+                    label="Conversation",
+                    show_label=False,
+                    elem_id="conversation",
+                    height="calc(100dvh - 290px)",
+                    min_height=340,
+                    layout="bubble",
+                    placeholder=_PLACEHOLDER,
+                    examples=[{"text": text} for text in EXAMPLES],
+                    buttons=["copy"],
+                    feedback_options=("Like", "Dislike"),
+                    # What a model writes is escaped before it comes here; these make sure of it.
+                    sanitize_html=True,
+                    allow_tags=False,
+                    latex_delimiters=[],
+                )
+                problem = gr.HTML(elem_id="problem")
+                with gr.Row(elem_classes="bb-ask"):
+                    question = gr.Textbox(
+                        label="Your question",
+                        placeholder="Ask a clinical question. Enter sends, Shift+Enter makes a new line.",
+                        elem_id="question",
+                        lines=1,
+                        max_lines=8,
+                        autofocus=True,
+                        scale=8,
+                        min_width=200,
+                    )
+                    send = gr.Button("Send", variant="primary", elem_id="send", scale=0, min_width=90)
+                    stop = gr.Button("Stop", variant="stop", elem_id="stop", visible=False, scale=0, min_width=90)
+                with gr.Row(elem_classes="bb-tools"):
+                    regenerate = gr.Button("Answer again", size="sm", elem_id="regenerate", scale=0, min_width=130)
+                    fresh = gr.Button("New conversation", size="sm", elem_id="new-conversation", scale=0, min_width=150)
+            with gr.Column(scale=2, min_width=280, elem_classes="bb-judge"):
+                gr.HTML('<h2 class="bb-h2">Your judgement</h2>')
+                about = gr.HTML(actions.nothing_to_judge(), elem_id="judged")
+                with gr.Row():
+                    up = gr.Button("👍 Good answer", elem_id="thumb-up", min_width=110, interactive=False)
+                    down = gr.Button("👎 Bad answer", elem_id="thumb-down", min_width=110, interactive=False)
+                correction = gr.Textbox(label="Correction: what should it have said?", elem_id="correction", lines=4, max_lines=12, interactive=False)
+                unsafe = gr.Checkbox(label="Unsafe: this could harm a patient", elem_id="unsafe", interactive=False)
+                judge = gr.Button("Store correction or flag", variant="primary", elem_id="judge", interactive=False)
+                stored = gr.HTML(elem_id="stored")
+
+        conversation = [transcript, chat]
+        judging = [judged, about, up, down, correction, unsafe, judge, stored]
+        controls = [send, stop, regenerate, fresh]
+
+        page.load(actions.greet, outputs=header, show_progress="hidden", api_visibility="private")
+
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        asked = [
+            gr.on([question.submit, send.click], actions.ask, [question, transcript], [question, pending, problem], **quiet),
+            chat.example_select(actions.ask_example, transcript, [question, pending, problem], **quiet),
+            gr.on([regenerate.click, chat.retry], actions.ask_again, transcript, [transcript, pending, problem], **quiet),
+        ]
+        for event in asked:
+            answering = event.success(actions.busy, pending, controls, **quiet).then(
+                actions.answer, [pending, transcript], [*conversation, pending, problem, question], **quiet
+            )
+            ended = answering.then(actions.finish, transcript, [*conversation, *judging, *controls], **quiet)
+            stop.click(None, cancels=[answering], **quiet)
+            fresh.click(None, cancels=[answering, ended], **quiet)
+        fresh.click(actions.start_over, None, [*conversation, pending, problem, question, *judging, *controls], **quiet)
+        chat.undo(actions.undo, transcript, [*conversation, question, *judging], **quiet)
+
+        rating = [transcript, chat, stored, problem]
+        chat.like(actions.rate_message, transcript, [*rating, *judging[:-1]], **quiet)
+        up.click(actions.rate_up, [judged, transcript], rating, **quiet)
+        down.click(actions.rate_down, [judged, transcript], rating, **quiet)
+        judge.click(actions.judge, [judged, correction, unsafe], [correction, unsafe, stored, problem], **quiet)
+    return page
+
+
+def notice() -> str:
+    """What everybody must know before asking."""
+    return _NOTICE + (_STARTER if settings().base_model == "starter" else "")

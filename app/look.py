@@ -1,0 +1,42 @@
+"""How our pages look, and how they are mounted: one theme, one style sheet, nothing fetched from elsewhere, nothing kept in the browser."""
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core.errors import AppError, NotSignedIn
+
+_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"]
+_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Liberation Mono", "monospace"]
+
+
+def mount_options() -> dict[str, Any]:
+    """Keyword arguments of `gr.mount_gradio_app` that every page of ours needs."""
+    return {
+        "theme": gr.themes.Soft(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=_FONTS, font_mono=_MONO),
+        "css_paths": [Path(__file__).parent / "look.css"],
+        "footer_links": [],
+        # Questions may hold what nobody should find in a browser's history.
+        "run_history": False,
+        "show_error": False,
+    }
+
+
+def header(title: str, name: str, links: tuple[tuple[str, str], ...]) -> str:
+    """The bar on top: who we are, who you are, where else to go."""
+    anchors = "".join(f'<a href="{escape(path)}">{escape(label)}</a>' for label, path in (*links, ("Sign out", "/logout")))
+    who = f'<span class="bb-who">{escape(name)}</span>' if name else ""
+    return f'<header class="bb-header"><h1>{escape(title)}</h1><nav aria-label="Pages">{who}{anchors}</nav></header>'
+
+
+def problem(error: AppError, page: str) -> str:
+    """One clear sentence about what went wrong; an ended session comes with the way back in."""
+    sentence = f"{str(error).rstrip('.')}."
+    link = f' <a href="/login?next={escape(page)}">Sign in again</a>' if isinstance(error, NotSignedIn) else ""
+    return f'<div class="bb-problem" role="alert">{escape(sentence)}{link}</div>'
+
+
+def confirmation(sentence: str) -> str:
+    return f'<div class="bb-done" role="status">{escape(sentence)}</div>'
