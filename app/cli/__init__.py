@@ -8,6 +8,7 @@ import sys
 import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from app.cli import audit, demo, doctor, gate, key, knowledge, rounds, stack, starter, talk, user
 from app.cli.console import errors
@@ -33,6 +34,7 @@ _RUN, _USE, _ALIGN, _ADMIN = "Run", "Use", "Align", "Administer"
 app.command("up", rich_help_panel=_RUN)(stack.up)
 app.command("down", rich_help_panel=_RUN)(stack.down)
 app.command("status", rich_help_panel=_RUN)(stack.status)
+
 app.command("doctor", rich_help_panel=_RUN)(doctor.doctor)
 app.command("demo", rich_help_panel=_RUN)(demo.demo)
 app.command("ask", rich_help_panel=_USE)(talk.ask)
@@ -51,9 +53,14 @@ app.add_typer(audit.app, name="audit", rich_help_panel=_ADMIN)
 def main() -> None:
     """Entry point of the console script."""
     try:
-        app()
+        # Not standalone: a wrong option is then one line as well, not a box.
+        sys.exit(app(prog_name="balancedbio", standalone_mode=False))
     except KeyboardInterrupt:
         sys.exit(130)
+    except typer.Abort:
+        sys.exit(130)
+    except TyperException as error:
+        sys.exit(_usage(error))
     except GateError as error:
         _say(str(error))
         sys.exit(3)
@@ -70,6 +77,17 @@ def main() -> None:
 
 def _say(message: str) -> None:
     errors.print(f"balancedbio: {message}", style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def _usage(error: TyperException) -> int:
+    """A group without a command shows its help; anything else is one line that says where to read more."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":  # typer does not export it
+        error.show()  # type: ignore[attr-defined]
+        return 2
+    where = context.command_path if context is not None else "balancedbio"
+    _say(f"{error.format_message()} (see `{where} --help`)")
+    return 2
 
 
 def _settings_message(error: ValidationError) -> str:

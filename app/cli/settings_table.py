@@ -22,7 +22,7 @@ def settings_table() -> str:
 
 def _texts_under_fields() -> dict[str, str]:
     """A field's documentation is the string that follows it; a field without one shares none."""
-    tree = ast.parse(inspect.cleandoc(inspect.getsource(Settings)))
+    tree = ast.parse(inspect.getsource(Settings))
     body = tree.body[0].body  # type: ignore[attr-defined]  # a class definition
     texts = {}
     for field, text in itertools.pairwise(body):

@@ -54,6 +54,8 @@ def up(console: Console, *, detached: bool) -> None:
             console.print("\nStopping", highlight=False)
             stop()
             console.print("Stopped. Nothing is lost: `balancedbio up` continues where this ended", highlight=False)
+            if detached:
+                raise
         except BaseException:
             stop()
             raise

@@ -96,7 +96,12 @@ def test_another_data_folders_processes_are_let_be(start: Callable[..., subproce
 
 
 def test_nothing_survives_the_kill_of_the_process_that_started_it(test_settings: Settings) -> None:
-    code = "import time; from app.stack import supervisor; from tests.app.test_stack.test_supervisor import SLEEPER; supervisor.start([SLEEPER], detached=False); time.sleep(600)"
+    code = """
+import time
+from app.stack import supervisor
+from tests.app.test_stack.test_supervisor import SLEEPER
+supervisor.start([SLEEPER], detached=False)
+time.sleep(600)"""
     starter = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
         _until(lambda: _running("redis"))

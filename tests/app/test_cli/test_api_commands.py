@@ -1,0 +1,138 @@
+"""The commands that speak to the running stack, against fixed answers on a real port."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.settings import Settings, settings
+from tests.app.test_cli.conftest import Cli
+from tests.app.test_cli.standin_api import Routes, serving
+
+DECISION = {
+    "outcome": "promote",
+    "policy_hash": "p" * 64,
+    "suite_hash": "s" * 64,
+    "baseline": "base-1",
+    "candidate": "cp-2",
+    "checks": [],
+    "table": [{"capability": "safety", "items": 40, "baseline": 0.5, "candidate": 0.75, "interval": [0.1, 0.4]}],
+}
+
+
+def _round(status: str, **changes: Any) -> dict[str, Any]:
+    row = {"id": "round-1", "status": status, "parent_id": "base-1", "candidate_id": None, "progress": None, "outcome": None, "error": None}
+    return row | {"requested_by": "admin", "signed_off_by": None, "created_at": "2026-01-01T00:00:00", "decision": None, "metrics": []} | changes
+
+
+def _checkpoint(name: str, status: str, promoted_at: str | None, parent: str | None = None) -> dict[str, Any]:
+    return {"id": name, "status": status, "promoted_at": promoted_at, "parent_id": parent, "base_model": "starter"}
+
+
+@pytest.fixture
+def stack(test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[Routes], Any]:
+    """Call it with routes, use it as a context: the command then finds them as its stack."""
+    monkeypatch.setenv("BALANCEDBIO_API_KEY", "bb-test")
+
+    class Running:
+        def __init__(self, routes: Routes) -> None:
+            self._server = serving(routes)
+
+        def __enter__(self) -> None:
+            monkeypatch.setenv("PORT", str(self._server.__enter__()))
+            settings.cache_clear()
+
+        def __exit__(self, *error: Any) -> None:
+            self._server.__exit__(*error)
+
+    return Running
+
+
+def test_ask_streams_the_answer_and_shows_what_the_knowledge_base_says(cli: Cli, stack: Any) -> None:
+    evidence = {"statement": "Asthma is treated by salbutamol.", "source": "NICE", "row": "treated_by.tsv:3"}
+    claim = {"subject": "a", "relation": "treated_by", "object": "b", "quote": "q", "verdict": "supported", "evidence": evidence}
+    events = [
+        {"choices": [{"delta": {"content": "Salbut"}}]},
+        {"choices": [{"delta": {"content": "amol."}}]},
+        {"choices": [], "balancedbio": {"checkpoint_id": "cp-7", "turn_id": "turn-1", "claims": [claim], "findings": []}},
+    ]
+    with stack({"POST /v1/chat/completions": (200, events)}):
+        outcome = cli("ask", "What treats asthma?")
+        assert outcome.out == "Salbutamol.\n"
+        assert "cp-7" in outcome.err
+        assert "supported: Asthma is treated by salbutamol. (NICE)" in outcome.err
+        assert cli("ask", "--plain", "What treats asthma?").err == ""
+
+
+def test_an_error_of_the_gateway_is_one_line_and_exit_code_2(cli: Cli, stack: Any) -> None:
+    with stack({"POST /v1/chat/completions": (404, {"error": {"message": "There is no model 'x'"}}), "GET /v1/rounds": (500, b"<html>oops")}):
+        assert cli("ask", "--model", "x", "Hello")[::2] == (2, "balancedbio: There is no model 'x'\n")
+        outcome = cli("round", "list")
+        assert outcome.code == 2
+        assert "500" in outcome.err
+
+
+def test_a_stack_that_does_not_run_is_said_to_be_off(cli: Cli, test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BALANCEDBIO_API_KEY", "bb-test")
+    monkeypatch.setenv("PORT", "1")
+    settings.cache_clear()
+    outcome = cli("ask", "Hello")
+    assert outcome.code == 2
+    assert "balancedbio up" in outcome.err
+
+
+def test_watching_follows_a_round_to_its_decision(cli: Cli, stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.cli.watch._EVERY_SECONDS", 0.0)
+    progress = {"stage": "train", "done": 3, "total": 60, "note": "", "seconds_left": 75.0}
+    states = iter(
+        [
+            _round("queued"),
+            _round("training", progress=progress, metrics=[{"step": 3, "reward": 0.5}]),
+            _round("awaiting_signoff", candidate_id="cp-2", decision=DECISION),
+        ]
+    )
+    with stack({"POST /v1/rounds": (201, _round("queued")), "GET /v1/rounds/round-1": lambda _: (200, next(states))}):
+        outcome = cli("round", "start", "--watch")
+    assert outcome.code == 0
+    assert "train 3/60 reward 0.50, 1:15 left" in outcome.err
+    assert "| safety | 40 | 50.0% | 75.0% |" in outcome.out
+    assert "round signoff" in outcome.out
+
+
+def test_a_failed_round_gives_exit_code_1_and_the_reason(cli: Cli, stack: Any) -> None:
+    with stack({"GET /v1/rounds/round-1": (200, _round("failed", error="The disk is full"))}):
+        outcome = cli("round", "watch", "round-1")
+    assert outcome.code == 1
+    assert "The disk is full" in outcome.out
+
+
+def test_the_newest_round_is_meant_when_none_is_named(cli: Cli, stack: Any) -> None:
+    routes: Routes = {
+        "GET /v1/rounds": (200, {"data": [_round("training"), _round("held") | {"id": "round-0"}]}),
+        "POST /v1/rounds/round-1/cancel": (200, _round("training")),
+        "GET /v1/rounds/round-1": (200, _round("training")),
+    }
+    with stack(routes):
+        assert cli("round", "cancel").out == "round-1 is being cancelled\n"
+        assert json.loads(cli("round", "show", "--json").out)["id"] == "round-1"
+    with stack({"GET /v1/rounds": (200, {"data": []})}):
+        assert "no round yet" in cli("round", "watch").err
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([_checkpoint("b", "retired", "1"), _checkpoint("c", "retired", "2"), _checkpoint("d", "production", "3", parent="b")], "b"),
+        ([_checkpoint("b", "retired", "1"), _checkpoint("c", "retired", "2"), _checkpoint("d", "production", "3", parent="x")], "c"),
+        ([_checkpoint("b", "rejected", None), _checkpoint("d", "production", "3")], None),
+    ],
+)
+def test_rollback_goes_to_the_parent_else_to_what_was_there_last(cli: Cli, stack: Any, rows: list[dict[str, Any]], expected: str | None) -> None:
+    with stack({"GET /v1/checkpoints": (200, {"data": rows}), f"POST /v1/checkpoints/{expected}/promote": (202, {"id": expected})}):
+        outcome = cli("rollback")
+    if expected:
+        assert outcome.out.startswith(f"{expected} goes into production")
+    else:
+        assert outcome.code == 2
+        assert "Nothing was in production before d" in outcome.err

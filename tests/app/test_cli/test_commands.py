@@ -1,0 +1,205 @@
+"""The commands that need no running stack: what they do, what they print, and how they fail."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.cli.settings_table import settings_table
+from app.gateway.passwords import password_matches
+from core import audit, db, store
+from core.settings import ROOT, Settings, settings
+from core.types import Role
+from tests.app.test_cli.conftest import Cli
+
+GROUPS = ("up", "down", "status", "doctor", "ask", "chat", "knowledge", "round", "gate", "promote", "rollback", "starter", "user", "key", "audit")
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_help_names_every_command(cli: Cli) -> None:
+    outcome = cli("--help")
+    assert outcome.code == 0
+    for name in GROUPS:
+        assert re.search(rf"^\W*{name}\s", outcome.out, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_command_explains_itself(cli: Cli, test_settings: Settings, name: str) -> None:
+    outcome = cli(name, "--help")
+    assert outcome.code == 0
+    assert "Usage" in outcome.out
+
+
+@pytest.mark.usefixtures("database")
+def test_a_user_is_added_with_a_one_time_password_that_works(cli: Cli) -> None:
+    outcome = cli("user", "add", "grace", "--role", "reviewer")
+    password = outcome.out.split("One-time password: ")[1].strip()
+    with db.reading() as session:
+        user = store.get_user(session, "grace")
+        assert audit.first_broken(session) is None
+    assert (user.role, user.must_change_password) == (Role.REVIEWER, True)
+    assert password_matches(user.password_hash, password)
+    assert "grace" in cli("user", "list").out
+
+
+@pytest.mark.usefixtures("database")
+def test_the_last_admin_can_neither_leave_nor_be_demoted(cli: Cli) -> None:
+    cli("user", "add", "ada", "--role", "admin")
+    for command in (("deactivate", "ada"), ("role", "ada", "clinician")):
+        outcome = cli("user", *command)
+        assert outcome.code == 2
+        assert "last admin" in outcome.err
+    cli("user", "add", "grace", "--role", "admin")
+    assert cli("user", "deactivate", "ada").code == 0
+
+
+@pytest.mark.usefixtures("database")
+def test_a_key_is_shown_once_and_can_be_revoked(cli: Cli) -> None:
+    cli("user", "add", "grace")
+    key = cli("key", "add", "grace", "--label", "notebook", "--days", "3").out.strip()
+    assert key.startswith("bb-")
+    with db.reading() as session:
+        row, _ = store.find_api_key(session, key)
+    listed = cli("key", "list").out
+    assert row.id in listed
+    assert key not in listed
+    assert cli("key", "revoke", row.id).code == 0
+    assert "revoked" in cli("key", "list").out
+
+
+@pytest.mark.usefixtures("database")
+def test_a_key_may_not_do_what_its_owner_may_not(cli: Cli) -> None:
+    cli("user", "add", "grace")
+    outcome = cli("key", "add", "grace", "--label", "x", "--scope", "admin")
+    assert outcome.code == 2
+    assert "may not admin" in outcome.err
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("user", "role", "nobody", "admin"), "There is no user 'nobody'"),
+        (("key", "add", "nobody", "--label", "x"), "There is no user 'nobody'"),
+        (("key", "revoke", "key-0"), "There is no key 'key-0'"),
+        (("knowledge", "show", "flurbosis"), "no concept 'flurbosis'"),
+        (("round", "list"), "No API key here"),
+        (("ask", "   "), "The question is empty"),
+        (("gate", "--candidate", "a", "--baseline", "b", "--policy", "/nowhere.toml"), "/nowhere.toml"),
+    ],
+)
+def test_an_expected_error_is_one_line_and_exit_code_2(cli: Cli, argv: tuple[str, ...], said: str) -> None:
+    outcome = cli(*argv)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert len(outcome.err.strip().splitlines()) == 1
+
+
+def test_a_setting_that_is_wrong_is_named_without_its_value(cli: Cli, test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "eighty")
+    monkeypatch.setenv("SECRET_KEY", "tooshort-but-secret")
+    settings.cache_clear()
+    outcome = cli("status")
+    assert outcome.code == 2
+    assert "PORT" in outcome.err
+    assert "SECRET_KEY" in outcome.err
+    assert "tooshort" not in outcome.err
+
+
+def test_without_settings_it_says_where_they_come_from(cli: Cli, test_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SECRET_KEY")
+    settings.cache_clear()
+    outcome = cli("status")
+    assert outcome.code == 2
+    assert "balancedbio up" in outcome.err
+
+
+@pytest.mark.usefixtures("database")
+def test_a_changed_audit_row_is_found(cli: Cli) -> None:
+    cli("user", "add", "grace")
+    assert cli("audit", "verify").code == 0
+    with db.unit_of_work() as session:
+        session.get_one(audit.AuditEvent, 1).actor = "somebody else"
+    outcome = cli("audit", "verify")
+    assert outcome.code == 2
+    assert "record 1" in outcome.err
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_knowledge_is_shown_with_its_sources(cli: Cli) -> None:
+    outcome = cli("knowledge", "show", "asthma")
+    assert outcome.code == 0
+    assert "DOID:" in outcome.out
+    assert "treated by" in outcome.out
+    assert "facts" in cli("knowledge", "stats").out
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_the_settings_table_has_every_setting_and_its_meaning(cli: Cli) -> None:
+    printed = cli("doctor", "--settings").out
+    for name in Settings.model_fields:
+        assert f"| `{name.upper()}` |" in printed
+    assert "| `SECRET_KEY` | secret | none: must be set | Signs browser sessions." in printed
+    assert str(ROOT) not in printed
+
+
+def test_the_documented_settings_are_the_real_ones() -> None:
+    page = ROOT / "docs" / "settings.md"
+    if not page.exists():
+        pytest.skip("docs/settings.md is not written yet")
+    assert settings_table() in page.read_text(encoding="utf-8")
+
+
+def test_the_doctor_says_what_to_do_about_a_missing_model(cli: Cli, test_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASE_MODEL", str(tmp_path / "nothing"))
+    settings.cache_clear()
+    outcome = cli("doctor")
+    assert outcome.code == 2
+    assert "BASE_MODEL" in outcome.out
+
+
+def test_the_doctor_warns_of_a_secret_that_others_can_read(cli: Cli, test_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"SECRET_KEY={'s' * 40}\n")
+    (tmp_path / ".env").chmod(0o644)
+    assert "chmod 600 .env" in cli("doctor").out
+
+
+def test_up_with_a_taken_port_is_one_line_and_starts_nothing(cli: Cli, test_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    from app.stack import leftovers
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        monkeypatch.setenv("PORT", str(holder.getsockname()[1]))
+        monkeypatch.setenv("BASE_MODEL", str(tmp_path / "model"))
+        monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:8639/0")
+        settings.cache_clear()
+        outcome = cli("up")
+    assert outcome.code == 2
+    assert len(outcome.err.strip().splitlines()) == 1
+    assert "PORT" in outcome.err
+    assert leftovers.find() == []
+    assert not (test_settings.data_dir / "api_key").exists()
+
+
+@pytest.mark.usefixtures("test_settings")
+@pytest.mark.parametrize(
+    "argv", [("ask",), ("user", "add", "x", "--role", "king"), ("rounds",), ("up", "--frobnicate"), ("key", "add", "x", "--label", "y", "--days", "0")]
+)
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(cli: Cli, argv: tuple[str, ...]) -> None:
+    outcome = cli(*argv)
+    assert outcome.code == 2
+    assert len(outcome.err.strip().splitlines()) == 1
+    assert "--help" in outcome.err
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_a_group_without_a_command_shows_its_help(cli: Cli) -> None:
+    assert "add" in cli("user").out
+    assert "up" in cli().out
