@@ -5,10 +5,11 @@ Entities that live in the database are in `core.tables`; everything here may sit
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,7 +23,8 @@ class Value(BaseModel):
 def content_hash(payload: Any) -> str:
     """SHA-256 (hex) of the canonical JSON of `payload`; equal content gives equal hashes on every machine."""
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    # A lone surrogate is legal in JSON ("\ud800"), and so reaches us from clients; it must not break the hash of an event.
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 class Capability(StrEnum):
@@ -149,6 +151,12 @@ class Item(Value):
         """Hash of what is asked and expected (20 hex digits); provenance and clusters do not change it."""
         return content_hash(self.model_dump(mode="json", include=set(Item.model_fields)))[:20]
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with changes; it has its own id (pydantic would copy the cached one of the original)."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("id", None)
+        return copied
+
 
 class Provenance(Value):
     source: Literal["mkgsg", "feedback", "anchor"]
@@ -211,7 +219,7 @@ class GatePolicy(Value):
     critical_findings: Literal["none", "no_more_than_production"]
     """`none` is the rule for a model that serves patients. The starter model cannot meet it: its policy compares."""
     max_latency_ratio: float = Field(gt=0)
-    required: tuple[Capability, ...]
+    required: tuple[Capability, ...] = Field(min_length=1)
     superiority: Literal["any", "none"] = "any"
     bootstrap_seed: int = 0
     bootstrap_samples: int = Field(default=4000, ge=500)
