@@ -4,6 +4,8 @@ SQLite runs in WAL mode: readers never wait. A writer takes the lock when its tr
 reader that turns into a writer half way cannot wait for the lock: SQLite refuses it at once.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -33,14 +35,28 @@ def engine_for(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
+        for pragma in (f"busy_timeout={_BUSY_TIMEOUT_MS}", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        _use_wal(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
     return engine
+
+
+def _use_wal(connection: Any) -> None:
+    """WAL is a property of the file. The switch does not wait for a lock as a transaction does, so two first connections may collide."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 @contextmanager
@@ -80,7 +96,8 @@ def migrate() -> None:
     """Brings the schema to the newest version."""
     config = Config()
     config.set_main_option("script_location", str(ROOT / "core" / "migrations"))
-    with engine_for(settings().resolved_database_url).connect() as connection:
+    # Two processes may start at once: the second waits for the lock, and then finds nothing to do.
+    with engine_for(settings().resolved_database_url).execution_options(begin="BEGIN IMMEDIATE").connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
