@@ -1,5 +1,6 @@
 """Folders of files that exist whole or not at all: written aside, hashed, manifest last, renamed into place."""
 
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ from uuid import uuid4
 from core.errors import ArtifactError
 
 MANIFEST = "manifest.json"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -28,30 +30,52 @@ def new_artifact(target: Path) -> Iterator[Path]:
         yield draft
         _seal(draft)
         os.replace(draft, target)
+        _sync(target.parent)
     except OSError as error:
-        raise ArtifactError(f"Could not write {target}: {error.strerror or error}. Free some disk space and try again") from error
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR} and target.exists():
+            raise ArtifactError(f"{target} exists already; artifacts are immutable") from error
+        advice = ". Free some disk space and try again" if error.errno in _FULL else ""
+        raise ArtifactError(f"Could not write {target}: {error.strerror or error}{advice}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
 def _seal(folder: Path) -> None:
-    files = {str(p.relative_to(folder)): file_sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
-    write_text_atomically(folder / MANIFEST, json.dumps({"files": files}, indent=1, sort_keys=True))
+    write_text_atomically(folder / MANIFEST, json.dumps({"files": _digests(folder)}, indent=1, sort_keys=True))
     for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
+        _sync(path)
+    _sync(folder)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file but the manifest, by its path inside the folder."""
+    return {p.relative_to(folder).as_posix(): file_sha256(p) for p in sorted(folder.rglob("*")) if p.is_file() and p != folder / MANIFEST}
+
+
+def _sync(path: Path) -> None:
+    """Makes a file, or the names in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def verify_artifact(folder: Path) -> str:
     """Checks every file against the manifest. Returns the artifact's SHA-256 (of the manifest). Raises ArtifactError."""
     try:
         manifest = (folder / MANIFEST).read_bytes()
-        for name, digest in json.loads(manifest)["files"].items():
-            if file_sha256(folder / name) != digest:
-                raise ArtifactError(f"{folder / name} was changed after it was written")
-    except (OSError, ValueError, KeyError) as error:
+        expected = json.loads(manifest)["files"]
+        found = _digests(folder)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactError(f"{folder} is not a whole artifact: {error}") from error
+    if not isinstance(expected, dict):
+        raise ArtifactError(f"{folder} is not a whole artifact: its manifest lists no files")
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            raise ArtifactError(f"{folder / name} is missing")
+        if expected.get(name) != found[name]:
+            raise ArtifactError(f"{folder / name} was {'changed' if name in expected else 'added'} after the artifact was written")
     return hashlib.sha256(manifest).hexdigest()
 
 
@@ -61,6 +85,7 @@ def file_sha256(path: Path) -> str:
 
 
 def write_text_atomically(path: Path, text: str) -> None:
+    """The file holds the whole new text or is as it was before. Raises OSError."""
     draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     try:
         with draft.open("w", encoding="utf-8") as stream:

@@ -1,7 +1,7 @@
 """The audit trail: append-only rows, each hashed over its content and its predecessor's hash."""
 
-from collections.abc import Sequence
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
