@@ -1,8 +1,10 @@
 """Language models behind an OpenAI-compatible endpoint, and a scripted stand-in for tests and demonstrations."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
+import httpx
 import openai
 from openai.types.chat import ChatCompletionMessageParam
 
@@ -52,23 +54,23 @@ class OpenAIChat:
                 extra_body=dict(options),
             )
             async with stream:
-                finish_reason = None
+                finish_reason, usage = None, None
                 async for event in stream:
+                    usage = event.usage or usage
                     if event.choices:
                         finish_reason = event.choices[0].finish_reason or finish_reason
                         if text := event.choices[0].delta.content:
                             yield Chunk(text=text)
-                    if event.usage:
-                        yield Chunk(
-                            finish_reason=finish_reason or "stop",
-                            prompt_tokens=event.usage.prompt_tokens,
-                            completion_tokens=event.usage.completion_tokens,
-                        )
+            if finish_reason is None:
+                raise Unavailable("The model endpoint ended its reply without a reason; try again shortly")
+            prompt_tokens, completion_tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+            yield Chunk(finish_reason=finish_reason, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
         except openai.NotFoundError as error:
             raise NotFound(f"The model endpoint does not know {model!r}") from error
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             raise BadInput(f"The model refused the request: {_message(error)}") from error
-        except (openai.APIError, OSError) as error:
+        # While a stream is read, the client lets errors of the connection and of its JSON through as they are.
+        except (openai.APIError, httpx.HTTPError, json.JSONDecodeError, OSError) as error:
             raise Unavailable(f"The model endpoint does not answer ({type(error).__name__}); try again shortly") from error
 
     async def close(self) -> None:
