@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,8 @@ import structlog
 
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 
-_SECRET = re.compile(r"(bb-[A-Za-z0-9_-]{6})[A-Za-z0-9_-]+|(Bearer )\S+|(:)[^@/:\s]+(@)")
+# Our API keys, bearer tokens, browser sessions (JWT), and the password in a URL, which may itself hold a colon or an at sign.
+_SECRET = re.compile(r"(bb-[A-Za-z0-9_-]{6})[A-Za-z0-9_-]+|((?i:Bearer )|\beyJ)[\w.~+/=-]+|(://[^/?#\s:@]*:)[^/?#\s]+(@)")
 
 
 def new_correlation_id() -> str:
@@ -28,7 +30,16 @@ def _add_correlation(_: Any, __: str, event: structlog.typing.EventDict) -> stru
 
 
 def _mask(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {k: mask_secrets(v) if isinstance(v, str) else v for k, v in event.items()}
+    return {k: _masked(v) for k, v in event.items()}
+
+
+def _masked(value: Any) -> Any:
+    """Containers keep their form; what is not plain JSON becomes text, because that is how it would be written."""
+    if isinstance(value, Mapping):
+        return {mask_secrets(str(k)): _masked(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(v) for v in value]
+    return value if value is None or isinstance(value, bool | int | float) else mask_secrets(str(value))
 
 
 def mask_secrets(text: str) -> str:
