@@ -13,6 +13,7 @@ import ahocorasick
 from core.knowledge.graph import Concept, Graph, Kind
 
 _WORD = re.compile(r"\w")
+_TYPOGRAPHY = str.maketrans({"’": "'", "‘": "'", "‐": "-", "‑": "-", "–": "-", "\u00a0": " ", "\u202f": " ", "\n": " ", "\t": " "})
 
 
 class Mention(NamedTuple):
@@ -31,8 +32,8 @@ class Linker:
         for concept in graph.concepts.values():
             for name in concept.names:
                 # Two-letter names ("MI") would match inside prose written in capitals; three letters and up are safe behind word boundaries.
-                if len(name) > 2 and concept not in names[name.lower()]:
-                    names[name.lower()].append(concept)
+                if len(name) > 2 and concept not in names[_plain(name)]:
+                    names[_plain(name)].append(concept)
         self._automaton = ahocorasick.Automaton()
         for name, concepts in names.items():
             self._automaton.add_word(name, (len(name), tuple(concepts)))
@@ -40,9 +41,7 @@ class Linker:
 
     def mentions(self, text: str) -> tuple[Mention, ...]:
         """Mentions in order, none overlapping; of two that overlap the longer one, then the earlier one, stays."""
-        lowered = text.lower()
-        if len(lowered) != len(text):  # a few letters change length in lower case; offsets would not fit
-            lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+        lowered = _plain(text)
         found: list[Mention] = []
         for last, (length, concepts) in self._automaton.iter(lowered):
             start, end = last - length + 1, last + 1
@@ -50,12 +49,23 @@ class Linker:
                 end += 1
             if not (_is_word(lowered, start - 1) or _is_word(lowered, end)):
                 found.append(Mention(start, end, text[start:end], concepts))
-        found.sort(key=lambda m: (m.start - m.end, m.start))
+        # A name that ends in s is found twice where the plural of another stands: the one that is written so comes first.
+        found.sort(key=lambda m: (m.start - m.end, m.start, lowered[m.start : m.end] not in self._automaton))
+        taken = bytearray(len(text))
         kept: list[Mention] = []
         for mention in found:
-            if all(mention.end <= other.start or mention.start >= other.end for other in kept):
+            if not any(taken[mention.start : mention.end]):
+                taken[mention.start : mention.end] = b"\x01" * (mention.end - mention.start)
                 kept.append(mention)
-        return tuple(sorted(kept))
+        return tuple(sorted(kept, key=lambda m: m.start))
+
+
+def _plain(text: str) -> str:
+    """Lower case with plain quotes, hyphens and spaces, character by character, so that offsets fit the text."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters change length in lower case
+        lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    return lowered.translate(_TYPOGRAPHY)
 
 
 def _is_word(text: str, position: int) -> bool:
