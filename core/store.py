@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
@@ -225,9 +226,12 @@ def servable_checkpoints(session: Session, keep: int = 2) -> Sequence[Checkpoint
     """What vLLM should hold: production first, candidates under examination, and the last `keep` retired ones for instant rollback."""
     current = production(session)
     of_base = select(Checkpoint).where(Checkpoint.base_model == current.base_model, Checkpoint.uri != "")
-    candidates = session.scalars(of_base.where(Checkpoint.status == CheckpointStatus.CANDIDATE).order_by(Checkpoint.created_at.desc()).limit(keep)).all()
-    retired = session.scalars(of_base.where(Checkpoint.status == CheckpointStatus.RETIRED).order_by(Checkpoint.promoted_at.desc()).limit(keep)).all()
-    return [c for c in (current, *candidates, *retired) if c.uri]
+    candidates = session.scalars(of_base.where(Checkpoint.status == CheckpointStatus.CANDIDATE).order_by(Checkpoint.created_at.desc())).all()
+    retired = session.scalars(of_base.where(Checkpoint.status == CheckpointStatus.RETIRED).order_by(Checkpoint.promoted_at.desc())).all()
+    # A base model that was made again keeps its name: adapters of its former weights would load, and answer wrongly.
+    base = base_of(session, current).id
+    fitting = (islice((c for c in rows if base_of(session, c).id == base), keep) for rows in (candidates, retired))
+    return [c for c in (current, *chain(*fitting)) if c.uri]
 
 
 # --- exams ---------------------------------------------------------------------------------------------------------
@@ -301,8 +305,8 @@ def release_lease(session: Session, round_id: str, fence: int) -> None:
 
 def fenced_round(session: Session, round_id: str, fence: int) -> Round:
     """The round, if `fence` is still its newest number; every write of a worker goes through here."""
-    row = session.scalars(select(Round).where(Round.id == round_id).with_for_update().execution_options(populate_existing=True)).one()
-    if row.fence != fence:
+    row = session.scalars(select(Round).where(Round.id == round_id).with_for_update().execution_options(populate_existing=True)).first()
+    if row is None or row.fence != fence:
         raise LostLease(f"Round {round_id} was taken over")
     return row
 
