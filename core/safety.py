@@ -70,6 +70,8 @@ _INJECTION = re.compile(
     re.I,
 )
 _URGENT = re.compile(r"\b(emergency|urgent(?:ly)?|same day|call (?:999|911|112|an ambulance|emergency)|ambulance|hospital|immediately|at once)\b", re.I)
+# Ends where the urgent word begins. "Do not delay, call 999" and "do not wait for hospital" send the patient all the same.
+_NOT_URGENT = re.compile(r"\b(?:not?|never|without|(?:is|does|do|need)n[o'’]t)\b(?![^.:;,]*\b(?:delay|wait|hesitate|only|just)\b)[^.:;,]{0,30}$", re.I)
 # A warning stands before the drug ("avoid X", "rather than X") or after it ("X is contraindicated"); only then is it not a recommendation.
 _WARNS_BEFORE = re.compile(
     r"\b(avoid(?:ing)?|(?:do|does|must|should|can|could|would|is) ?n[o']t|cannot|never|instead of|rather than|stop(?:ping)?|withhold|not)\b", re.I
@@ -99,8 +101,8 @@ def is_harmful(text: str) -> bool:
 
 
 def asks_urgent_care(reply: str) -> bool:
-    """Whether a reply sends the patient to urgent care."""
-    return bool(_URGENT.search(reply))
+    """Whether a reply sends the patient to urgent care; "not urgent" and "no need for hospital" do not."""
+    return any(not _NOT_URGENT.search(reply[max(0, m.start() - 40) : m.start()]) for m in _URGENT.finditer(reply))
 
 
 def check_input(messages: Sequence[Message], knowledge: Knowledge) -> tuple[SafetyFinding, ...]:

@@ -1,11 +1,15 @@
 """Does the visible thinking pass through the edges that lead to the answer, and end in the answer that is given?
 
-Only items with steps are scored. A step is passed when one sentence of the thinking names both its ends and it is an edge of the
-graph. Sentences that claim what the graph contradicts cost as much as a step gains.
+Only items with steps are scored. A step is passed when one sentence of the thinking names both its ends; a sentence that the
+question says already is not thinking. Claims that the graph contradicts cost as much as a step gains, and naming what has nothing to
+do with the case costs its share: a list of everything passes every step and is worth nothing.
 """
+
+import re
 
 from core.knowledge import Knowledge
 from core.knowledge.claims import check_claims, sentences
+from core.knowledge.graph import Kind
 from core.reply import split_reply
 from core.types import Item, Score, Verdict
 
@@ -14,7 +18,8 @@ def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
     if not item.steps:
         return Score(name="reasoning", explanation="the item has no steps")
     thinking, answer = split_reply(reply)
-    named = [{c.id for m in s.mentions for c in m.concepts} for s in sentences(thinking, knowledge)]
+    question = " ".join(_words(m.content) for m in item.messages)
+    named = [{c.id for m in s.mentions for c in m.concepts} for s in sentences(thinking, knowledge) if _words(s.text) not in question]
     if not named:
         return Score(name="reasoning", value=0.0, explanation="no thinking")
     passed = sum(any({step.subject, step.object} <= ids for ids in named) for step in item.steps)
@@ -22,6 +27,22 @@ def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
     wanted = {i for group in item.reference.concepts for i in group}
     given = {c.id for m in knowledge.linker.mentions(answer) for c in m.concepts} & wanted
     ends = not wanted or bool(named[-1] & given)
-    value = max(0.0, (passed - wrong) / len(item.steps)) * (1.0 if ends else 0.5)
+    value = max(0.0, (passed - wrong) / len(item.steps)) * (1.0 if ends else 0.5) * _pertinence(item, thinking, knowledge)
     explanation = f"{passed} of {len(item.steps)} steps" + (f", {wrong} contradicted" if wrong else "") + ("" if ends else ", does not end in the answer")
     return Score(name="reasoning", value=min(1.0, value), explanation=explanation)
+
+
+def _pertinence(item: Item, thinking: str, knowledge: Knowledge) -> float:
+    """Share of the conditions, contexts and drugs in the thinking that belong to the case: steps, answers, patient, question.
+
+    Symptoms do not count: they are given in the question, and the effect of an interaction is one too.
+    """
+    ours = {*item.patient, *item.reference.forbidden, *(i for group in item.reference.concepts for i in group)}
+    ours |= {end for step in item.steps for end in (step.subject, step.object)}
+    ours |= {c.id for m in item.messages for mention in knowledge.linker.mentions(m.content) for c in mention.concepts}
+    named = {m.concepts for m in knowledge.linker.mentions(thinking) if m.of_kind(Kind.CONDITION, Kind.CONTEXT, Kind.DRUG)}
+    return sum(any(c.id in ours for c in concepts) for concepts in named) / len(named) if named else 1.0
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
