@@ -15,7 +15,7 @@ def load_policy(path: Path) -> GatePolicy:
         return GatePolicy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise RecipeError(f"The gate policy {path} cannot be read: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

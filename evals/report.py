@@ -1,5 +1,6 @@
 """What a decision looks like: for a terminal, for a pull request, for a machine."""
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -7,6 +8,9 @@ from core.artifacts import write_text_atomically
 from core.types import EvalReport, GateCheck, GateDecision, Outcome
 
 _MARK = {Outcome.PROMOTE: "pass", Outcome.REJECT: "FAIL", Outcome.HOLD: "hold"}
+
+_UNPRINTABLE = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold, not even escaped."""
 
 
 def write_report(decision: GateDecision, folder: Path, baseline: EvalReport | None = None, candidate: EvalReport | None = None) -> None:
@@ -56,7 +60,7 @@ def _check_line(check: GateCheck) -> str:
         check.name, _MARK[check.outcome], number(check.estimate), interval, number(check.margin),
         number(check.p_value), number(check.power), number(check.detectable_loss), check.explanation,
     )  # fmt: skip
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
 def _worse(baseline: EvalReport, candidate: EvalReport) -> list[str]:
@@ -77,7 +81,8 @@ def _worse(baseline: EvalReport, candidate: EvalReport) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300].replace("<", "&lt;") or "(empty)"
+    """As code, so that a model's words cannot be a link, a picture or a mention in somebody's pull request."""
+    return f"`{' '.join(text.split())[:300].replace('`', '')}`" if text.strip("` \n") else "(empty)"
 
 
 def _junit(decision: GateDecision) -> str:
@@ -85,7 +90,7 @@ def _junit(decision: GateDecision) -> str:
     held = sum(c.outcome is Outcome.HOLD for c in decision.checks)
     suite = ElementTree.Element("testsuite", name="balancedbio gate", tests=str(len(decision.checks)), failures=str(failures), errors=str(held))
     for check in decision.checks:
-        case = ElementTree.SubElement(suite, "testcase", classname="gate", name=check.name)
+        case = ElementTree.SubElement(suite, "testcase", classname="gate", name=_UNPRINTABLE.sub("?", check.name))
         if check.outcome is not Outcome.PROMOTE:
-            ElementTree.SubElement(case, "failure" if check.outcome is Outcome.REJECT else "error", message=check.explanation)
+            ElementTree.SubElement(case, "failure" if check.outcome is Outcome.REJECT else "error", message=_UNPRINTABLE.sub("?", check.explanation))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)

@@ -21,8 +21,8 @@ async def run_suite(
 ) -> EvalReport:
     """The report of `model` on `suite`, its items in the suite's order.
 
-    A request that the model refuses is recorded as a failed item. Raises Unavailable when the endpoint stops answering: an exam that
-    was cut short is sat again, never judged.
+    A request that the model refuses is recorded as a failed item. Raises Unavailable when the endpoint stops answering and NotFound when
+    it does not know the model: an exam that was cut short is sat again, never judged.
     """
     gate = asyncio.Semaphore(_CONCURRENCY)
     done = 0
@@ -38,8 +38,12 @@ async def run_suite(
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(sit(item)) for item in suite.items]
-    except* Unavailable as failures:
-        raise Unavailable(f"The exam of {model} was cut short: {failures.exceptions[0]}") from failures
+    except ExceptionGroup as failures:
+        # The items fail for one reason; the first of them is it. A group is not among the errors that callers classify.
+        first = failures.exceptions[0]
+        if isinstance(first, Unavailable):
+            raise Unavailable(f"The exam of {model} was cut short: {first}") from failures
+        raise first from None
     return EvalReport(suite=suite.name, suite_hash=suite.hash, model=model, items=tuple(t.result() for t in tasks), created_at=datetime.now(UTC))
 
 
