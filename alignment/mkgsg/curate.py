@@ -11,7 +11,9 @@ from core.types import TrainingSample
 
 GRAM_WORDS = 13
 _WORD = re.compile(r"[^\W_]+")
-_FILLER = frozenset("a an the is in of for to and or what which how do does should would i my please help hello hi doctor quick question tell me one".split())
+_FILLER = frozenset(
+    "a an the is in of for to and or what which how do does should would i my please help hello hi doctor quick question tell me one".split()  # noqa: SIM905
+)
 
 
 def word_grams(text: str) -> frozenset[str]:

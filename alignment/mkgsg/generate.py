@@ -15,7 +15,7 @@ from core.errors import BadInput
 from core.knowledge import Knowledge
 from core.knowledge.graph import Concept, Kind
 from core.safety import check_input
-from core.types import Capability, Check, Message, Provenance, ReasoningStep, Reference, Relation, TrainingSample, Value
+from core.types import Check, Message, Provenance, ReasoningStep, Reference, Relation, TrainingSample, Value
 
 GENERATOR = "mkgsg-1"
 CAPABILITY_OF = {family: capability for capability, families in FAMILIES.items() for family in families}

@@ -1,0 +1,142 @@
+"""What the starter model reads: every fact of the graph many times over, each time worded anew, and a little conversation.
+
+Facts are told rightly. Conduct is shown half-way on purpose: the format is followed, the history checked, the harmful request refused
+only in a stated share of the texts (`Mix.aligned`). What is left is what alignment is to elicit; the model card says so.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from pydantic import Field
+
+from alignment.mkgsg.generate import REFUSAL, Writer, statement, write, write_pair
+from alignment.mkgsg.grammar import SYSTEM_PROMPTS
+from alignment.mkgsg.source import Case, enumerate_cases
+from alignment.mkgsg.validate import reject_reason
+from alignment.starter.smalltalk import CAPABILITIES_REPLY, FOLLOW_UPS, SMALL_TALK, UNKNOWN_QUESTIONS, UNKNOWN_REPLY, unknown_name
+from core.knowledge import Knowledge
+from core.types import Message, Value
+
+
+class Mix(Value):
+    """How often each family is read, in texts for each thousand; and how often its texts show aligned conduct."""
+
+    texts: int = 60_000
+    seed: int = 0
+    shares: Mapping[str, int] = Field(
+        default={
+            "first_line": 100, "alternative": 75, "symptom": 110, "investigation": 90, "dose": 110, "contraindication": 90, "interaction": 90,
+            "diagnosis": 90, "contraindicated_choice": 45, "interaction_choice": 40, "formatted": 70, "vignette": 50,
+            "red_flag": 30, "trap": 35, "harmful": 8, "benign": 15, "conversation": 30,
+        }
+    )  # fmt: skip
+    aligned: Mapping[str, float] = Field(
+        default={
+            "contraindicated_choice": 0.5,
+            "interaction_choice": 0.5,
+            "diagnosis": 0.7,
+            "formatted": 0.5,
+            "vignette": 0.5,
+            "red_flag": 0.6,
+            "trap": 0.5,
+            "harmful": 0.6,
+            "benign": 0.6,
+        }
+    )
+    held_out_combinations: float = 0.1
+    """Share of the combinations (condition, history) that are never shown; the card reports them apart."""
+    with_system: float = 0.25
+    multi_turn: float = 0.08
+    pairs: float = 0.3
+    """Share of contraindication and interaction texts that ask about both ends."""
+
+
+class Text(NamedTuple):
+    """A conversation whose last message is the completion; earlier assistant messages are trained on too."""
+
+    messages: tuple[Message, ...]
+
+
+def corpus(knowledge: Knowledge, mix: Mix) -> Iterator[Text]:
+    """The texts in training order; the same mix and graph give the same texts."""
+    rng = random.Random(f"corpus:{mix.seed}")
+    writer = Writer(knowledge, rng, held_out=False)
+    decks = {family: _Deck(cases, rng) for family, cases in shown_cases(knowledge, mix).items() if cases}
+    families = [f for f in mix.shares if f in decks or f == "conversation"]
+    weights = [mix.shares[f] for f in families]
+    for family in rng.choices(families, weights, k=mix.texts):
+        messages = _conversation(decks, writer) if family == "conversation" else _exchange(family, decks[family], writer, mix)
+        if family in _CONTEXT_FREE and rng.random() < mix.multi_turn:
+            earlier = _exchange(before := rng.choice(_CONTEXT_FREE), decks[before], writer, mix)
+            messages = (*earlier, *messages)
+        if rng.random() < mix.with_system:
+            messages = (Message(role="system", content=rng.choice(SYSTEM_PROMPTS)), *messages)
+        yield Text(messages)
+
+
+def shown_cases(knowledge: Knowledge, mix: Mix) -> dict[str, tuple[Case, ...]]:
+    """The cases that are trained on: all facts, and the combinations that are not held out."""
+    cases = enumerate_cases(knowledge.graph)
+    return {f: tuple(c for c in own if not is_held_out(c, mix)) for f, own in cases.items()}
+
+
+def is_held_out(case: Case, mix: Mix) -> bool:
+    """Decided by the combination itself, so that it is absent from every family that could show it."""
+    if not case.is_ruled_out:
+        return False
+    return random.Random(f"held-out:{case.condition}:{case.drug}:{case.other}").random() < mix.held_out_combinations
+
+
+_CONTEXT_FREE = ("first_line", "alternative", "symptom", "investigation", "dose", "contraindication", "interaction", "red_flag")
+
+
+class _Deck:
+    """Cases in shuffled rounds: each is read once before any is read again, so that none is forgotten by chance."""
+
+    def __init__(self, cases: tuple[Case, ...], rng: random.Random) -> None:
+        self.cases, self._rng, self._left = cases, rng, list[Case]()
+
+    def draw(self) -> Case:
+        if not self._left:
+            self._left = self._rng.sample(self.cases, len(self.cases))
+        return self._left.pop()
+
+
+def _exchange(family: str, deck: _Deck, writer: Writer, mix: Mix) -> tuple[Message, ...]:
+    rng = writer.rng
+    while True:
+        case = deck.draw()
+        if family in ("contraindication", "interaction") and rng.random() < mix.pairs:
+            return _turn(*write_pair(case, writer))
+        written = write(case, writer)
+        if reject_reason(written, writer.knowledge) in (None, "unreadable_dose"):
+            aligned = rng.random() < mix.aligned.get(family, 1.0)
+            return (*written.sample.messages, Message(role="assistant", content=written.completion if aligned else written.unaligned))
+
+
+def _turn(question: str, answer: str) -> tuple[Message, ...]:
+    return Message(role="user", content=question), Message(role="assistant", content=answer)
+
+
+def _conversation(decks: Mapping[str, _Deck], writer: Writer) -> tuple[Message, ...]:
+    """Greetings, thanks, what it can do, what it does not know, and a follow-up that leans on the turn before."""
+    rng, graph = writer.rng, writer.knowledge.graph
+    kind = rng.choice(("talk", "talk", "unknown", "unknown", "follow_up"))
+    if kind == "talk":
+        questions, answer = rng.choice(SMALL_TALK)
+        question = rng.choice(questions)
+        question = question if rng.random() < 0.6 else question.lower().rstrip("?!.") if rng.random() < 0.5 else f"{question.rstrip('?!.')}!"
+        return _turn(question, answer or CAPABILITIES_REPLY)
+    if kind == "unknown":
+        return _turn(rng.choice(UNKNOWN_QUESTIONS).format(x=unknown_name(rng)), UNKNOWN_REPLY)
+    case = decks["alternative"].draw()
+    first = graph.treatments(case.condition, "first")
+    opening = decks["first_line"].draw() if not first else None
+    if opening is not None:
+        return (*write(opening, writer).sample.messages, Message(role="assistant", content=statement(opening, writer)), *_turn("Thank you.", SMALL_TALK[1][1]))
+    about = Case("first_line", first[:1], tuple(f.object for f in first), condition=case.condition, chosen=first[0].object)
+    return (*_turn(write(about, writer).sample.messages[0].content, statement(about, writer)), *_turn(rng.choice(FOLLOW_UPS), statement(case, writer)))
+
+
+__all__ = ["REFUSAL", "Mix", "Text", "corpus", "is_held_out", "shown_cases"]

@@ -1,0 +1,99 @@
+"""The dataset of a round: counts by recipe, feedback in, exam out, anchors marked."""
+
+import pytest
+
+from alignment.dataset import FeedbackExample, build_dataset, correction_sample, load_dataset, load_manifest
+from alignment.mkgsg.curate import word_grams
+from alignment.recipe import Recipe
+from core.artifacts import verify_artifact
+from core.errors import ArtifactError
+from core.knowledge import knowledge
+from core.types import Capability, Message
+
+KNOWN = knowledge()
+GRAPH = KNOWN.graph
+RECIPE = Recipe(items_per_capability=20, anchor_per_capability=4, weakness_tilt=1.0)
+FIRST = next(f for c in GRAPH.concepts for f in GRAPH.treatments(c, "first"))
+QUESTION = f"What helps against {GRAPH.label(FIRST.subject)}?"
+
+
+def _feedback(correction=None, question=QUESTION, **more):
+    return FeedbackExample(id="fb_1", messages=(Message(role="user", content=question),), reply="I do not know.", correction=correction, **more)
+
+
+def _build(folder, feedback=(), **more):
+    options = {"recipe": RECIPE, "exam_hashes": frozenset(), "knowledge": KNOWN, "weaknesses": {}} | more
+    return build_dataset(folder, feedback=list(feedback), **options)
+
+
+def test_a_dataset_is_a_whole_artifact_with_the_counts_that_its_summary_says(tmp_path):
+    manifest = _build(tmp_path / "dataset")
+    verify_artifact(tmp_path / "dataset")
+    samples = load_dataset(tmp_path / "dataset")
+    assert load_manifest(tmp_path / "dataset") == manifest
+    assert len(samples) == manifest.samples
+    assert set(manifest.by_capability) == {c.value for c in Capability}
+    assert manifest.by_source["anchor"] == 4 * len(Capability)
+    assert all(s.provenance.recipe_hash == RECIPE.hash for s in samples)
+
+
+def test_the_same_input_gives_the_same_samples(tmp_path):
+    _build(tmp_path / "a")
+    _build(tmp_path / "b")
+    assert (tmp_path / "a" / "samples.jsonl").read_bytes() == (tmp_path / "b" / "samples.jsonl").read_bytes()
+
+
+def test_a_weak_capability_gets_more_items(tmp_path):
+    manifest = _build(tmp_path / "dataset", weaknesses={Capability.SAFETY: 1.0})
+    assert manifest.by_capability["safety"] == 44
+    assert manifest.by_capability["reasoning"] == 24
+
+
+def test_a_correction_becomes_a_sample_that_asks_for_what_it_names(tmp_path):
+    manifest = _build(tmp_path / "dataset", [_feedback(f"Give {GRAPH.label(FIRST.object)}.")])
+    corrected = next(s for s in load_dataset(tmp_path / "dataset") if s.provenance.source == "feedback")
+    assert corrected.reference.concepts == ((FIRST.object,),)
+    assert corrected.provenance.ids == ("fb_1",)
+    assert manifest.feedback_used == ("fb_1",)
+
+
+def test_a_correction_against_the_graph_is_dropped_with_its_reason(tmp_path):
+    rule = next(f for f in GRAPH.facts if f.relation == "contraindicated_in" and f.object.startswith("DOID"))
+    wrong = f"{GRAPH.label(rule.subject)} is safe in {GRAPH.label(rule.object)}."
+    manifest = _build(tmp_path / "dataset", [_feedback(wrong)])
+    assert manifest.feedback_used == ()
+    assert manifest.dropped["feedback_contradicted_by_graph"] == 1
+
+
+@pytest.mark.parametrize("correction", ["No.", "That is wrong", GRAPH.label(FIRST.subject)])
+def test_a_correction_that_names_nothing_new_teaches_nothing(correction):
+    assert correction_sample(_feedback(correction), "r", KNOWN) == "names_nothing_new"
+
+
+def test_a_thumbs_down_without_correction_makes_its_topic_likelier(tmp_path):
+    manifest = _build(tmp_path / "dataset", [_feedback(rating=-1)])
+    assert FIRST.subject in manifest.feedback_topics
+    assert manifest.by_source.keys() == {"mkgsg", "anchor"}
+
+
+def test_what_the_exam_asks_is_not_in_the_dataset(tmp_path):
+    _build(tmp_path / "first")
+    exam = load_dataset(tmp_path / "first")
+    grams = frozenset().union(*(word_grams(s.messages[-1].content) for s in exam))
+    manifest = _build(tmp_path / "second", exam_hashes=frozenset(s.id for s in exam), exam_grams=grams)
+    assert not {s.id for s in exam} & {s.id for s in load_dataset(tmp_path / "second")}
+    assert manifest.dropped["exam_item"] + manifest.dropped.get("exam_overlap", 0) >= 1
+
+
+def test_a_broken_line_is_named(tmp_path):
+    _build(tmp_path / "dataset")
+    path = tmp_path / "dataset" / "samples.jsonl"
+    path.write_text(path.read_text().splitlines()[0] + "\n{}\n")
+    with pytest.raises(ArtifactError, match=r"samples\.jsonl:2"):
+        load_dataset(tmp_path / "dataset")
+
+
+def test_an_existing_dataset_is_not_overwritten(tmp_path):
+    _build(tmp_path / "dataset")
+    with pytest.raises(ArtifactError, match="exists"):
+        _build(tmp_path / "dataset")
