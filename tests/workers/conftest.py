@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from core import store
+from core import jobs, store
 from core.db import engine_for, migrate, reading, unit_of_work
 from core.settings import ROOT, settings
 from core.tables import Round
@@ -77,6 +77,8 @@ def redis(house: Path, start: Callable[..., "subprocess.Popen[bytes]"], monkeypa
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
     settings.cache_clear()
     until(lambda: accepts(port), what="Redis")
+    # This process may have sent to another test's Redis before, and keeps its connections.
+    jobs.celery._pool = jobs.celery.amqp._producer_pool = None
     return settings().redis_url
 
 
