@@ -61,18 +61,18 @@ class Api:
         """Streams a reply: one ReplyStart, texts, one ReplyEnd. Closing the iterator aborts the reply at the model."""
         body = {"model": ALIAS, "messages": [m.model_dump() for m in messages], "stream": True, "temperature": temperature}
         headers = {"X-Conversation-Id": conversation_id} if conversation_id else {}
-        async with self._client(settings().request_timeout_seconds + _CONNECT_SECONDS) as client:
-            async with client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as response:
-                if response.is_error:
-                    await response.aread()
-                    raise error_of(response)
-                yield ReplyStart(
-                    turn_id=response.headers["X-Turn-Id"],
-                    conversation_id=response.headers["X-Conversation-Id"],
-                    checkpoint_id=response.headers["X-Checkpoint-Id"],
-                )
-                async for event in _reply_events(response):
-                    yield event
+        seconds = settings().request_timeout_seconds + _CONNECT_SECONDS
+        async with self._client(seconds) as client, client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as response:
+            if response.is_error:
+                await response.aread()
+                raise error_of(response)
+            yield ReplyStart(
+                turn_id=response.headers["X-Turn-Id"],
+                conversation_id=response.headers["X-Conversation-Id"],
+                checkpoint_id=response.headers["X-Checkpoint-Id"],
+            )
+            async for event in _reply_events(response):
+                yield event
 
     async def give_feedback(self, feedback: FeedbackRequest) -> FeedbackRow:
         return FeedbackRow.model_validate(await self._call("POST", "/v1/feedback", feedback.model_dump(mode="json")))

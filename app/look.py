@@ -15,13 +15,38 @@ _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Liberation Mono", "monospac
 def mount_options() -> dict[str, Any]:
     """Keyword arguments of `gr.mount_gradio_app` that every page of ours needs."""
     return {
-        "theme": gr.themes.Soft(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=_FONTS, font_mono=_MONO),
+        "theme": _theme(),
         "css_paths": [Path(__file__).parent / "look.css"],
         "footer_links": [],
         # Questions may hold what nobody should find in a browser's history.
         "run_history": False,
         "show_error": False,
     }
+
+
+def _theme() -> gr.themes.Base:
+    """Gradio's default with system fonts, and with text and buttons dark enough to be read (WCAG AA: 4.5 to 1)."""
+    return gr.themes.Default(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=_FONTS, font_mono=_MONO).set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_text_color="white",
+        button_cancel_background_fill="#b91c1c",
+        button_cancel_background_fill_hover="#991b1b",
+        button_cancel_background_fill_dark="#b91c1c",
+        button_cancel_background_fill_hover_dark="#991b1b",
+        button_cancel_text_color="white",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
+        color_accent="*primary_700",
+        input_placeholder_color="*neutral_500",
+        block_label_text_color="*neutral_700",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+    )
 
 
 def header(title: str, name: str, links: tuple[tuple[str, str], ...]) -> str:

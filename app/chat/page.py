@@ -36,22 +36,24 @@ def build() -> gr.Blocks:
                     label="Conversation",
                     show_label=False,
                     elem_id="conversation",
-                    height="calc(100dvh - 290px)",
-                    min_height=340,
+                    height="calc(100dvh - 275px)",
+                    min_height=300,
                     layout="bubble",
                     placeholder=_PLACEHOLDER,
                     examples=[{"text": text} for text in EXAMPLES],
-                    buttons=["copy"],
+                    buttons=[],  # a copy would hold the markup of the panel
                     feedback_options=("Like", "Dislike"),
                     # What a model writes is escaped before it comes here; these make sure of it.
                     sanitize_html=True,
                     allow_tags=False,
                     latex_delimiters=[],
                 )
-                problem = gr.HTML(elem_id="problem")
+                problem = gr.HTML(elem_id="problem", elem_classes="bb-said")
                 with gr.Row(elem_classes="bb-ask"):
                     question = gr.Textbox(
                         label="Your question",
+                        show_label=False,
+                        container=False,
                         placeholder="Ask a clinical question. Enter sends, Shift+Enter makes a new line.",
                         elem_id="question",
                         lines=1,
@@ -69,12 +71,12 @@ def build() -> gr.Blocks:
                 gr.HTML('<h2 class="bb-h2">Your judgement</h2>')
                 about = gr.HTML(actions.nothing_to_judge(), elem_id="judged")
                 with gr.Row():
-                    up = gr.Button("👍 Good answer", elem_id="thumb-up", min_width=110, interactive=False)
-                    down = gr.Button("👎 Bad answer", elem_id="thumb-down", min_width=110, interactive=False)
+                    up = gr.Button("👍 Good", elem_id="thumb-up", min_width=110, interactive=False)
+                    down = gr.Button("👎 Bad", elem_id="thumb-down", min_width=110, interactive=False)
                 correction = gr.Textbox(label="Correction: what should it have said?", elem_id="correction", lines=4, max_lines=12, interactive=False)
                 unsafe = gr.Checkbox(label="Unsafe: this could harm a patient", elem_id="unsafe", interactive=False)
                 judge = gr.Button("Store correction or flag", variant="primary", elem_id="judge", interactive=False)
-                stored = gr.HTML(elem_id="stored")
+                stored = gr.HTML(elem_id="stored", elem_classes="bb-said")
 
         conversation = [transcript, chat]
         judging = [judged, about, up, down, correction, unsafe, judge, stored]
@@ -95,7 +97,7 @@ def build() -> gr.Blocks:
             ended = answering.then(actions.finish, transcript, [*conversation, *judging, *controls], **quiet)
             stop.click(None, cancels=[answering], **quiet)
             fresh.click(None, cancels=[answering, ended], **quiet)
-        fresh.click(actions.start_over, None, [*conversation, pending, problem, question, *judging, *controls], **quiet)
+        gr.on([fresh.click, chat.clear], actions.start_over, None, [*conversation, pending, problem, question, *judging, *controls], **quiet)
         chat.undo(actions.undo, transcript, [*conversation, question, *judging], **quiet)
 
         rating = [transcript, chat, stored, problem]
