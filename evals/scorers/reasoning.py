@@ -35,11 +35,15 @@ def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
 def _pertinence(item: Item, thinking: str, knowledge: Knowledge) -> float:
     """Share of the conditions, contexts and drugs in the thinking that belong to the case: steps, answers, patient, question.
 
-    Symptoms do not count: they are given in the question, and the effect of an interaction is one too.
+    Symptoms do not count: they are given in the question.
     """
     ours = {*item.patient, *item.reference.forbidden, *(i for group in item.reference.concepts for i in group)}
     ours |= {end for step in item.steps for end in (step.subject, step.object)}
-    ours |= {c.id for m in item.messages for mention in knowledge.linker.mentions(m.content) for c in mention.concepts}
+    said = [m.content for m in item.messages]
+    # What a step's fact says besides, such as the effect of an interaction, belongs to the case too.
+    facts = (knowledge.graph.fact(*ends) for s in item.steps for ends in ((s.subject, s.relation, s.object), (s.object, s.relation, s.subject)))
+    said += [f.detail for f in facts if f]
+    ours |= {c.id for text in said for mention in knowledge.linker.mentions(text) for c in mention.concepts}
     named = {m.concepts for m in knowledge.linker.mentions(thinking) if m.of_kind(Kind.CONDITION, Kind.CONTEXT, Kind.DRUG)}
     return sum(any(c.id in ours for c in concepts) for concepts in named) / len(named) if named else 1.0
 
