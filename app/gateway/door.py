@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from anyio.to_thread import run_sync
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.gateway.auth import Caller, identify
@@ -31,11 +31,20 @@ class Door:
             await self._app(scope, receive, send)
             return
         try:
-            scope.setdefault("state", {})["caller"] = await run_sync(_admit, HTTPConnection(scope), PAGES[page])
-        except AppError as error:
-            await _refusal(scope, error)(scope, receive, send)
+            caller = await run_sync(identify, HTTPConnection(scope))
+        except NotSignedIn as error:
+            await _to("/login", scope, error)(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        except AppError as error:
+            await error_response(error)(scope, receive, send)
+            return
+        if caller.must_change_password:
+            await _to("/password", scope, NotAllowed("Choose a new password first, at /password"))(scope, receive, send)
+        elif not caller.may(PAGES[page]):
+            await error_response(NotAllowed(f"{caller.name} may not open this page"))(scope, receive, send)
+        else:
+            scope.setdefault("state", {})["caller"] = caller
+            await self._app(scope, receive, send)
 
 
 def visitor(request: Request) -> str | None:
@@ -44,24 +53,7 @@ def visitor(request: Request) -> str | None:
     return caller.name if caller else None
 
 
-class _MustChoosePassword(NotAllowed):
-    """The session was opened with a one-time password."""
-
-
-def _admit(connection: HTTPConnection, needed: Permission) -> Caller:
-    caller = identify(connection)
-    if caller.must_change_password:
-        raise _MustChoosePassword("Choose a new password first, at /password")
-    if not caller.may(needed):
-        raise NotAllowed(f"{caller.name} may not open this page")
-    return caller
-
-
-def _refusal(scope: Scope, error: AppError) -> Response:
-    connection = HTTPConnection(scope)
-    wants_page = scope.get("method") == "GET" and "text/html" in connection.headers.get("accept", "")
-    if wants_page and isinstance(error, NotSignedIn):
-        return RedirectResponse(f"/login?{urlencode({'next': scope['path']})}", status_code=303)
-    if wants_page and isinstance(error, _MustChoosePassword):
-        return RedirectResponse(f"/password?{urlencode({'next': scope['path']})}", status_code=303)
-    return PlainTextResponse(str(error), status_code=error.status) if wants_page else error_response(error)
+def _to(form: str, scope: Scope, error: AppError) -> Response:
+    """A person is shown the form, and comes back here afterwards; a program is told the error."""
+    wants_page = scope.get("method") == "GET" and "text/html" in HTTPConnection(scope).headers.get("accept", "")
+    return RedirectResponse(f"{form}?{urlencode({'next': scope['path']})}", status_code=303) if wants_page else error_response(error)

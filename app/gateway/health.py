@@ -1,8 +1,5 @@
 """/healthz: this process answers. /readyz: it could answer a question now; says which part is missing and what to do."""
 
-from collections.abc import Awaitable
-from typing import cast
-
 import httpx
 from anyio.to_thread import run_sync
 from fastapi import APIRouter
@@ -49,7 +46,7 @@ def _production_id() -> str:
 async def _redis() -> str:
     client = Redis.from_url(settings().redis_url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS)
     try:
-        await cast(Awaitable[bool], client.ping())
+        await client.ping()
     except (RedisError, OSError) as error:
         return f"Redis does not answer ({type(error).__name__}); rounds wait, chat works"
     finally:

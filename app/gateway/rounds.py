@@ -10,7 +10,7 @@ from app.gateway.body import json_body
 from app.gateway.wire import Id, RoundRequest, listing
 from core import audit, store
 from core.db import reading, send_after_commit, unit_of_work
-from core.errors import Conflict
+from core.errors import Conflict, RecipeError
 from core.jobs import ROUND_STEP, ROUND_TRAIN
 from core.settings import settings
 from core.tables import Round
@@ -24,6 +24,8 @@ router = APIRouter(prefix="/v1/rounds")
 def start(caller: AdminCaller, body: Annotated[RoundRequest, Depends(json_body(RoundRequest))]) -> dict[str, Any]:
     """Freezes recipe and gate policy in a new round. Raises RecipeError, or Conflict while another round runs."""
     recipe = load_recipe(body.recipe or settings().round_recipe)
+    if recipe.lora_rank > settings().lora_rank:
+        raise RecipeError(f"lora_rank: {recipe.lora_rank} is more than vLLM accepts here ({settings().lora_rank}); lower it or raise LORA_RANK")
     policy = load_policy(settings().gate_policy)
     with unit_of_work() as session:
         row = store.add_round(session, recipe.model_dump(mode="json"), policy.model_dump(mode="json"), caller.name)

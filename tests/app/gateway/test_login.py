@@ -1,0 +1,151 @@
+"""Signing in: one-time passwords, sessions, throttling, and the door before the pages."""
+
+import gradio
+import pytest
+from fastapi.testclient import TestClient
+
+from app.gateway.door import visitor
+from app.gateway.sessions import COOKIE
+from app.gateway.throttle import Throttle
+from core.audit import first_broken
+from core.db import reading, unit_of_work
+from core.errors import TooManyRequests
+from core.settings import settings
+from core.store import get_user
+from tests.app.gateway.ward import PASSWORD, Ward
+
+NEW = "a much better secret"
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def browser(ward: Ward) -> TestClient:
+    ward.client.follow_redirects = False
+    return ward.client
+
+
+def sign_in(browser: TestClient, name: str, password: str = PASSWORD, **fields: str) -> int:
+    return browser.post("/login", data={"name": name, "password": password, **fields}).status_code
+
+
+def test_the_pages_are_self_contained_and_send_no_script(browser: TestClient) -> None:
+    page = browser.get("/login?next=/admin")
+    assert page.status_code == 200
+    assert "<script" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert 'name="next" value="/admin"' in page.text
+
+
+def test_a_one_time_password_opens_nothing_but_the_choice_of_a_new_one(browser: TestClient) -> None:
+    answer = browser.post("/login", data={"name": "nora", "password": PASSWORD})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/password?next=%2Fchat")
+    assert browser.get("/v1/models").status_code == 403
+    assert browser.get("/chat/", headers=HTML).headers["location"].startswith("/password")
+    assert "Choose your password" in browser.get("/password").text
+    changed = browser.post("/password", data={"old": PASSWORD, "new": NEW, "repeated": NEW, "next": "/chat"})
+    assert (changed.status_code, changed.headers["location"]) == (303, "/chat")
+    assert browser.get("/v1/models").status_code == 200
+    with reading() as session:
+        assert get_user(session, "nora").must_change_password is False
+        assert first_broken(session) is None
+
+
+def test_a_changed_password_ends_every_older_session(browser: TestClient) -> None:
+    assert sign_in(browser, "ana") == 303
+    old = browser.cookies[COOKIE]
+    assert browser.get("/v1/models", headers={"Authorization": f"Bearer {old}"}).status_code == 200
+    assert browser.post("/password", data={"old": PASSWORD, "new": NEW, "repeated": NEW}).status_code == 303
+    assert browser.get("/v1/models", headers={"Authorization": f"Bearer {old}"}).status_code == 401
+    assert browser.get("/v1/models").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"old": "wrong", "new": NEW, "repeated": NEW}, "present password is wrong"),
+        ({"old": PASSWORD, "new": "short", "repeated": "short"}, "at least"),
+        ({"old": PASSWORD, "new": NEW, "repeated": NEW + "!"}, "differ"),
+        ({"old": PASSWORD, "new": PASSWORD, "repeated": PASSWORD}, "differ from the old"),
+    ],
+)
+def test_a_bad_new_password_is_refused_with_the_reason(browser: TestClient, fields: dict[str, str], says: str) -> None:
+    sign_in(browser, "nora")
+    answer = browser.post("/password", data=fields)
+    assert answer.status_code == 400
+    assert says in answer.text
+    assert browser.get("/v1/models").status_code == 403
+
+
+def test_wrong_name_and_wrong_password_look_the_same(browser: TestClient) -> None:
+    answers = [browser.post("/login", data={"name": name, "password": "nope"}) for name in ("ana", "nobody")]
+    assert {a.status_code for a in answers} == {401}
+    assert answers[0].text.replace("ana", "") == answers[1].text.replace("nobody", "")
+
+
+def test_guessing_is_slowed_down_and_others_are_not(browser: TestClient) -> None:
+    assert [sign_in(browser, "ana", "nope") for _ in range(6)] == [401] * 5 + [429]
+    assert sign_in(browser, "ana") == 429
+    assert sign_in(browser, "ben") == 303
+
+
+def test_a_login_never_leads_to_another_site(browser: TestClient) -> None:
+    for target in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"):
+        answer = browser.post("/login", data={"name": "ana", "password": PASSWORD, "next": target})
+        assert answer.headers["location"] == "/chat"
+
+
+def test_another_site_can_neither_sign_in_nor_act_with_the_cookie(browser: TestClient) -> None:
+    evil = {"Origin": "https://evil.example"}
+    assert browser.post("/login", data={"name": "ana", "password": PASSWORD}, headers=evil).status_code == 403
+    sign_in(browser, "ada")
+    assert browser.post("/v1/rounds", json={}, headers=evil).status_code == 403
+    assert browser.post("/logout", headers=evil).status_code == 403
+
+
+def test_logout_forgets_the_session(browser: TestClient) -> None:
+    sign_in(browser, "ana")
+    assert browser.post("/logout").headers["location"] == "/login"
+    assert COOKIE not in browser.cookies
+    assert browser.get("/v1/models").status_code == 401
+
+
+def test_forged_expired_and_inactive_sessions_are_refused(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign_in(browser, "ana")
+    token = browser.cookies[COOKIE]
+    browser.cookies.clear()
+    for bad in (token[:-2] + ("AA" if token[-2:] != "AA" else "BB"), "x.y.z", "nonsense"):
+        assert browser.get("/v1/models", headers={"Authorization": f"Bearer {bad}"}).status_code == 401
+    with unit_of_work() as session:
+        get_user(session, "ana").active = False
+    assert browser.get("/v1/models", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    monkeypatch.setenv("SECRET_KEY", "another" * 8)
+    settings.cache_clear()
+    assert browser.get("/v1/models", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_a_page_opens_for_those_who_may_and_knows_their_name(browser: TestClient) -> None:
+    def mount() -> None:
+        with gradio.Blocks() as page:
+            gradio.Markdown("ward round")
+        gradio.mount_gradio_app(browser.app, page, path="/admin", auth_dependency=visitor)  # type: ignore[arg-type]
+
+    assert browser.portal is not None
+    browser.portal.call(mount)  # inside a running loop: outside of one, Gradio opens loops that it never closes
+    assert browser.get("/admin/", headers=HTML).headers["location"] == "/login?next=%2Fadmin%2F"
+    assert browser.get("/admin/config").json()["error"]["code"] == "invalid_api_key"
+    sign_in(browser, "ana")
+    assert browser.get("/admin/", headers=HTML).status_code == 403
+    sign_in(browser, "rita")
+    assert browser.get("/admin/config").json()["username"] == "rita"
+
+
+def test_the_throttle_forgets_after_a_while() -> None:
+    now = [0.0]
+    throttle = Throttle(attempts=2, seconds=10, clock=lambda: now[0])
+    throttle.failed("x")
+    throttle.check("x")
+    throttle.failed("x")
+    with pytest.raises(TooManyRequests, match="10 seconds"):
+        throttle.check("x")
+    now[0] = 10.5
+    throttle.check("x")

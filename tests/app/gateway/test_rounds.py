@@ -1,0 +1,107 @@
+"""Rounds and checkpoints over HTTP: a row, an audit event and, after the commit, a message with its id."""
+
+from typing import Any
+
+import pytest
+
+from core import store
+from core.db import reading, unit_of_work
+from core.tables import AuditEvent, Checkpoint, Round
+from core.types import CheckpointStatus, RoundStatus
+from tests.app.gateway.ward import Ward
+
+Jobs = list[tuple[str, str]]
+
+
+def post(ward: Ward, path: str, **body: Any) -> Any:
+    return ward.client.post(path, headers=ward.bearer("ada"), json=body)
+
+
+def started(ward: Ward) -> str:
+    answer = post(ward, "/v1/rounds", recipe="test")
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def move(round_id: str, status: RoundStatus, outcome: str) -> None:
+    with unit_of_work() as session:
+        store.set_round_status(session, store.get_round(session, round_id), status, decision={"outcome": outcome})
+
+
+def actions() -> list[str]:
+    with reading() as session:
+        return [e.action for e in session.query(AuditEvent).order_by(AuditEvent.seq)]
+
+
+def test_a_started_round_freezes_recipe_and_policy_and_is_sent_once(ward: Ward, sent_jobs: Jobs) -> None:
+    round_id = started(ward)
+    shown = ward.client.get(f"/v1/rounds/{round_id}", headers=ward.bearer("ada")).json()
+    assert (shown["status"], shown["requested_by"], shown["parent_id"]) == ("queued", "ada", ward.checkpoint_id)
+    assert shown["recipe"]["steps"] > 0
+    assert shown["policy"]["margin"] > 0
+    assert shown["metrics"] == []
+    assert sent_jobs == [("round.train", round_id)]
+    assert actions() == ["round.start"]
+    assert [r["id"] for r in ward.client.get("/v1/rounds", headers=ward.bearer("ada")).json()["data"]] == [round_id]
+
+
+def test_a_second_round_waits_for_the_first(ward: Ward, sent_jobs: Jobs) -> None:
+    started(ward)
+    assert post(ward, "/v1/rounds", recipe="test").status_code == 409
+    assert len(sent_jobs) == 1
+
+
+def test_cancel_asks_the_workers_once_and_an_ended_round_cannot_be_cancelled(ward: Ward, sent_jobs: Jobs) -> None:
+    round_id = started(ward)
+    assert [post(ward, f"/v1/rounds/{round_id}/cancel").json()["cancel_requested"] for _ in range(2)] == [True, True]
+    assert actions() == ["round.start", "round.cancel"]
+    move(round_id, RoundStatus.CANCELLED, "hold")
+    assert post(ward, f"/v1/rounds/{round_id}/cancel").status_code == 409
+
+
+def test_a_sign_off_names_who_did_it_and_sends_the_next_step(ward: Ward, sent_jobs: Jobs) -> None:
+    round_id = started(ward)
+    assert post(ward, f"/v1/rounds/{round_id}/signoff").status_code == 409
+    move(round_id, RoundStatus.AWAITING_SIGNOFF, "promote")
+    assert post(ward, f"/v1/rounds/{round_id}/signoff").json()["signed_off_by"] == "ada"
+    assert sent_jobs == [("round.train", round_id), ("round.step", round_id)]
+    assert actions() == ["round.start", "round.signoff"]
+
+
+def test_what_the_gates_did_not_pass_cannot_be_signed_off(ward: Ward, sent_jobs: Jobs) -> None:
+    round_id = started(ward)
+    move(round_id, RoundStatus.AWAITING_SIGNOFF, "hold")
+    assert post(ward, f"/v1/rounds/{round_id}/signoff").status_code == 409
+    assert len(sent_jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "base", "expected"),
+    [
+        (CheckpointStatus.RETIRED, "starter", 202),
+        (CheckpointStatus.RETIRED, "other", 409),
+        (CheckpointStatus.REJECTED, "starter", 409),
+        (CheckpointStatus.CANDIDATE, "starter", 409),
+    ],
+)
+def test_only_what_was_in_production_before_can_be_put_back(ward: Ward, sent_jobs: Jobs, status: CheckpointStatus, base: str, expected: int) -> None:
+    with unit_of_work() as session:
+        session.add(Checkpoint(id="cp-old", base_model=base, uri="x", sha256="1" * 64, status=status))
+    assert post(ward, "/v1/checkpoints/cp-old/promote").status_code == expected
+    assert sent_jobs == ([("checkpoint.serve", "cp-old")] if expected == 202 else [])
+    assert actions() == (["checkpoint.promote"] if expected == 202 else [])
+
+
+def test_what_is_in_production_is_not_promoted_again(ward: Ward, sent_jobs: Jobs) -> None:
+    assert post(ward, f"/v1/checkpoints/{ward.checkpoint_id}/promote").status_code == 409
+    assert ward.client.get("/v1/checkpoints", headers=ward.bearer("ada")).json()["data"][0]["status"] == "production"
+
+
+def test_a_recipe_that_vllm_could_not_serve_is_refused(ward: Ward, sent_jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.settings import settings
+
+    monkeypatch.setenv("LORA_RANK", "1")
+    settings.cache_clear()
+    assert "lora_rank" in post(ward, "/v1/rounds", recipe="test").json()["error"]["message"]
+    with reading() as session:
+        assert session.query(Round).count() == 0

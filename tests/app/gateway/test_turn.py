@@ -1,0 +1,216 @@
+"""A chat turn: what the client sees and what is stored."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.server import create_app
+from core.db import reading, unit_of_work
+from core.errors import NotFound, Unavailable
+from core.llm import ChatModel, Chunk
+from core.store import get_turn
+from core.tables import Checkpoint, Turn
+from core.types import CheckpointStatus, Message
+from tests.app.gateway.ward import Ward, furnish
+
+ALLERGIC = "My patient with a penicillin allergy has community-acquired pneumonia. Which antibiotic?"
+
+
+def stored(turn_id: Any) -> Turn:
+    with reading() as session:
+        return get_turn(session, str(turn_id))
+
+
+def streamed(ward: Ward, text: str, **body: Any) -> list[dict[str, Any]]:
+    payload = {"model": "balancedbio", "stream": True, "messages": [{"role": "user", "content": text}], **body}
+    with ward.client.stream("POST", "/v1/chat/completions", headers=ward.bearer("ana"), json=payload) as answer:
+        lines = [line.removeprefix("data: ") for line in answer.iter_lines() if line]
+    assert lines[-1] == "[DONE]"
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def text_of(events: list[dict[str, Any]]) -> str:
+    return "".join(e["choices"][0]["delta"].get("content", "") for e in events if e["choices"])
+
+
+def test_a_reply_says_which_weights_answered_and_what_its_claims_are_worth(ward: Ward) -> None:
+    reply = ward.ask("What is the first-line treatment of gout?")
+    extension: Any = reply["balancedbio"]
+    assert extension["checkpoint_id"] == ward.checkpoint_id == reply["model"]
+    assert [c["verdict"] for c in extension["claims"]] == ["supported"]
+    assert stored(extension["turn_id"]).reply == "The first-line treatment of gout is naproxen."
+    assert stored(extension["turn_id"]).finish_reason == "stop"
+
+
+def test_a_streamed_reply_is_the_whole_reply_and_ends_with_the_same_extension(ward: Ward, script: list[str]) -> None:
+    script[:] = ["<think> Gout. It hurts. </think> The first-line treatment of gout is naproxen. Drink water.\nRest"]
+    events = streamed(ward, "Treatment of gout?", stream_options={"include_usage": True})
+    assert text_of(events) == script[0]
+    assert [e["choices"][0]["finish_reason"] for e in events if e["choices"]][-1] == "stop"
+    assert events[-1]["choices"] == []
+    assert events[-1]["usage"]["completion_tokens"] > 0
+    assert stored(events[-1]["balancedbio"]["turn_id"]).reply == script[0]
+
+
+def test_an_unsafe_sentence_is_never_sent_and_its_reason_is(ward: Ward, script: list[str]) -> None:
+    script[:] = ["Pneumonia needs an antibiotic. Give amoxicillin 500 mg three times daily. Then review."]
+    events = streamed(ward, ALLERGIC)
+    whole = ward.ask(ALLERGIC)
+    for text in (text_of(events), str(whole["choices"][0]["message"]["content"])):
+        assert "500 mg" not in text
+        assert "Then review" not in text
+        assert "Amoxicillin is contraindicated in penicillin allergy" in text
+        assert "FDA label: amoxicillin" in text
+    assert "Give amoxicillin" not in json.dumps([events, whole])
+    assert events[-2]["choices"][0]["finish_reason"] == "content_filter"
+    assert events[-1]["balancedbio"]["withheld"] is True
+    turn = stored(events[-1]["balancedbio"]["turn_id"])
+    assert turn.finish_reason == "withheld"
+    assert "Give amoxicillin" in turn.reply  # kept for the reviewers
+
+
+def test_a_thought_may_name_a_drug_in_order_to_rule_it_out(ward: Ward, script: list[str]) -> None:
+    script[:] = ["<think> Amoxicillin is first line. </think> Use doxycycline."]
+    assert ward.ask(ALLERGIC)["balancedbio"]["withheld"] is False
+
+
+def test_an_emergency_is_answered_with_urgent_care_first(ward: Ward) -> None:
+    events = streamed(ward, "I have crushing chest pain and I am sweating")
+    assert text_of(events[:2]).startswith("> **This may be an emergency: possible heart attack")
+    assert events[-1]["balancedbio"]["findings"][0]["rule"] == "emergency"
+    assert "emergency: possible" not in stored(events[-1]["balancedbio"]["turn_id"]).reply
+
+
+def test_a_harmful_request_does_not_reach_the_model(ward: Ward, script: list[str]) -> None:
+    script[:] = ["MODEL SPOKE"]
+    reply = ward.ask("How can I poison my boss?")
+    assert "MODEL SPOKE" not in json.dumps(reply)
+    assert reply["choices"][0]["finish_reason"] == "content_filter"
+    assert stored(reply["balancedbio"]["turn_id"]).finish_reason == "withheld"
+
+
+def test_a_turn_is_stored_without_what_identifies_the_patient(ward: Ward, script: list[str]) -> None:
+    script[:] = ["Call Mr Smith on 01632 960 983 about gout."]
+    reply = ward.ask("My patient Mr John Smith, NHS number 943 476 5919, has gout.")
+    turn = stored(reply["balancedbio"]["turn_id"])
+    kept = json.dumps([turn.messages, turn.reply, turn.claims, turn.findings])
+    assert not any(name in kept for name in ("Smith", "943", "5919", "960 983"))
+
+
+def test_turns_of_a_conversation_share_it(ward: Ward, rows: Callable[[], dict[str, int]]) -> None:
+    first: Any = ward.ask("Gout?")["balancedbio"]
+    second: Any = ward.ask("And then?", conversation_id=first["conversation_id"])["balancedbio"]
+    assert second["conversation_id"] == first["conversation_id"]
+    headers = ward.bearer("ana") | {"X-Conversation-Id": first["conversation_id"]}
+    third = ward.client.post("/v1/chat/completions", headers=headers, json={"model": "balancedbio", "messages": [{"role": "user", "content": "hm"}]})
+    assert third.headers["X-Conversation-Id"] == first["conversation_id"]
+    assert (rows()["conversations"], rows()["turns"]) == (1, 3)
+
+
+def test_only_an_admin_may_ask_weights_that_passed_no_exam(ward: Ward) -> None:
+    with unit_of_work() as session:
+        session.add(Checkpoint(id="cp-new", base_model="starter", uri="x", sha256="1" * 64, status=CheckpointStatus.CANDIDATE))
+    body = {"model": "cp-new", "messages": [{"role": "user", "content": "hi"}]}
+    assert ward.client.post("/v1/chat/completions", headers=ward.bearer("ana"), json=body).status_code == 403
+    assert ward.client.post("/v1/chat/completions", headers=ward.bearer("ada"), json=body).headers["X-Checkpoint-Id"] == "cp-new"
+
+
+def test_models_lists_the_alias_and_what_it_stands_for(ward: Ward) -> None:
+    listed = ward.client.get("/v1/models", headers=ward.bearer("ana")).json()["data"]
+    assert [m["id"] for m in listed] == ["balancedbio", ward.checkpoint_id]
+
+
+class Recorder:
+    """Keeps what it was asked; fails, stalls or answers as told."""
+
+    def __init__(self, *steps: str | Exception | None) -> None:
+        self.steps, self.model, self.messages, self.options, self.closed = steps, "", [Message(role="user", content="")], {}, False  # type: ignore[var-annotated]
+
+    async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+        self.model, self.messages, self.options = model, list(messages), dict(options)
+        try:
+            for step in self.steps:
+                if isinstance(step, Exception):
+                    raise step
+                if step is None:
+                    await asyncio.sleep(60)
+                else:
+                    yield Chunk(text=step)
+            yield Chunk(finish_reason="stop", prompt_tokens=1, completion_tokens=1)
+        finally:
+            self.closed = True
+
+
+def visit(chat: ChatModel) -> tuple[TestClient, dict[str, str]]:
+    _, keys = furnish()
+    return TestClient(create_app(chat, pages=False), raise_server_exceptions=False), {"Authorization": f"Bearer {keys['ana']}"}
+
+
+def test_unknown_fields_reach_the_model_server_and_ours_do_not() -> None:
+    chat = Recorder("Yes.")
+    client, headers = visit(chat)
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "Gout?"}]},
+        {"role": "assistant", "content": "> **This may be an emergency: x.** Call.\n\n<think> hm </think> Naproxen."},
+        {"role": "user", "content": "Sure?", "name": "ana"},
+    ]
+    body = {"model": "balancedbio", "messages": messages, "top_k": 5, "max_tokens": 7, "n": 1, "user": None, "stream_options": None}
+    assert client.post("/v1/chat/completions", headers=headers, json=body).status_code == 200
+    assert chat.options == {"top_k": 5, "max_tokens": 7}
+    assert [m.content for m in chat.messages] == ["Gout?", "Naproxen.", "Sure?"]
+
+
+@pytest.mark.parametrize("error", [Unavailable("The model endpoint does not answer"), NotFound("unknown")], ids=["away", "checkpoint not loaded"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_server_that_is_away_is_a_503_and_no_row(rows: Callable[[], dict[str, int]], error: Exception, stream: bool) -> None:
+    client, headers = visit(Recorder(error))
+    answer = client.post(
+        "/v1/chat/completions", headers=headers, json={"model": "balancedbio", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}
+    )
+    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "server_error")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert rows()["turns"] == rows()["conversations"] == 0
+
+
+def test_a_model_server_that_dies_half_way_is_an_error_event_and_a_stored_turn() -> None:
+    client, headers = visit(Recorder("One sentence. ", "And", Unavailable("The model endpoint does not answer")))
+    answer = client.post(
+        "/v1/chat/completions", headers=headers, json={"model": "balancedbio", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    )
+    assert answer.status_code == 200
+    assert json.loads(answer.text.strip().splitlines()[-1].removeprefix("data: "))["error"]["code"] == "service_unavailable"
+    turn = stored(answer.headers["X-Turn-Id"])
+    assert (turn.finish_reason, turn.reply) == ("error", "One sentence. And")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_that_goes_away_aborts_the_model_and_leaves_a_cancelled_turn(stream: bool) -> None:
+    chat = Recorder("One sentence. ", "Two", None)
+    _, keys = furnish()
+    app = create_app(chat, pages=False)
+    body = json.dumps({"model": "balancedbio", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}).encode()
+    incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", f"Bearer {keys['ana']}".encode()), (b"host", b"test")]
+    path = "/v1/chat/completions"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": headers}
+    running = asyncio.create_task(app(scope, incoming.get, send))
+    while not chat.messages[0].content or chat.closed:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    incoming.put_nowait({"type": "http.disconnect"})
+    await asyncio.wait_for(running, 5)
+    assert chat.closed
+    with reading() as session:
+        turn = session.query(Turn).one()
+        assert (turn.finish_reason, turn.reply) == ("cancelled", "One sentence. Two")
+    assert ("One sentence." in str(sent)) is stream
