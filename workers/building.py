@@ -2,32 +2,33 @@
 
 from pathlib import Path
 
+from alignment.dataset import FeedbackExample, build_dataset
+from alignment.mkgsg.curate import word_grams
 from alignment.recipe import recipe_from
 from core import store
 from core.artifacts import verify_artifact
 from core.db import reading
 from core.errors import ArtifactError
 from core.knowledge import knowledge
-from core.tables import Round
-from core.types import Capability, GatePolicy
+from core.tables import Feedback, Round, Turn
+from core.types import Capability, GatePolicy, Message
 from evals.suites import Suite, load_suite
 from workers.lease import Lease
 
 
 def build_round_dataset(lease: Lease, row: Round, target: Path) -> None:
     """Leaves a whole dataset at `target`; one that is there already stays as it is. Raises ArtifactError, RecipeError, LostLease."""
-    from alignment.dataset import build_dataset
-
     if not target.exists():
         suite = load_suite(GatePolicy.model_validate(row.policy).suite)
         with lease.write() as (session, _):
-            feedback = store.claim_feedback(session, row.id)
+            feedback = [_example(*pair) for pair in store.claim_feedback(session, row.id)]
         try:
             build_dataset(
                 target,
                 recipe=recipe_from(row.recipe),
                 feedback=feedback,
                 exam_hashes=suite.item_hashes,
+                exam_grams=frozenset().union(*(word_grams(m.content) for i in suite.items for m in i.messages if m.role == "user")),
                 knowledge=knowledge(),
                 weaknesses=_weaknesses(row.parent_id, suite),
             )
@@ -35,6 +36,18 @@ def build_round_dataset(lease: Lease, row: Round, target: Path) -> None:
             if not target.exists():  # else a worker that was replaced has finished the same dataset
                 raise
     verify_artifact(target)
+
+
+def _example(feedback: Feedback, turn: Turn) -> FeedbackExample:
+    return FeedbackExample(
+        id=feedback.id,
+        messages=tuple(Message.model_validate(m) for m in turn.messages),
+        reply=turn.reply,
+        rating=feedback.ratings.get("overall"),
+        correction=feedback.correction,
+        unsafe="unsafe" in feedback.flags,
+        simulated="simulated" in feedback.flags,
+    )
 
 
 def _weaknesses(checkpoint_id: str, suite: Suite) -> dict[Capability, float]:

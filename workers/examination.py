@@ -75,7 +75,7 @@ async def _sit(lease: Lease, checkpoint: Checkpoint, suite: Suite) -> EvalReport
             lease.check()
             return None
         return exam.result()
-    except* NotFound as gone:
+    except NotFound as gone:
         # vLLM was started again in the middle, without this checkpoint: loaded once more, the exam can be sat.
         raise Unavailable(f"vLLM lost {checkpoint.id}") from gone
     finally:
