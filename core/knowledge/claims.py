@@ -33,7 +33,8 @@ _RED_FLAG = re.compile(r"\b(red flags?|urgent|emergency|emergencies)\b", re.I)
 
 _UNITS = {"microgram": 0.001, "micrograms": 0.001, "mcg": 0.001, "ug": 0.001, "µg": 0.001, "mg": 1.0, "g": 1000.0}
 _NUMBER = r"\d+(?:[.,]\d+)?"
-QUANTITY = re.compile(rf"({_NUMBER})(?:\s*(?:-|–|to)\s*({_NUMBER}))?\s*(micrograms?|mcg|ug|µg|mg|g|units?|ml|mmol)\b", re.I)
+# Begins only where a number begins: else a long run of digits costs quadratic time.
+QUANTITY = re.compile(rf"(?<!\d)({_NUMBER})(?:\s*(?:-|–|to)\s*({_NUMBER}))?\s*(micrograms?|mcg|ug|µg|mg|g|units?|ml|mmol)\b", re.I)
 
 
 class Sentence(NamedTuple):
