@@ -17,6 +17,9 @@ from core.tables import Checkpoint
 from core.types import CheckpointStatus, Outcome
 from workers.serving import adapters
 
+PATIENCE_SECONDS = 60.0
+"""For a vLLM that is just being started again; longer than it takes on a CPU."""
+
 log = get_logger("promotion")
 
 
@@ -60,6 +63,7 @@ def bring_up(checkpoint: Checkpoint) -> None:
     """The checkpoint answers in vLLM under its own name; what is in production has not changed. Safe to call again."""
     if checkpoint.uri and verify_artifact(Path(checkpoint.uri)) != checkpoint.sha256:
         raise ArtifactError(f"The files of {checkpoint.id} are not those that were trained and examined")
+    adapters.wait_until_healthy(PATIENCE_SECONDS, give_up=lambda: False)
     adapters.load(checkpoint)
     adapters.probe(checkpoint.id)
 

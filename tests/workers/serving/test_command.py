@@ -1,0 +1,81 @@
+"""vLLM's command line: what is served, under which name, tuned for the machine."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import BadInput
+from core.settings import Settings
+from core.tables import Checkpoint
+from core.types import CheckpointStatus
+from workers.serving.base import fingerprint, is_hub_name
+from workers.serving.command import vllm_command
+
+
+def some_settings(**changes: object) -> Settings:
+    return Settings(_env_file=None, secret_key="k" * 40, **changes)  # type: ignore[call-arg,arg-type]
+
+
+def adapter(name: str) -> Checkpoint:
+    return Checkpoint(id=name, base_model="starter", uri=f"/checkpoints/{name}", sha256="", status=CheckpointStatus.RETIRED)
+
+
+def value_of(argv: list[str], flag: str) -> str:
+    return argv[argv.index(flag) + 1]
+
+
+def test_the_base_and_every_adapter_are_served_under_their_immutable_ids() -> None:
+    argv, _ = vllm_command(some_settings(), "base-1", [adapter("cp-1"), adapter("cp-2")], has_gpu=False)
+    assert value_of(argv, "--served-model-name") == "base-1"
+    assert argv[argv.index("--lora-modules") + 1 :] == ["cp-1=/checkpoints/cp-1", "cp-2=/checkpoints/cp-2"]
+    assert "--lora-modules" not in vllm_command(some_settings(), "base-1", [], has_gpu=False).argv
+
+
+def test_the_address_is_the_private_one_of_the_settings() -> None:
+    argv, _ = vllm_command(some_settings(vllm_url="http://127.0.0.1:8123/v1"), "base-1", [], has_gpu=False)
+    assert (value_of(argv, "--host"), value_of(argv, "--port")) == ("127.0.0.1", "8123")
+
+
+def test_a_machine_without_a_gpu_gets_the_cpu_recipe_and_one_with_a_gpu_does_not() -> None:
+    on_cpu = vllm_command(some_settings(), "base-1", [], has_gpu=False)
+    on_gpu = vllm_command(some_settings(), "base-1", [], has_gpu=True)
+    assert "--enforce-eager" in on_cpu.argv
+    assert on_cpu.env["OMP_NUM_THREADS"] == "1"
+    assert "--enforce-eager" not in on_gpu.argv
+    assert "--kv-cache-memory-bytes" not in on_gpu.argv
+    assert "OMP_NUM_THREADS" not in on_gpu.env
+
+
+def test_the_hub_is_asked_only_for_a_model_that_is_named_there() -> None:
+    assert "HF_HUB_OFFLINE" in vllm_command(some_settings(), "base-1", [], has_gpu=False).env
+    assert "HF_HUB_OFFLINE" not in vllm_command(some_settings(base_model="Qwen/Qwen2.5-0.5B-Instruct"), "base-1", [], has_gpu=False).env
+
+
+@given(st.integers(1, 256))
+def test_every_rank_fits_the_slot_that_is_asked_for(rank: int) -> None:
+    argv, _ = vllm_command(some_settings(lora_rank=rank), "base-1", [], has_gpu=False)
+    assert int(value_of(argv, "--max-lora-rank")) >= rank
+
+
+def test_equal_files_have_one_fingerprint_and_other_weights_another(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+        (tmp_path / name / "model.safetensors").write_text("weights")
+    assert fingerprint(str(tmp_path / "a")) == fingerprint(str(tmp_path / "b"))
+    (tmp_path / "b" / "model.safetensors").write_text("other")
+    assert fingerprint(str(tmp_path / "a")) != fingerprint(str(tmp_path / "b"))
+
+
+def test_a_missing_model_folder_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"There is no model in .*nowhere: set BASE_MODEL"):
+        fingerprint(str(tmp_path / "nowhere"))
+
+
+def test_a_folder_that_looks_like_a_hub_name_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert is_hub_name("models/mine")
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    assert not is_hub_name("models/mine")

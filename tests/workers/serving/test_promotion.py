@@ -1,0 +1,175 @@
+"""What may come into production, in which order that happens, and what stays when something goes wrong."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import audit, jobs, store
+from core.artifacts import new_artifact, verify_artifact
+from core.db import reading, unit_of_work
+from core.errors import ArtifactError, Conflict, NotFound, Unavailable
+from core.settings import settings
+from core.tables import AuditEvent, Checkpoint, Round, utc_now
+from core.types import CheckpointStatus, RoundStatus
+from workers.celery_app import checkpoint_serve
+from workers.serving import adapters, promotion
+from workers.serving.promotion import promote
+
+Vllm = Callable[..., Any]
+
+
+def checkpoint(name: str, status: CheckpointStatus, round_id: str | None = None, parent: str | None = None) -> Checkpoint:
+    folder = settings().data_dir / "checkpoints" / name
+    with new_artifact(folder) as draft:
+        (draft / "adapter_config.json").write_text("{}")
+    with unit_of_work() as session:
+        row = Checkpoint(
+            id=name,
+            parent_id=parent or store.production(session).id,
+            base_model=settings().base_model,
+            uri=str(folder),
+            sha256=verify_artifact(folder),
+            status=status,
+            round_id=round_id,
+            promoted_at=utc_now() if status == CheckpointStatus.RETIRED else None,
+        )
+        return store.add_candidate(session, row)
+
+
+def production() -> str:
+    with reading() as session:
+        return store.production(session).id
+
+
+def actions() -> list[str]:
+    with reading() as session:
+        assert audit.first_broken(session) is None
+        return [e.action for e in session.query(AuditEvent).order_by(AuditEvent.seq)]
+
+
+def test_a_roll_back_flips_the_alias_once_and_keeps_the_old_one_loaded(house: Path, vllm: Vllm) -> None:
+    vllm()
+    base = production()
+    checkpoint("cp-1", CheckpointStatus.RETIRED)
+    promote("cp-1", "an admin")
+    promote("cp-1", "an admin")
+    assert production() == "cp-1"
+    assert actions() == ["checkpoint.promoted"]
+    promote(base, "an admin")
+    assert production() == base
+    assert adapters.served() >= {"cp-1", base}, "replies that run on it end as they began, and going forth again is instant"
+
+
+def test_adapters_beyond_those_kept_are_unloaded(house: Path, vllm: Vllm) -> None:
+    vllm()
+    base = production()
+    for name in ("cp-1", "cp-2", "cp-3", "cp-4"):
+        checkpoint(name, CheckpointStatus.RETIRED, parent=base)
+        promote(name, "an admin")
+    assert adapters.served() == {base, "cp-4", "cp-3", "cp-2"}
+
+
+@pytest.mark.parametrize(
+    ("status", "decision", "signed_off_by", "ended", "reason"),
+    [
+        (CheckpointStatus.REJECTED, "reject", None, True, "was rejected"),
+        (CheckpointStatus.CANDIDATE, None, None, False, "has not been examined"),
+        (CheckpointStatus.CANDIDATE, "hold", "an admin", True, "gate decided hold"),
+        (CheckpointStatus.CANDIDATE, "promote", None, False, "nobody has signed off"),
+        (CheckpointStatus.CANDIDATE, "promote", "an admin", True, "round ended"),
+    ],
+)
+def test_what_was_not_shown_and_signed_never_comes_into_production(
+    a_round: Round, vllm: Vllm, status: CheckpointStatus, decision: str | None, signed_off_by: str | None, ended: bool, reason: str
+) -> None:
+    vllm()
+    before = production()
+    checkpoint("cp-1", status, a_round.id)
+    with unit_of_work() as session:
+        row = store.get_round(session, a_round.id)
+        row.decision, row.signed_off_by = ({"outcome": decision} if decision else None), signed_off_by
+        if ended:
+            row.status, row.finished_at = RoundStatus.HELD, utc_now()
+    with pytest.raises(Conflict, match=reason):
+        promote("cp-1", "an admin")
+    assert production() == before
+    assert "cp-1" not in adapters.served()
+
+
+def test_a_checkpoint_of_another_base_model_is_refused(house: Path, vllm: Vllm) -> None:
+    old = production()
+    checkpoint("cp-1", CheckpointStatus.RETIRED)
+    with unit_of_work() as session:
+        store.ensure_base_checkpoint(session, "another", "1" * 64)
+    for name in ("cp-1", old):
+        with pytest.raises(Conflict, match="base model"):
+            promote(name, "an admin")
+
+
+def test_changed_files_are_refused(house: Path, vllm: Vllm) -> None:
+    vllm()
+    before = production()
+    row = checkpoint("cp-1", CheckpointStatus.RETIRED)
+    (Path(row.uri) / "adapter_config.json").write_text('{"r": 1}')
+    with pytest.raises(ArtifactError):
+        promote("cp-1", "an admin")
+    assert production() == before
+
+
+def test_nothing_changes_while_vllm_is_away(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(promotion, "PATIENCE_SECONDS", 0.5)
+    before = production()
+    checkpoint("cp-1", CheckpointStatus.RETIRED)
+    with pytest.raises(Unavailable):
+        promote("cp-1", "an admin")
+    assert production() == before
+
+
+def test_a_checkpoint_that_cannot_answer_is_not_promoted(house: Path, vllm: Vllm, monkeypatch: pytest.MonkeyPatch) -> None:
+    vllm()
+    before = production()
+    checkpoint("cp-1", CheckpointStatus.RETIRED)
+    monkeypatch.setattr(adapters, "load", lambda _: None)
+    with pytest.raises(ArtifactError, match="does not answer"):
+        promote("cp-1", "an admin")
+    assert production() == before
+
+
+def test_an_unknown_checkpoint_is_not_found(house: Path) -> None:
+    with pytest.raises(NotFound):
+        promote("cp-nothing", "an admin")
+
+
+def test_a_refused_wish_is_on_record(house: Path) -> None:
+    checkpoint("cp-1", CheckpointStatus.REJECTED)
+    checkpoint_serve("cp-1")
+    assert actions() == ["checkpoint.not_promoted"]
+
+
+def test_a_wish_to_serve_is_taken_from_the_queue_at_once() -> None:
+    assert checkpoint_serve.name == jobs.CHECKPOINT_SERVE
+    assert checkpoint_serve.acks_late is False
+
+
+def test_two_flips_at_once_leave_one_in_production(house: Path, vllm: Vllm) -> None:
+    vllm()
+    base = production()
+    for name in ("cp-1", "cp-2"):
+        checkpoint(name, CheckpointStatus.RETIRED, parent=base)
+
+    def flip(name: str) -> None:
+        with unit_of_work() as session:
+            promotion.flip(session, name, "an admin")
+
+    threads = [threading.Thread(target=flip, args=(name,)) for name in ("cp-1", "cp-2") * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with reading() as session:
+        in_production = [c.id for c in store.list_checkpoints(session) if c.status == CheckpointStatus.PRODUCTION]
+    assert len(in_production) == 1
+    assert actions()
