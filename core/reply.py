@@ -1,8 +1,10 @@
-"""The form of a model's reply: an optional visible thinking part, then the answer."""
+"""The form of a model's reply: optional visible thinking, then the answer."""
 
+import re
 from typing import NamedTuple
 
 THINK, END_THINK = "<think>", "</think>"
+_THOUGHT = re.compile(f"{THINK}(.*?)(?:{END_THINK}|$)", re.S)
 
 
 class Reply(NamedTuple):
@@ -11,10 +13,6 @@ class Reply(NamedTuple):
 
 
 def split_reply(text: str) -> Reply:
-    """Parts a reply at its thinking tags. A thought that never ends leaves no answer: nothing was answered."""
-    before, opened, rest = text.partition(THINK)
-    if not opened:
-        return Reply("", text.strip())
-    thinking, closed, after = rest.partition(END_THINK)
-    answer = f"{before}{after}" if closed else before
-    return Reply(thinking.strip(), answer.strip())
+    """Parts a reply at its thinking tags. A thought that never ends hides what follows: it was not answered."""
+    thinking = "\n".join(t.strip() for t in _THOUGHT.findall(text))
+    return Reply(thinking.strip(), _THOUGHT.sub("", text).replace(END_THINK, "").strip())

@@ -15,7 +15,7 @@ STARTER_MODEL_DIR = ROOT / "alignment" / "starter" / "model"
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_file=".env", env_prefix="", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", env_prefix="", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     secret_key: SecretStr = Field(min_length=32)
     """Signs browser sessions. At least 32 characters."""
