@@ -32,7 +32,8 @@ _SYMPTOM = re.compile(r"\b(symptoms?|signs?|presents?|presenting|features?|compl
 _RED_FLAG = re.compile(r"\b(red flags?|urgent|emergency|emergencies)\b", re.I)
 
 _UNITS = {"microgram": 0.001, "micrograms": 0.001, "mcg": 0.001, "ug": 0.001, "µg": 0.001, "mg": 1.0, "g": 1000.0}
-_NUMBER = r"\d+(?:[.,]\d+)?"
+_THOUSANDS = r"\d{1,3}(?:,\d{3})+(?!\d)"
+_NUMBER = rf"{_THOUSANDS}(?:\.\d+)?|\d+(?:[.,]\d+)?"
 # Begins only where a number begins: else a long run of digits costs quadratic time.
 QUANTITY = re.compile(rf"(?<!\d)({_NUMBER})(?:\s*(?:-|–|to)\s*({_NUMBER}))?\s*(micrograms?|mcg|ug|µg|mg|g|units?|ml|mmol)\b", re.I)
 
@@ -143,11 +144,16 @@ def _doses(sentence: Sentence, graph: Graph) -> Iterator[Claim]:
 
 def quantity(match: re.Match[str]) -> tuple[float, float, str]:
     """Lowest and highest number of a `QUANTITY` match in mg (or its own unit when that is not a mass), and that unit."""
-    low = float(match[1].replace(",", "."))
-    high = float(match[2].replace(",", ".")) if match[2] else low
+    low = _number(match[1])
+    high = _number(match[2]) if match[2] else low
     unit = match[3].lower()
     factor = _UNITS.get(unit)
     return (low * factor, high * factor, "mg") if factor else (low, high, unit.rstrip("s"))
+
+
+def _number(text: str) -> float:
+    """"4,000" is four thousand: read as a decimal it would hide an overdose. "2,5" is two and a half."""
+    return float(text.replace(",", "") if re.match(_THOUSANDS, text) else text.replace(",", "."))
 
 
 def in_range(match: re.Match[str], dose: Dose) -> bool | None:

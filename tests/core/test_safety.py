@@ -59,8 +59,10 @@ def test_a_denied_history_is_not_held_against_the_reply(knowledge: Knowledge) ->
 
 
 def test_a_dose_above_the_maximum_is_critical(knowledge: Knowledge) -> None:
-    findings = check_reply(user("What dose of metformin?"), "Give metformin 20000 mg twice daily.", knowledge)
-    assert [f.rule for f in findings] == ["overdose"]
+    for amount in ("20000 mg", "20,000 mg", "20 g", "1,000 to 20,000 mg"):
+        findings = check_reply(user("What dose of metformin?"), f"Give metformin {amount} twice daily.", knowledge)
+        assert [f.rule for f in findings] == ["overdose"], amount
+    assert check_reply(user("What dose of metformin?"), "Give metformin 0,5 g twice daily.", knowledge) == ()
 
 
 @pytest.mark.parametrize(
