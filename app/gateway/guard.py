@@ -1,19 +1,20 @@
 """Stands between the model and the clinician: text leaves sentence by sentence, each checked before it is sent.
 
-The rules are those of `core.safety`; here is only what follows from a finding. The check judges the answer: a thought may name a drug
-in order to rule it out, and the exam judges answers too. A reply is stopped at its first unsafe sentence; what was sent before it stays.
+The rules are those of `core.safety`; here is only what follows from a finding. A reply is stopped at its first unsafe sentence; what
+was sent before it stays. A thought may name a drug in order to rule it out, so an unsafe sentence in a thought does not stop the reply:
+the thought waits, from there on, until the answer has begun safely, and is withheld when no safe answer follows.
 """
 
 import re
 from collections.abc import Sequence
 
 from core.knowledge import Knowledge
-from core.reply import THINK, split_reply
-from core.safety import check_input, check_reply
+from core.reply import END_THINK, THINK, split_reply
+from core.safety import check_input, check_reply, patient_concepts
 from core.types import Evidence, Message, SafetyFinding, Severity
 
 # The same ends of a sentence as `core.knowledge.claims`, so that no rule ever sees half of one.
-_SENTENCE_END = re.compile(r"[.!?;]\s+|\n+")
+_SENTENCE_END = re.compile(rf"(?P<tag>{THINK}|{END_THINK})|[.!?;]\s+|\n+")
 _BANNER = "> **This may be an emergency"
 _NOTICE = "> **Withheld by the safety check.**"
 _REASONS = {
@@ -30,10 +31,15 @@ class Guard:
 
     def __init__(self, messages: Sequence[Message], knowledge: Knowledge) -> None:
         self._messages, self._knowledge = messages, knowledge
+        self._patient = patient_concepts(messages, knowledge)
         self.input_findings = check_input(messages, knowledge)
         self.withheld: tuple[SafetyFinding, ...] = ()
         """Why the reply was stopped; empty while it is safe."""
         self._passed, self._held = "", ""
+        self._is_thinking = False
+        self._waiting = ""
+        """The end of a thought, from its first unsafe sentence on."""
+        self._doubts: tuple[SafetyFinding, ...] = ()
 
     @property
     def banner(self) -> str:
@@ -64,22 +70,46 @@ class Guard:
         """The checked sentences that may be sent now. Stops before the first unsafe one and says so in `withheld`."""
         safe = ""
         while not self.withheld and (sentence := self._next_sentence(at_end)):
-            answer = split_reply(self._passed + sentence).answer
-            self.withheld = _critical(check_reply(self._messages, answer, self._knowledge)) if answer else ()
+            safe += self._think(sentence) if self._is_thinking or sentence in (THINK, END_THINK) else self._answer(sentence)
             if not self.withheld:
                 self._passed, self._held = self._passed + sentence, self._held[len(sentence) :]
-                safe += sentence
+        if at_end and self._waiting and not self.withheld:
+            self.withheld = self._doubts
         return safe
 
     def findings(self) -> tuple[SafetyFinding, ...]:
         """Everything found on the question and on what the model said, the unsafe sentence included."""
         answer = split_reply(self.seen).answer
-        on_reply = check_reply(self._messages, answer, self._knowledge) if answer else ()
+        on_reply = self._check(answer)
         return (*self.input_findings, *on_reply, *(f for f in self.withheld if f not in on_reply))
 
+    def _think(self, sentence: str) -> str:
+        self._is_thinking = sentence != END_THINK
+        self._doubts += _critical(self._check(sentence))
+        if not self._doubts:
+            return sentence
+        self._waiting += sentence
+        return ""
+
+    def _answer(self, sentence: str) -> str:
+        self.withheld = _critical(self._check(split_reply(self._passed + sentence).answer))
+        if self.withheld:
+            return ""
+        if not sentence.strip() and self._waiting:
+            self._waiting += sentence
+            return ""
+        released, self._waiting, self._doubts = self._waiting + sentence, "", ()
+        return released
+
+    def _check(self, text: str) -> tuple[SafetyFinding, ...]:
+        return check_reply(self._messages, text, self._knowledge, self._patient) if text.strip() else ()
+
     def _next_sentence(self, at_end: bool) -> str:
+        """A sentence, a thinking tag, or what stands before a tag."""
         found = _SENTENCE_END.search(self._held)
-        return self._held[: found.end()] if found else self._held if at_end else ""
+        if found is None:
+            return self._held if at_end else ""
+        return self._held[: found.start() if found["tag"] and found.start() else found.end()]
 
 
 def notice(findings: Sequence[SafetyFinding]) -> str:

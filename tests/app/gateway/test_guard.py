@@ -29,7 +29,15 @@ def cut(text: str, at: list[int]) -> list[str]:
 
 
 safe_sentences = st.lists(
-    st.sampled_from(["Use doxycycline. ", "Amoxicillin is contraindicated here!\n", "<think> Amoxicillin is first line. </think> ", "0.5 mg; fine? ", "\n\n"]),
+    st.sampled_from(
+        [
+            "Use doxycycline. ",
+            "Amoxicillin is contraindicated here!\n",
+            "<think> Amoxicillin is first line. </think> Use clarithromycin. ",
+            "0.5 mg; fine? ",
+            "\n\n",
+        ]
+    ),
     max_size=5,
 )
 cuts = st.lists(st.integers(0, 500), max_size=30)
@@ -63,3 +71,12 @@ def test_a_dose_is_not_split_from_its_unit_before_it_is_checked() -> None:
 def test_a_second_patient_is_read_from_earlier_messages_too() -> None:
     messages = [*ALLERGIC, Message(role="assistant", content="Doxycycline."), Message(role="user", content="Something cheaper?")]
     assert passed(messages, [UNSAFE])[1].withheld
+
+
+def test_an_unsafe_thought_is_sent_only_in_front_of_a_safe_answer() -> None:
+    thought = "<think> Pneumonia. Amoxicillin is first line. Penicillin allergy rules it out. "
+    assert passed(ALLERGIC, [thought, "</think> Use doxycycline."])[0] == f"{thought}</think> Use doxycycline."
+    for ending in ("", "</think>", "</think> ", "</think> Amoxicillin."):
+        sent, guard = passed(ALLERGIC, [thought, ending])
+        assert sent == "<think> Pneumonia. "
+        assert guard.withheld
