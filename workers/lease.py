@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from core import store
 from core.db import reading, unit_of_work
-from core.errors import LostLease, Unavailable
+from core.errors import LostLease, NotFound, Unavailable
 from core.logging import get_logger
 from core.settings import settings
 from core.tables import Round
@@ -55,7 +55,9 @@ class Lease:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._stop_renewing() and not self._lost:
             try:
-                with unit_of_work() as session:
+                with self.write() as (session, row):
+                    if worker_stopping.is_set():
+                        row.attempts = max(0, row.attempts - 1)  # a restart of the house says nothing about the round
                     store.release_lease(session, self.round_id, self.fence)
             except (LostLease, Unavailable) as failure:
                 log.warning("lease not given back; it lapses by itself", round=self.round_id, reason=str(failure))
@@ -96,6 +98,15 @@ class Lease:
         return True
 
     def _keep(self) -> None:
+        try:
+            self._renew_until_ended()
+        except (LostLease, NotFound) as error:
+            log.info("lease lost", round=self.round_id, reason=str(error))
+        finally:
+            # Whatever ended this thread before its time, nobody renews any more.
+            self._lost = not self._ended.is_set()
+
+    def _renew_until_ended(self) -> None:
         seconds = settings().lease_seconds
         renewed = time.monotonic()
         while not self._ended.wait(_LOOK_SECONDS):
@@ -106,14 +117,10 @@ class Lease:
                     with unit_of_work() as session:
                         store.renew_lease(session, self.round_id, self.fence, seconds)
                     renewed = began
-            except LostLease:
-                self._lost = True
-                return
             except Unavailable as error:
                 log.warning("lease not renewed; trying again", round=self.round_id, reason=str(error))
                 if began - renewed > seconds:
-                    self._lost = True  # by our own clock it has lapsed: another may be at work already
-                    return
+                    return  # by our own clock it has lapsed: another may be at work already
 
     def _look(self) -> None:
         with reading() as session:

@@ -15,7 +15,7 @@ from core.errors import AppError, GateError, LostLease, NotFound, Unavailable
 from core.logging import correlation_id, get_logger
 from core.settings import settings
 from core.tables import Checkpoint, Round
-from core.types import CheckpointStatus, GatePolicy, Outcome, RoundStatus
+from core.types import CheckpointStatus, GatePolicy, Outcome, Progress, RoundStatus
 from evals.gate import decide
 from evals.report import write_report
 from evals.suites import load_suite
@@ -91,7 +91,8 @@ def evaluate(lease: Lease, row: Round) -> None:
         if decision.outcome is Outcome.REJECT:
             _candidate(session, row).status = CheckpointStatus.REJECTED
         audit.record(session, _ACTOR, "round.decided", row.id, outcome=decision.outcome, candidate=decision.candidate, policy=decision.policy_hash)
-        return move(session, row, status, decision=decision.model_dump(mode="json"))
+        move(session, row, status, decision=decision.model_dump(mode="json"))
+    return promotion.unload_unservable()
 
 
 def promote(lease: Lease, row: Round) -> None:
@@ -188,8 +189,9 @@ def _waits_for(row: Round, job: str) -> bool:
 
 
 def _run_stage(lease: Lease) -> None:
-    with lease.write() as (_, row):
-        status, cancelled = row.status, row.cancel_requested
+    with lease.write() as (session, row):
+        status, cancelled = RoundStatus(row.status), row.cancel_requested
+        store.set_progress(session, row.id, Progress(stage=status, done=0, total=1, note="starting"))
     try:
         return cancel(lease) if cancelled else STAGES[status](lease, row)
     except (LostLease, Unavailable):

@@ -105,7 +105,9 @@ def test_a_worker_that_is_asked_to_end_leaves_the_round_to_the_next(a_round: Rou
         assert lease.must_stop
         with pytest.raises(Unavailable):
             lease.check()
-    assert fetch(a_round.id).lease_until is None
+    row = fetch(a_round.id)
+    assert row.lease_until is None
+    assert row.attempts == 0, "restarting the house is no failure of the round"
 
 
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -15,6 +15,7 @@ from core.errors import ArtifactError, Conflict
 from core.logging import get_logger
 from core.tables import Checkpoint
 from core.types import CheckpointStatus, Outcome
+from workers.lease import worker_stopping
 from workers.serving import adapters
 
 PATIENCE_SECONDS = 60.0
@@ -63,7 +64,7 @@ def bring_up(checkpoint: Checkpoint) -> None:
     """The checkpoint answers in vLLM under its own name; what is in production has not changed. Safe to call again."""
     if checkpoint.uri and verify_artifact(Path(checkpoint.uri)) != checkpoint.sha256:
         raise ArtifactError(f"The files of {checkpoint.id} are not those that were trained and examined")
-    adapters.wait_until_healthy(PATIENCE_SECONDS, give_up=lambda: False)
+    adapters.wait_until_healthy(PATIENCE_SECONDS, give_up=worker_stopping.is_set)
     adapters.load(checkpoint)
     adapters.probe(checkpoint.id)
 
