@@ -36,7 +36,14 @@ def configure() -> Celery:
         worker_prefetch_multiplier=1,
         broker_connection_retry_on_startup=True,
         visibility_timeout=_VISIBILITY_SECONDS,
-        broker_transport_options={"visibility_timeout": _VISIBILITY_SECONDS, "socket_connect_timeout": 3, "max_retries": 1},
+        # A request that starts a round must not wait for a broker that is away: one more try, at once.
+        broker_transport_options={
+            "visibility_timeout": _VISIBILITY_SECONDS,
+            "socket_connect_timeout": 3,
+            "max_retries": 1,
+            "interval_start": 0.1,
+            "interval_step": 0,
+        },
         result_backend_transport_options={"visibility_timeout": _VISIBILITY_SECONDS},
         task_default_queue="short",
         task_routes={ROUND_TRAIN: {"queue": "train"}},

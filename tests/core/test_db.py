@@ -1,0 +1,170 @@
+"""One transaction is committed once at the edge; jobs leave after it; writers queue up and readers never wait."""
+
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from core import db, jobs, store
+from core.db import migrate, reading, send_after_commit, unit_of_work
+from core.errors import Unavailable
+from core.settings import ROOT, Settings
+from core.tables import ApiKey, Table
+from core.types import Role
+
+WRITER = """
+import sys
+from core import store
+from core.db import migrate, unit_of_work
+from core.types import Role
+migrate()
+for n in range(15):
+    with unit_of_work() as session:
+        known = len(store.list_users(session))
+        store.add_user(session, f"{sys.argv[1]}-{n}", Role.CLINICIAN, str(known))
+"""
+
+
+def user_count() -> int:
+    with reading() as session:
+        return len(store.list_users(session))
+
+
+def test_jobs_leave_after_the_commit(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, str, int]] = []
+    monkeypatch.setattr(jobs, "send", lambda name, argument: sent.append((name, argument, user_count())))
+    with unit_of_work() as session:
+        store.add_user(session, "ann", Role.CLINICIAN, "x")
+        send_after_commit(session, jobs.ROUND_TRAIN, "round-1")
+        assert sent == []
+    assert sent == [(jobs.ROUND_TRAIN, "round-1", 1)]
+
+
+def test_nothing_is_written_or_sent_when_the_body_fails(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(jobs, "send", lambda name, argument: sent.append(name))
+
+    def fail() -> None:
+        with unit_of_work() as session:
+            store.add_user(session, "ann", Role.CLINICIAN, "x")
+            send_after_commit(session, jobs.ROUND_TRAIN, "round-1")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    assert (user_count(), sent) == (0, [])
+
+
+def test_what_was_written_stays_though_the_broker_is_away(database: None) -> None:
+    with unit_of_work() as session:
+        store.add_user(session, "ann", Role.CLINICIAN, "x")
+        send_after_commit(session, jobs.ROUND_TRAIN, "round-1")
+    assert user_count() == 1
+
+
+def test_a_reader_does_not_wait_and_sees_nothing_unfinished(database: None) -> None:
+    with unit_of_work() as session:
+        store.add_user(session, "ann", Role.CLINICIAN, "x")
+        began = time.monotonic()
+        assert user_count() == 0
+        assert time.monotonic() - began < 0.5
+
+
+def test_reading_is_of_one_moment_and_writes_nothing(database: None) -> None:
+    with reading() as early:
+        before = len(store.list_users(early))
+        with unit_of_work() as session:
+            store.add_user(session, "ann", Role.CLINICIAN, "x")
+        early.expire_all()
+        assert len(store.list_users(early)) == before == 0
+    with reading() as session:
+        store.add_user(session, "bob", Role.CLINICIAN, "x")
+    assert user_count() == 1
+
+
+def test_what_was_read_stays_readable(database: None) -> None:
+    with unit_of_work() as session:
+        written = store.add_user(session, "ann", Role.CLINICIAN, "x")
+    with reading() as session:
+        read = store.get_user(session, "ann")
+    assert (written.name, read.name) == ("ann", "ann")
+
+
+def test_threads_that_read_and_then_write_lose_no_update(database: None) -> None:
+    barrier = threading.Barrier(6)
+
+    def write(writer: int) -> None:
+        barrier.wait()
+        for n in range(10):
+            with unit_of_work() as session:
+                known = len(store.list_users(session))
+                store.add_user(session, f"{writer}-{n}", Role.CLINICIAN, str(known))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(write, range(6)))
+    with reading() as session:
+        assert sorted(int(u.password_hash) for u in store.list_users(session)) == list(range(60))
+
+
+def test_processes_that_start_on_no_database_at_once_all_succeed(test_settings: Settings) -> None:
+    running = [subprocess.Popen([sys.executable, "-c", WRITER, str(n)], cwd=ROOT, stderr=subprocess.PIPE, text=True) for n in range(2)]
+    errors = [process.communicate(timeout=60)[1] for process in running]
+    assert [p.returncode for p in running] == [0, 0], errors
+    with reading() as session:
+        assert sorted(int(u.password_hash) for u in store.list_users(session)) == list(range(30))
+
+
+def test_a_lock_that_is_never_released_is_unavailable(test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "_BUSY_TIMEOUT_MS", 50)
+    Table.metadata.create_all(db.engine_for(test_settings.resolved_database_url))
+
+    def write_meanwhile() -> None:
+        with unit_of_work() as session:
+            store.list_users(session)
+
+    with unit_of_work() as holder:
+        store.list_users(holder)
+        with pytest.raises(Unavailable, match="locked"):
+            write_meanwhile()
+
+
+def test_a_database_that_cannot_be_opened_is_unavailable_at_once(tmp_path: Path, test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "balancedbio.db").mkdir()
+    began = time.monotonic()
+    with pytest.raises(Unavailable), reading() as session:
+        store.list_users(session)
+    assert time.monotonic() - began < 2
+
+
+def test_foreign_keys_hold_and_the_journal_is_a_wal(database: None) -> None:
+    with reading() as session:
+        assert session.scalar(text("PRAGMA foreign_keys")) == 1
+        assert session.scalar(text("PRAGMA journal_mode")) == "wal"
+
+
+def test_migrations_give_the_tables_as_they_are_declared(test_settings: Settings) -> None:
+    migrate()
+    migrate()
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with db.engine_for(test_settings.resolved_database_url).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+
+
+def test_times_come_back_as_the_same_moment_in_utc(database: None) -> None:
+    moment = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=5)))
+    with unit_of_work() as session:
+        store.add_api_key(session, store.add_user(session, "ann", Role.CLINICIAN, "x"), "key", [], expires_at=moment)
+    with reading() as session:
+        found = session.scalars(select(ApiKey.expires_at)).one()
+    assert found == moment
+    assert found is not None
+    assert found.tzinfo is UTC

@@ -1,0 +1,57 @@
+"""Secrets have no default, and the addresses follow from each other."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from core.settings import Settings
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without any of our variables, in a folder without `.env`."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+def test_nothing_starts_without_a_secret(bare: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError, match="secret_key"):
+        Settings()
+
+
+def test_a_short_secret_is_refused_and_not_shown(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("SECRET_KEY", "hunter2")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_every_secret_field_is_without_default() -> None:
+    secrets = {name: field for name, field in Settings.model_fields.items() if field.annotation is SecretStr}
+    assert secrets
+    assert all(field.is_required() for field in secrets.values())
+
+
+def test_a_secret_is_read_from_the_file_and_never_printed(bare: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text(f"SECRET_KEY={'s3cret' * 8}\nPORT=9000\n")
+    found = Settings()
+    assert "s3cret" not in repr(found)
+    assert found.address == "http://127.0.0.1:9000"
+
+
+@pytest.mark.parametrize("url", ["http://h:1/v1", "http://h:1/v1/", "http://h:1"])
+def test_vllm_root_is_its_address_without_the_version(bare: pytest.MonkeyPatch, url: str) -> None:
+    bare.setenv("SECRET_KEY", "x" * 32)
+    bare.setenv("VLLM_URL", url)
+    assert Settings().vllm_root.rstrip("/") == "http://h:1"
+
+
+def test_the_database_is_a_file_in_the_data_folder_unless_named(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("SECRET_KEY", "x" * 32)
+    bare.setenv("DATA_DIR", "here")
+    assert Settings().resolved_database_url == f"sqlite:///{Path.cwd() / 'here' / 'balancedbio.db'}"
+    bare.setenv("DATABASE_URL", "postgresql+psycopg://u@h/n")
+    assert Settings().resolved_database_url == "postgresql+psycopg://u@h/n"
