@@ -54,6 +54,9 @@ def _start_what_is_due(session: Session) -> None:
     except RecipeError as error:
         log.error("no round started", reason=str(error))
         return
+    if recipe.lora_rank > settings().lora_rank:
+        log.error("no round started", reason=f"the recipe's lora_rank {recipe.lora_rank} is more than LORA_RANK ({settings().lora_rank})")
+        return
     row = store.add_round(session, recipe.model_dump(mode="json"), policy.model_dump(mode="json"), _ACTOR)
-    audit.record(session, _ACTOR, "round.started", row.id, recipe=recipe.hash, policy=policy.hash)
+    audit.record(session, _ACTOR, "round.start", row.id, recipe=recipe.hash, policy=policy.hash)
     send_after_commit(session, JOB_OF[row.status], row.id)
