@@ -194,7 +194,8 @@ def _choice(graph: Graph, family: str, first: Fact, rule: Fact, history: str) ->
         return None
     # Another drug must also stand with the condition itself, whatever the table of treatments says.
     left = [t for t in treatments if not rules_out(graph, t.object, history) and graph.contraindication(t.object, c) is None]
-    if not left:
+    # First-line drugs may be given together (tuberculosis): one that is left is no choice, an alternative is.
+    if not any(t.line == "alternative" for t in left):
         return None
     chosen = min(left, key=lambda t: t.line != "alternative")
     forbidden = tuple(o for o in objects if rules_out(graph, o, history))

@@ -131,9 +131,10 @@ def ruled_out_choices(graph: Graph, rng: random.Random) -> Iterator[tuple[Fact, 
         ]
         for first, ruled_out in _shuffled(options, rng)[:2]:
             forbidden = tuple(t.object for t in treatments if graph.contraindication(t.object, ruled_out.object))
-            allowed = tuple(t.object for t in treatments if t.object not in forbidden)
-            if allowed:
-                yield first, ruled_out, allowed, forbidden
+            left = [t for t in treatments if t.object not in forbidden]
+            # First-line drugs may be given together (tuberculosis): one that is left is no choice, an alternative is.
+            if any(t.line == "alternative" for t in left):
+                yield first, ruled_out, tuple(t.object for t in left), forbidden
 
 
 def _choice_steps(first: Fact, ruled_out: Fact) -> tuple[ReasoningStep, ...]:
