@@ -14,12 +14,13 @@ from app.gateway.auth import ChatCaller
 from app.gateway.body import json_body
 from app.gateway.connection import Connected
 from app.gateway.errors import error_body
+from app.gateway.guard import is_banner
 from app.gateway.house import house
-from app.gateway.turn import Answer, Ticket, open_turn, opening, run_turn
+from app.gateway.turn import Answer, Ticket, may_ask, open_turn, opening, run_turn
 from app.gateway.wire import ALIAS, ChatRequest, Id, completion, delta_chunk, last_chunk, listing
 from core import store
 from core.db import reading
-from core.errors import AppError
+from core.errors import AppError, Unavailable
 
 router = APIRouter(prefix="/v1")
 
@@ -46,10 +47,10 @@ def models(caller: ChatCaller) -> dict[str, Any]:
     """The alias first, then the checkpoints that it may stand for."""
     with reading() as session:
         current = store.find_production(session)
-        rows = [c for c in (current, *store.servable_checkpoints(session)) if c] if current else []
-    created = {c.id: int(c.created_at.timestamp()) for c in rows}
-    alias = [{"id": ALIAS, "object": "model", "created": created[rows[0].id], "owned_by": "balancedbio", "checkpoint_id": rows[0].id}] if rows else []
-    return listing(alias + [{"id": name, "object": "model", "created": at, "owned_by": "balancedbio"} for name, at in created.items()])
+        served = [current, *store.servable_checkpoints(session)] if current else []
+    created = {c.id: int(c.created_at.timestamp()) for c in served if may_ask(caller, c)}
+    alias = {ALIAS: created[current.id]} if current else {}
+    return listing([{"id": name, "object": "model", "created": at, "owned_by": "balancedbio"} for name, at in (alias | created).items()])
 
 
 async def _whole(request: Request, ticket: Ticket, send: Send) -> None:
@@ -59,7 +60,13 @@ async def _whole(request: Request, ticket: Ticket, send: Send) -> None:
         pieces.append(text)
 
     here = house(request)
-    answer = await run_turn(ticket, here.chat, here.knowledge, collect)
+    try:
+        answer = await run_turn(ticket, here.chat, here.knowledge, collect)
+    except Unavailable as error:
+        # Nobody who describes an emergency is told no more than to try again later.
+        if pieces and is_banner(pieces[0]):
+            raise Unavailable(f"{pieces[0].strip()} {error}") from error
+        raise
     body = completion(answer.extension, "".join(pieces), answer.finish_reason, answer.usage)
     await JSONResponse(body, headers=_headers(ticket))(request.scope, request.receive, send)
 

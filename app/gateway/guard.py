@@ -112,6 +112,10 @@ class Guard:
         return self._held[: found.start() if found["tag"] and found.start() else found.end()]
 
 
+def is_banner(text: str) -> bool:
+    return text.startswith(_BANNER)
+
+
 def notice(findings: Sequence[SafetyFinding]) -> str:
     """What stands in the place of a withheld reply: the reason and its evidence, never the unsafe words."""
     reasons = dict.fromkeys(f"{_REASONS.get(f.rule, f.rule.replace('_', ' '))}{_because(f.evidence)}" for f in findings)

@@ -56,7 +56,9 @@ class Answer(NamedTuple):
 def open_turn(caller: Caller, request: ChatRequest) -> Ticket:
     """Resolves the model and the conversation. Writes nothing. Raises NotFound, NotAllowed, Unavailable."""
     with reading() as session:
-        checkpoint = store.production(session) if request.model == ALIAS else _allowed(store.get_checkpoint(session, request.model), caller)
+        checkpoint = store.production(session) if request.model == ALIAS else store.get_checkpoint(session, request.model)
+        if not may_ask(caller, checkpoint):
+            raise NotAllowed(f"Checkpoint {checkpoint.id} has not passed its exam; only an admin may ask it")
         if request.conversation_id is not None:
             store.conversation_of(session, caller.user_id, request.conversation_id)
     return Ticket(
@@ -145,11 +147,9 @@ def _judge(guard: Guard, knowledge: Knowledge) -> tuple[tuple[Claim, ...], tuple
     return check_claims(split_reply(guard.seen).answer, knowledge), guard.findings()
 
 
-def _allowed(checkpoint: Checkpoint, caller: Caller) -> Checkpoint:
-    if checkpoint.status not in (CheckpointStatus.PRODUCTION, CheckpointStatus.RETIRED) and not caller.may(Scope.ADMIN):
-        # The dangerous case: weights that no exam has passed, answering a clinician.
-        raise NotAllowed(f"Checkpoint {checkpoint.id} has not passed its exam; only an admin may ask it")
-    return checkpoint
+def may_ask(caller: Caller, checkpoint: Checkpoint) -> bool:
+    """Weights that no exam has passed answer admins only: a clinician must not meet them."""
+    return checkpoint.status in (CheckpointStatus.PRODUCTION, CheckpointStatus.RETIRED) or caller.may(Scope.ADMIN)
 
 
 def _row(ticket: Ticket, reply: str, finish_reason: str, claims: tuple[Claim, ...], findings: tuple[SafetyFinding, ...], last: Chunk, seconds: float) -> Turn:

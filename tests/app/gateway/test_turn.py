@@ -176,6 +176,14 @@ def test_a_model_server_that_is_away_is_a_503_and_no_row(rows: Callable[[], dict
     assert rows()["turns"] == rows()["conversations"] == 0
 
 
+def test_an_emergency_is_named_even_when_the_model_server_is_away() -> None:
+    client, headers = visit(Recorder(Unavailable("The model endpoint does not answer")))
+    body = {"model": "balancedbio", "messages": [{"role": "user", "content": "crushing chest pain"}]}
+    whole = client.post("/v1/chat/completions", headers=headers, json=body)
+    assert (whole.status_code, "possible heart attack" in whole.json()["error"]["message"]) == (503, True)
+    assert "possible heart attack" in client.post("/v1/chat/completions", headers=headers, json=body | {"stream": True}).text
+
+
 def test_a_model_server_that_dies_half_way_is_an_error_event_and_a_stored_turn() -> None:
     client, headers = visit(Recorder("One sentence. ", "And", Unavailable("The model endpoint does not answer")))
     answer = client.post(
