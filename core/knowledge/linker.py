@@ -6,6 +6,7 @@ which kind it needs.
 
 import re
 from collections import defaultdict
+from operator import itemgetter
 from typing import NamedTuple
 
 import ahocorasick
@@ -42,18 +43,17 @@ class Linker:
     def mentions(self, text: str) -> tuple[Mention, ...]:
         """Mentions in order, none overlapping; of two that overlap the longer one, then the earlier one, stays."""
         lowered = _plain(text)
-        found: list[Mention] = []
+        found: list[tuple[int, int, bool, Mention]] = []  # longest first, then earliest, then written so rather than a plural
         for last, (length, concepts) in self._automaton.iter(lowered):
             start, end = last - length + 1, last + 1
-            if end < len(lowered) and lowered[end] == "s" and not _is_word(lowered, end + 1):
-                end += 1
+            is_plural = end < len(lowered) and lowered[end] == "s" and not _is_word(lowered, end + 1)
+            end += is_plural
             if not (_is_word(lowered, start - 1) or _is_word(lowered, end)):
-                found.append(Mention(start, end, text[start:end], concepts))
-        # A name that ends in s is found twice where the plural of another stands: the one that is written so comes first.
-        found.sort(key=lambda m: (m.start - m.end, m.start, lowered[m.start : m.end] not in self._automaton))
+                found.append((start - end, start, is_plural, Mention(start, end, text[start:end], concepts)))
+        found.sort(key=itemgetter(0, 1, 2))
         taken = bytearray(len(text))
         kept: list[Mention] = []
-        for mention in found:
+        for *_, mention in found:
             if not any(taken[mention.start : mention.end]):
                 taken[mention.start : mention.end] = b"\x01" * (mention.end - mention.start)
                 kept.append(mention)

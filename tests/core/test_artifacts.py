@@ -74,7 +74,10 @@ def _add(folder: Path) -> None:
 
 
 def _manifest(text: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / MANIFEST).write_text(text) and None
+    def write(folder: Path) -> None:
+        (folder / MANIFEST).write_text(text)
+
+    return write
 
 
 @pytest.mark.parametrize(
@@ -115,16 +118,24 @@ def test_of_two_that_make_the_same_one_the_second_says_so(tmp_path: Path) -> Non
 
 
 def test_a_failure_of_the_body_leaves_nothing_and_rises_as_it_is(tmp_path: Path) -> None:
-    with pytest.raises(LookupError), new_artifact(tmp_path / "a") as folder:
-        (folder / "x").write_text("x")
-        raise LookupError
+    def fail() -> None:
+        with new_artifact(tmp_path / "a") as folder:
+            (folder / "x").write_text("x")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_device_is_named_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="No space left on device. Free some disk space"), new_artifact(tmp_path / "a") as folder:
-        (folder / "weights").symlink_to("/dev/full")
-        (folder / "weights").write_bytes(b"x")
+    def fill() -> None:
+        with new_artifact(tmp_path / "a") as folder:
+            (folder / "weights").symlink_to("/dev/full")
+            (folder / "weights").write_bytes(b"x")
+
+    with pytest.raises(ArtifactError, match=r"No space left on device\. Free some disk space"):
+        fill()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -112,10 +112,10 @@ async def test_an_endpoint_where_nobody_listens_is_unavailable() -> None:
 
 async def test_what_arrived_before_the_end_was_passed_on() -> None:
     async with endpoint(streamed(delta("Nap"), end=False)) as chat:
-        received = []
+        stream = chat.stream("m", ASKED, {})
+        received = [(await anext(stream)).text]
         with pytest.raises(Unavailable):
-            async for chunk in chat.stream("m", ASKED, {}):
-                received.append(chunk.text)
+            await anext(stream)
     assert received == ["Nap"]
 
 
