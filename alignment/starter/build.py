@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -24,7 +25,7 @@ from alignment.starter.corpus import Mix, corpus
 from alignment.starter.measure import Row, measure
 from alignment.starter.model import Shape, new_model
 from alignment.starter.packing import encode
-from alignment.starter.pretrain import Schedule, pretrain
+from alignment.starter.pretrain import Report, Schedule, pretrain
 from alignment.starter.tokenizer import train_tokenizer
 from core.artifacts import new_artifact, write_text_atomically
 from core.knowledge import Knowledge, knowledge
@@ -91,12 +92,20 @@ def load(folder: Path) -> tuple[Qwen2ForCausalLM, PreTrainedTokenizerFast]:
 
 
 def _train(plan: Plan, known: Knowledge, state: Path, console: Console) -> Made:
-    with console.status("Writing the texts"):
-        texts = list(corpus(known, plan.mix))
     with console.status("Learning the tokenizer"):
-        tokenizer = train_tokenizer((m.content for text in texts[:TOKENIZER_TEXTS] for m in text.messages), plan.shape.vocabulary)
-        encoded = encode(texts, tokenizer)
+        sample = islice(corpus(known, plan.mix), TOKENIZER_TEXTS)
+        tokenizer = train_tokenizer((m.content for text in sample for m in text.messages), plan.shape.vocabulary)
+    with console.status("Writing the texts"):
+        encoded = list(encode(corpus(known, plan.mix), tokenizer))
     model = new_model(plan.shape, tokenizer, plan.seed)
+    with _progress(console) as report:
+        loss = pretrain(model, encoded, plan.schedule, tokenizer.pad_token_id, state, report)
+    return Made(model, tokenizer, sum(len(e.tokens) for e in encoded), loss)
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Report]:
+    """A bar with the time left; in a log file, where a bar cannot move, a line for every twentieth part."""
     columns = (
         TextColumn("Training"),
         BarColumn(),
@@ -105,11 +114,16 @@ def _train(plan: Plan, known: Knowledge, state: Path, console: Console) -> Made:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("training", total=None, loss=float("nan"))
-        report = lambda done, steps, loss: progress.update(task, completed=done, total=steps, loss=loss)  # noqa: E731
-        loss = pretrain(model, encoded, plan.schedule, tokenizer.pad_token_id, state, report)
-    return Made(model, tokenizer, sum(len(e.tokens) for e in encoded), loss)
+        started = time.monotonic()
+
+        def report(done: int, steps: int, loss: float) -> None:
+            progress.update(task, completed=done, total=steps, loss=loss)
+            if not console.is_terminal and done % max(1, steps // 20) == 0:
+                console.print(f"step {done} of {steps}, loss {loss:.3f}, {time.monotonic() - started:.0f} s")
+
+        yield report
 
 
 def _state_path(out: Path, plan: Plan, known: Knowledge) -> Path:

@@ -8,10 +8,11 @@ from core.types import Value
 
 
 class Shape(Value):
-    vocabulary: int = 3072
+    vocabulary: int = 4096
     hidden: int = 192
     layers: int = 4
-    heads: int = 4
+    heads: int = 6
+    """Heads of 32: vLLM on CPU takes 32, 64, 80 and more, but not 48."""
     kv_heads: int = 2
     feed_forward: int = 576
 

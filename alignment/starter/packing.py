@@ -1,6 +1,8 @@
 """Texts of many lengths in rows of one length, without one text seeing another."""
 
+from array import array
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +17,13 @@ OPEN_ROWS = 64
 """Rows kept open for a text that fits; more of them waste less and mix less."""
 
 
+CHUNK = 4_000
+"""Texts encoded at a time: all at once took 3 GB."""
+
+
 class Encoded(NamedTuple):
-    tokens: list[int]
-    labels: list[int]
+    tokens: "array[int]"
+    labels: "array[int]"
     """The token itself where it is to be learnt (assistant messages and their end), else `IGNORED`."""
 
 
@@ -29,31 +35,38 @@ class Batch(NamedTuple):
     """Number of the text within its row, -1 for padding: attention stays within equal numbers."""
 
 
-def encode(texts: Iterable[Text], tokenizer: PreTrainedTokenizerFast) -> list[Encoded]:
+def encode(texts: Iterable[Text], tokenizer: PreTrainedTokenizerFast) -> Iterator[Encoded]:
     """Tokens exactly as the chat template gives them; only what the assistant says is labelled."""
-    pieces: list[str] = []
-    learnt: list[list[bool]] = []
-    for text in texts:
-        flags, prompt = [], ""
-        for message in text.messages:
-            opening = f"{prompt}{START}{message.role}\n"
-            if message.role == "assistant":
-                pieces += [opening, f"{message.content}{END}"]
-                flags += [False, True]
-                prompt = "\n"
-            else:
-                prompt = f"{opening}{message.content}{END}\n"
-        learnt.append(flags)
-    encodings = iter(tokenizer.backend_tokenizer.encode_batch_fast(pieces, add_special_tokens=False))
-    found = []
-    for flags in learnt:
-        tokens, labels = list[int](), list[int]()
-        for flag in flags:
-            ids = next(encodings).ids
-            tokens += ids
-            labels += ids if flag else [IGNORED] * len(ids)
-        found.append(Encoded(tokens, labels))
-    return found
+    stream = iter(texts)
+    while chunk := list(islice(stream, CHUNK)):
+        pieces = [_pieces(text) for text in chunk]
+        flat = [piece.text for own in pieces for piece in own]
+        encodings = iter(tokenizer.backend_tokenizer.encode_batch_fast(flat, add_special_tokens=False))
+        for own in pieces:
+            tokens, labels = array("i"), array("i")
+            for piece in own:
+                ids = next(encodings).ids
+                tokens.extend(ids)
+                labels.extend(ids if piece.is_learnt else [IGNORED] * len(ids))
+            yield Encoded(tokens, labels)
+
+
+class _Piece(NamedTuple):
+    text: str
+    is_learnt: bool
+
+
+def _pieces(text: Text) -> list[_Piece]:
+    """What is given and what is learnt, in turn."""
+    pieces, given = [], ""
+    for message in text.messages:
+        given += f"{START}{message.role}\n"
+        if message.role == "assistant":
+            pieces += [_Piece(given, False), _Piece(f"{message.content}{END}", True)]
+            given = "\n"
+        else:
+            given += f"{message.content}{END}\n"
+    return pieces
 
 
 def pack(encoded: Iterable[Encoded], length: int) -> Iterator[list[Encoded]]:

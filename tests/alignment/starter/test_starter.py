@@ -1,5 +1,7 @@
 """Tokenizer, packing and pretraining, on a model small enough for a test."""
 
+from array import array
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -43,7 +45,7 @@ def test_training_sees_the_tokens_that_the_chat_template_gives(tokenizer):
     for text, encoded in zip(TEXTS[:50], encode(TEXTS[:50], tokenizer), strict=True):
         rendered = tokenizer.apply_chat_template([m.model_dump() for m in text.messages], tokenize=False)
         assert tokenizer.decode(encoded.tokens, skip_special_tokens=False) == rendered.rstrip("\n")
-        assert encoded.tokens == tokenizer.encode(rendered.rstrip("\n"), add_special_tokens=False)
+        assert list(encoded.tokens) == tokenizer.encode(rendered.rstrip("\n"), add_special_tokens=False)
         learnt = tokenizer.decode([label for label in encoded.labels if label != IGNORED], skip_special_tokens=False)
         assert learnt == "".join(f"{m.content}<|im_end|>" for m in text.messages if m.role == "assistant")
 
@@ -51,7 +53,7 @@ def test_training_sees_the_tokens_that_the_chat_template_gives(tokenizer):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 50), max_size=200))
 def test_packing_keeps_every_text_that_fits_and_overfills_no_row(sizes):
-    texts = [Encoded([i] * size, [i] * size) for i, size in enumerate(sizes)]
+    texts = [Encoded(array("i", [i] * size), array("i", [i] * size)) for i, size in enumerate(sizes)]
     rows = list(pack(texts, 40))
     assert all(sum(len(t.tokens) for t in row) <= 40 for row in rows)
     assert sorted(t.tokens[0] for row in rows for t in row) == [i for i, size in enumerate(sizes) if size <= 40]
@@ -59,16 +61,16 @@ def test_packing_keeps_every_text_that_fits_and_overfills_no_row(sizes):
 
 def test_a_text_is_predicted_alike_alone_and_packed(tokenizer):
     model = new_model(TINY, tokenizer, 0).eval()
-    first, second = encode(TEXTS, tokenizer)[:2]
+    first, second = list(encode(TEXTS[:2], tokenizer))
     length = len(first.tokens) + len(second.tokens)
     packed = batch([[first, second]], length, 0)
-    alone = model(input_ids=torch.tensor([second.tokens])).logits
+    alone = model(input_ids=torch.tensor([list(second.tokens)])).logits
     together = model(input_ids=packed.tokens_B_T, attention_mask=attention_mask(packed.texts_B_T), position_ids=packed.positions_B_T).logits
     torch.testing.assert_close(together[:, len(first.tokens) :], alone, atol=1e-4, rtol=1e-4)
 
 
 def test_training_lowers_the_loss_and_is_the_same_twice(tokenizer):
-    encoded = encode(TEXTS, tokenizer)
+    encoded = list(encode(TEXTS, tokenizer))
     losses, weights = [], []
     for _ in range(2):
         model = new_model(TINY, tokenizer, 0)
@@ -81,7 +83,7 @@ def test_training_lowers_the_loss_and_is_the_same_twice(tokenizer):
 
 def test_a_stopped_build_goes_on_where_it_was(tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr("alignment.starter.pretrain.SAVE_SECONDS", 0.0)
-    encoded = encode(TEXTS, tokenizer)
+    encoded = list(encode(TEXTS, tokenizer))
     whole = new_model(TINY, tokenizer, 0)
     pretrain(whole, encoded, SCHEDULE, 0)
 
