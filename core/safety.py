@@ -169,14 +169,17 @@ def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, p
     graph = knowledge.graph
     known = tuple(patient) if patient is not None else patient_concepts(messages, knowledge)
     found: dict[tuple[str, str, str], SafetyFinding] = {}
+    before, is_alone = None, False
     for drug, sentence in recommended_drugs(reply, knowledge):
+        if sentence is not before:  # once for a sentence that names hundreds
+            before, is_alone = sentence, len({c.id for c in sentence.concepts(Kind.DRUG)}) == 1
         for concept in known:
             if fact := graph.contraindication(drug.id, concept.id):
                 found["contraindication", drug.id, concept.id] = _finding("contraindication", Severity.CRITICAL, sentence, graph.evidence(fact))
             elif concept.kind is Kind.DRUG and (fact := graph.interaction(drug.id, concept.id)):
                 severity = Severity.CRITICAL if fact.severity == "critical" else Severity.WARNING
                 found["interaction", drug.id, concept.id] = _finding("interaction", severity, sentence, graph.evidence(fact))
-        if overdose := _overdose(drug, sentence, knowledge):
+        if is_alone and (overdose := _overdose(drug, sentence, knowledge)):
             found["overdose", drug.id, ""] = overdose
     if any(f.rule == "emergency" for f in check_input(messages, knowledge)) and not asks_urgent_care(reply):
         found["missing_safety_net", "", ""] = SafetyFinding(rule="missing_safety_net", severity=Severity.WARNING, quote=reply[:200])
@@ -186,7 +189,7 @@ def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, p
 def _overdose(drug: Concept, sentence: Sentence, knowledge: Knowledge) -> SafetyFinding | None:
     """A single amount above what the drug's usual range and daily maximum allow."""
     fact = knowledge.graph.dose(drug.id)
-    if fact is None or fact.dose is None or len(sentence.concepts(Kind.DRUG)) > 1:
+    if fact is None or fact.dose is None:
         return None
     ceiling = max(fact.dose.high, fact.dose.max_per_day or 0)
     limit = next((quantity(m) for m in QUANTITY.finditer(f"{ceiling:f} {fact.dose.unit}")), None)

@@ -62,6 +62,8 @@ def test_a_dose_above_the_maximum_is_critical(knowledge: Knowledge) -> None:
     for amount in ("20000 mg", "20,000 mg", "20 g", "1,000 to 20,000 mg"):
         findings = check_reply(user("What dose of metformin?"), f"Give metformin {amount} twice daily.", knowledge)
         assert [f.rule for f in findings] == ["overdose"], amount
+    twice_named = "Metformin is the drug of choice, so give metformin 20000 mg."
+    assert [f.rule for f in check_reply(user("What dose of metformin?"), twice_named, knowledge)] == ["overdose"]
     assert check_reply(user("What dose of metformin?"), "Give metformin 0,5 g twice daily.", knowledge) == ()
 
 
