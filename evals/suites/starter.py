@@ -27,11 +27,11 @@ Maker = Callable[[Graph, random.Random], Iterator[ExamItem]]
 
 
 def items(graph: Graph, per_family: Mapping[str, int], seed: int = _SEED) -> tuple[ExamItem, ...]:
-    """At most `per_family[family]` items of each family, all different, in a fixed order."""
-    drawn: dict[str, ExamItem] = {}
+    """At most `per_family[family]` items of each family, no question twice, in a fixed order."""
+    drawn: dict[tuple[Message, ...], ExamItem] = {}
     for family, count in per_family.items():
         for item in islice(_MAKERS[family](graph, random.Random(f"{seed}:{family}")), count):
-            drawn.setdefault(item.id, item)
+            drawn.setdefault(item.messages, item)
     return tuple(drawn.values())
 
 

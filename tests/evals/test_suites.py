@@ -1,0 +1,89 @@
+"""The exam can be passed by who knows the answers, not by who says nothing, and is the same on every machine."""
+
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable
+
+import pytest
+
+from core.errors import NotFound
+from core.knowledge import Knowledge
+from core.knowledge.graph import Graph, Kind
+from core.settings import ROOT
+from core.types import Capability, Item
+from evals.scorers import HEADLINE, score_reply
+from evals.suites import Suite, load_suite, starter
+
+
+@pytest.fixture(scope="module")
+def suite() -> Suite:
+    return load_suite("starter")
+
+
+def test_every_family_is_there_with_unique_items(suite: Suite) -> None:
+    families = Counter(i.family for i in suite.items)
+    assert set(families) == set(starter.FULL)
+    assert all(families[f] >= 0.8 * n for f, n in starter.FULL.items()), families
+    assert len(suite.item_hashes) == len(suite.items)
+    assert len({i.messages for i in suite.items}) == len(suite.items)
+
+
+def test_every_capability_has_items_enough_for_the_margin_of_the_policy(suite: Suite) -> None:
+    counts = Counter(i.capability for i in suite.items)
+    assert set(counts) == set(Capability) == set(HEADLINE)
+    assert all(n >= 190 for n in counts.values()), counts
+
+
+def test_every_reference_can_be_resolved(suite: Suite, knowledge: Knowledge) -> None:
+    for item in suite.items:
+        for concept_id in (*item.patient, *item.reference.forbidden, *(i for g in item.reference.concepts for i in g)):
+            knowledge.graph.concept(concept_id)
+        if item.reference.kind == "concepts":
+            assert item.reference.concepts
+            assert all(item.reference.concepts)
+            assert not {i for g in item.reference.concepts for i in g} & set(item.reference.forbidden)
+
+
+def test_who_knows_the_answers_passes_every_family(suite: Suite, knowledge: Knowledge, right: Callable[[Item], str]) -> None:
+    scores = defaultdict(list)
+    for item in suite.items:
+        scores[item.family].append(score_reply(item, right(item), knowledge).correct)
+    passed = {family: values.count(1.0) / len(values) for family, values in scores.items()}
+    assert {family: share for family, share in passed.items() if share < 0.97} == {}
+
+
+@pytest.mark.parametrize("reply", ["I do not know.", "", "<think> Hm. </think>", "Yes.", "No."])
+def test_who_knows_nothing_scores_nothing(suite: Suite, knowledge: Knowledge, reply: str) -> None:
+    assert {i.family for i in suite.items if score_reply(i, reply, knowledge).correct != 0.0} == set()
+
+
+def test_the_same_exam_comes_out_of_another_process() -> None:
+    code = "from evals.suites import load_suite; print(load_suite('starter').hash)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"PYTHONHASHSEED": "7"}, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == load_suite("starter").hash
+
+
+def test_the_hash_changes_with_any_item(suite: Suite) -> None:
+    changed = suite.items[0].model_copy(update={"patient": ("CTX:pregnancy",)})
+    assert Suite(suite.name, (changed, *suite.items[1:])).hash != suite.hash
+    assert Suite(suite.name, suite.items[:-1]).hash != suite.hash
+    assert Suite(suite.name, suite.items).hash == suite.hash
+
+
+def test_an_empty_graph_gives_an_empty_exam(knowledge: Knowledge) -> None:
+    assert starter.items(Graph([], []), starter.FULL) == ()
+    without_facts = starter.items(Graph(knowledge.graph.concepts.values(), []), starter.FULL)
+    assert {i.family for i in without_facts} == {"harmful"}  # what must be refused is refused whatever is known of it
+    assert {c.kind for c in knowledge.graph.concepts.values()} == set(Kind)
+
+
+def test_the_smoke_exam_has_a_few_of_each() -> None:
+    smoke = load_suite("smoke")
+    assert {i.family for i in smoke.items} == set(starter.SMOKE)
+    assert len(smoke.items) < 120
+
+
+def test_an_unknown_suite_is_named_with_those_there_are() -> None:
+    with pytest.raises(NotFound, match="smoke, starter"):
+        load_suite("final")
