@@ -11,15 +11,16 @@ from core.db import reading
 from core.errors import ArtifactError
 from core.knowledge import knowledge
 from core.tables import Feedback, Round, Turn
-from core.types import Capability, GatePolicy, Message
+from core.types import Capability, Message
 from evals.suites import Suite, load_suite
+from workers.examination import frozen_policy
 from workers.lease import Lease
 
 
 def build_round_dataset(lease: Lease, row: Round, target: Path) -> None:
     """Leaves a whole dataset at `target`; one that is there already stays as it is. Raises ArtifactError, RecipeError, LostLease."""
     if not target.exists():
-        suite = load_suite(GatePolicy.model_validate(row.policy).suite)
+        suite = load_suite(frozen_policy(row).suite)
         with lease.write() as (session, _):
             feedback = [_example(*pair) for pair in store.claim_feedback(session, row.id)]
         try:

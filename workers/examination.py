@@ -4,16 +4,18 @@ import asyncio
 import time
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from core import store
 from core.artifacts import new_artifact, verify_artifact
 from core.db import reading
-from core.errors import ArtifactError, NotFound, Unavailable
+from core.errors import ArtifactError, GateError, NotFound, Unavailable
 from core.knowledge import knowledge
 from core.llm import OpenAIChat
 from core.logging import get_logger
 from core.settings import settings
-from core.tables import Checkpoint, Exam
-from core.types import Capability, EvalReport, Progress
+from core.tables import Checkpoint, Exam, Round
+from core.types import Capability, EvalReport, GatePolicy, Progress
 from evals.run import run_suite
 from evals.suites import Suite
 from workers.lease import Lease
@@ -25,6 +27,15 @@ _PROGRESS_SECONDS = 1.0
 _REPORT = "report.json"
 
 log = get_logger("examination")
+
+
+def frozen_policy(row: Round) -> GatePolicy:
+    """The gate policy as it was when the round began. Raises GateError when this version of the product no longer knows its fields."""
+    try:
+        return GatePolicy.model_validate(row.policy)
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise GateError(f"The gate policy that was frozen with round {row.id} is of another version ({field}); start a new round") from error
 
 
 def examine(lease: Lease, checkpoint: Checkpoint, suite: Suite) -> EvalReport | None:

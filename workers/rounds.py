@@ -15,13 +15,13 @@ from core.errors import AppError, GateError, LostLease, NotFound, Unavailable
 from core.logging import correlation_id, get_logger
 from core.settings import settings
 from core.tables import Checkpoint, Round
-from core.types import CheckpointStatus, GatePolicy, Outcome, Progress, RoundStatus
+from core.types import CheckpointStatus, Outcome, Progress, RoundStatus
 from evals.gate import decide
 from evals.report import write_report
 from evals.suites import load_suite
 from workers import training
 from workers.building import build_round_dataset
-from workers.examination import examine
+from workers.examination import examine, frozen_policy
 from workers.lease import Lease, owner_name
 from workers.serving import promotion
 
@@ -71,7 +71,7 @@ def train(lease: Lease, row: Round) -> None:
 
 def evaluate(lease: Lease, row: Round) -> None:
     """Candidate, parent and the fixed anchor (the base model) sit the same exam; the frozen policy decides."""
-    policy = GatePolicy.model_validate(row.policy)
+    policy = frozen_policy(row)
     suite = load_suite(policy.suite)
     with lease.write() as (session, row):
         _require_same_production(session, row)

@@ -9,6 +9,7 @@ from alignment.dataset import load_dataset, load_manifest
 from alignment.recipe import load_recipe
 from core import store
 from core.db import unit_of_work
+from core.errors import GateError
 from core.settings import settings
 from core.tables import Exam, Feedback, Round, Turn
 from core.types import Capability, FeedbackStatus, Role
@@ -75,3 +76,11 @@ def test_what_the_parent_is_weak_at_gets_more(lease: Lease, house: Path) -> None
     counts = load_manifest(house / "dataset").by_capability
     assert load_recipe("test").weakness_tilt > 0
     assert counts["safety"] > counts["domain"]
+
+
+def test_a_policy_of_another_version_is_named_and_judges_nothing(lease: Lease, house: Path) -> None:
+    with lease.write() as (_, row):
+        row.policy = {**row.policy, "forgotten_field": 1}
+    with pytest.raises(GateError, match=r"another version \(forgotten_field\)"):
+        build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
+    assert not (house / "dataset").exists()
