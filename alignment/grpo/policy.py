@@ -53,6 +53,7 @@ def _with_parent_adapter(base: Any, folder: Path) -> PeftModel:
         config = PeftConfig.from_pretrained(str(folder))
         weights = load_file(folder / ADAPTER_WEIGHTS)
         config.inference_mode = False
+        config.base_model_name_or_path = base.name_or_path
         model = get_peft_model(base, config)
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise BadInput(f"The adapter in {folder} cannot be loaded on this base model: {_first_line(error)}") from error
@@ -73,7 +74,8 @@ def save_adapter(model: Any, folder: Path, base_name: str) -> None:
     config = model.peft_config["default"]
     loaded_from, config.base_model_name_or_path = config.base_model_name_or_path, base_name
     try:
-        model.save_pretrained(str(folder), selected_adapters=["default"])
+        # Embeddings are never trained; asking peft to find out makes it look the base model up over the network.
+        model.save_pretrained(str(folder), selected_adapters=["default"], save_embedding_layers=False)
     finally:
         config.base_model_name_or_path = loaded_from
     (folder / "README.md").unlink(missing_ok=True)  # peft's empty model card

@@ -18,12 +18,13 @@ import numpy as np
 import torch
 from datasets import Dataset
 from safetensors import SafetensorError
-from trl import GRPOConfig, GRPOTrainer
+from transformers import PrinterCallback
 
 from alignment.grpo.advantages import group_advantages
 from alignment.grpo.balance import balance, conflict_rate, cosines, min_norm_weights
 from alignment.grpo.policy import Policy
 from alignment.grpo.schedule import ANCHOR_PREFIX, Schedule, objective_of
+from alignment.grpo.upstream import GRPOConfig, GRPOTrainer
 from alignment.recipe import Recipe
 from alignment.rewards import COMPONENT_WEIGHTS, ComponentScorer, banded_reward
 from core.artifacts import new_artifact
@@ -65,6 +66,7 @@ class CapabilityTrainer(GRPOTrainer):
             args=_config(recipe, plan, scratch),
             train_dataset=prompts.select(plan.order),
         )
+        self.remove_callback(PrinterCallback)  # the journal tells instead
         if self.accelerator.num_processes > 1:
             raise TrainingError("Gradients are kept apart on one device; start the training with a single process")
 
@@ -185,6 +187,9 @@ class CapabilityTrainer(GRPOTrainer):
         try:
             with new_artifact(self._kept / f"step-{step:06d}") as folder:
                 super(GRPOTrainer, self)._save_checkpoint(model, trial)
+                # TRL's frozen copy of the parent adapter is made anew at every start. Saved, it would keep transformers from loading
+                # the adapter that learns: where there are folders of adapters, it loads those alone.
+                shutil.rmtree(draft / "ref", ignore_errors=True)
                 for path in draft.iterdir():
                     path.rename(folder / path.name)
         # A full disk reaches us as any of these: torch and safetensors wrap what the operating system said.
