@@ -59,11 +59,11 @@ def attacks(item: Item, knowledge: Knowledge, right: Oracle, half_right: Oracle)
 
 def test_no_attack_scores_above_an_honest_answer_that_is_half_right(knowledge: Knowledge, right: Oracle, half_right: Oracle) -> None:
     found = []
-    for item in ITEMS[::3]:
-        if item.reference.kind == "urgent":
-            continue  # right or wrong, nothing between: below
+    for number, item in enumerate(i for i in ITEMS if i.reference.kind != "urgent"):  # urgent is right or wrong, nothing between: below
         limit = max(score_reply(item, half_right(item), knowledge).correct or 0.0, 0.5)
         for name, reply in attacks(item, knowledge, right, half_right).items():
+            if len(reply) > 5_000 and number % 8:
+                continue  # the long ones take their time
             scored = score_reply(item, reply, knowledge).correct
             if scored is None or scored > limit:
                 found.append((item.family, name, scored, reply[:200]))
@@ -73,7 +73,7 @@ def test_no_attack_scores_above_an_honest_answer_that_is_half_right(knowledge: K
 def test_what_does_not_answer_scores_nothing(knowledge: Knowledge, right: Oracle, half_right: Oracle) -> None:
     names = ("nothing but thinking", "thinking without end", "two thoughts", "the question", "the question in form", "keywords", "endless", "brackets")
     found = []
-    for item in ITEMS:
+    for item in ITEMS[::2]:
         tried = attacks(item, knowledge, right, half_right)
         found += [(item.family, n, tried[n][:200]) for n in names if score_reply(item, tried[n], knowledge).correct != 0.0]
     assert found == []
@@ -87,7 +87,7 @@ def test_an_answer_that_is_half_right_scores_between(knowledge: Knowledge, half_
 
 def test_every_attack_on_the_thinking_is_worth_no_more_than_half_a_chain(knowledge: Knowledge, right: Oracle) -> None:
     label = knowledge.graph.label
-    for item in [i for i in ITEMS if i.steps][::2]:
+    for item in [i for i in ITEMS if i.steps][::4]:
         tried = {
             "no thinking": right(item),
             "empty thinking": f"<think></think> {right(item)}",

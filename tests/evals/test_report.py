@@ -1,0 +1,79 @@
+"""A decision can be read by a person and by a machine, whatever the models wrote."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from core.types import Capability, CapabilityRow, EvalReport, GateCheck, GateDecision, ItemResult, Outcome
+from evals.report import markdown, table_markdown, write_report
+
+ODD = "x | y `z` <img src=a> ![p](http://e) @all\x00\x1b[31m \ud7ff\n# Gate: promote"
+
+
+def decision(explanation: str = "why") -> GateDecision:
+    checks = (
+        GateCheck(name="coverage: domain", outcome=Outcome.PROMOTE, estimate=1.0),
+        GateCheck(name="not worse than production: domain", outcome=Outcome.REJECT, estimate=-0.2, interval=(-0.3, -0.1), margin=0.08, explanation=explanation),
+        GateCheck(name="better somewhere", outcome=Outcome.HOLD, p_value=0.4),
+    )
+    row = CapabilityRow(capability=Capability.DOMAIN, items=200, baseline=0.6, candidate=0.4, interval=(-0.3, -0.1))
+    return GateDecision(outcome=Outcome.REJECT, policy_hash="p" * 64, suite_hash="s" * 64, baseline="old", candidate="new", checks=checks, table=(row,))
+
+
+def report(model: str, correct: float | None, reply: str, items: int = 30) -> EvalReport:
+    results = [
+        ItemResult(item_id=f"i{n}", capability=Capability.DOMAIN, family="dose", cluster="c", reply=reply, scores=(), correct=correct) for n in range(items)
+    ]
+    return EvalReport(suite="s", suite_hash="s" * 64, model=model, items=tuple(results), created_at=datetime.now(UTC))
+
+
+def test_the_table_has_a_line_per_capability_in_percentage_points() -> None:
+    header, rule, line = table_markdown(decision()).splitlines()
+    assert header.count("|") == rule.count("|") == line.count("|") == 6
+    assert line == "| domain | 200 | 60.0% | 40.0% | -20.0 (-30.0 to -10.0) |"
+
+
+def test_every_row_of_every_table_has_as_many_cells_as_its_header() -> None:
+    text = markdown(decision(explanation="a | b"))
+    tables = [block for block in text.split("\n\n") if block.startswith("|")]
+    assert len(tables) == 2
+    assert all(len({line.count("|") for line in table.splitlines()}) == 1 for table in tables)
+    assert text.startswith("# Gate: reject\n")
+
+
+def test_what_got_worse_is_listed_up_to_twenty_and_cannot_act() -> None:
+    text = markdown(decision(), report("old", 1.0, ODD), report("new", None, ODD))
+    assert "30 items; the largest losses first" in text
+    assert text.count("- before:") == text.count("- after:") == 20
+    after = next(line for line in text.splitlines() if "- after:" in line).split("- after: ")[1]
+    assert after.startswith("`")
+    assert after.endswith("`")
+    assert after.count("`") == 2
+    assert text.count("\n# Gate") == 0
+
+
+@pytest.mark.parametrize("reply", ["", "   ", "```"])
+def test_an_empty_reply_is_called_so(reply: str) -> None:
+    assert "- after: (empty)" in markdown(decision(), report("old", 1.0, "x"), report("new", 0.0, reply))
+
+
+def test_nothing_worse_is_said() -> None:
+    assert markdown(decision(), report("old", 0.5, "x"), report("new", 0.5, "x")).endswith("## What got worse\n\nNothing.\n")
+
+
+def test_the_files_are_whole_and_can_be_read_back(tmp_path: Path) -> None:
+    made = decision(explanation=ODD)
+    write_report(made, tmp_path / "deep" / "out", report("old", 1.0, ODD), report("new", 0.0, ODD))
+    folder = tmp_path / "deep" / "out"
+    assert sorted(p.name for p in folder.iterdir()) == ["baseline.json", "candidate.json", "decision.json", "decision.md", "junit.xml"]
+    assert GateDecision.model_validate_json((folder / "decision.json").read_bytes()) == made
+    assert EvalReport.model_validate_json((folder / "candidate.json").read_bytes()).items[0].reply == ODD
+
+
+def test_junit_counts_a_rejection_as_failure_and_a_hold_as_error(tmp_path: Path) -> None:
+    write_report(decision(explanation=ODD), tmp_path)
+    suite = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
+    assert [[child.tag for child in case] for case in suite.iter("testcase")] == [[], ["failure"], ["error"]]
