@@ -25,6 +25,8 @@ class Access(NamedTuple):
     """The one-time password, on the first start only."""
     key: str
     key_is_new: bool
+    password_is_pending: bool
+    """The one-time password, whenever it was shown, has not been replaced yet."""
 
 
 def ensure_secret() -> bool:
@@ -76,11 +78,11 @@ def ensure_access() -> Access:
             audit.record(session, "system", "user.added", name, role=str(Role.ADMIN))
         admin = admins[0]
         if (key := _saved_key()) and _is_valid(session, key):
-            return Access(admin.name, password, key, key_is_new=False)
+            return Access(admin.name, password, key, False, admin.must_change_password)
         key = store.add_api_key(session, admin, "this machine", list(Scope))
         audit.record(session, "system", "key.added", admin.name, label="this machine")
     _save_key(key)
-    return Access(admin.name, password, key, key_is_new=True)
+    return Access(admin.name, password, key, True, admin.must_change_password)
 
 
 def _saved_key() -> str | None:

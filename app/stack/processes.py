@@ -86,7 +86,9 @@ def _vllm() -> Process:
 
 
 def _worker(settings: Settings, queue: str, stop_seconds: int) -> Process:
-    argv = (sys.executable, "-m", "celery", "-A", "workers.celery_app:celery", "worker", "-Q", queue, "-n", f"{queue}@%h", "--pool", "solo")
+    argv: tuple[str, ...] = (sys.executable, "-m", "celery", "-A", "workers.celery_app:celery", "worker", "-Q", queue, "-n", f"{queue}@%h")
+    # Short jobs run beside each other, so that a roll-back need not wait for an exam. The training child is tied to its worker's main thread.
+    argv += ("--pool", "solo") if queue == "train" else ("--pool", "threads", "--concurrency", "2")
     env = {
         "OMP_NUM_THREADS": str(settings.train_threads),
         "OMP_WAIT_POLICY": "PASSIVE",

@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
-from urllib.parse import unquote, urlsplit
 
 from rich.console import Console
 from rich.panel import Panel
 
-from app.stack import first_run, health, layout, leftovers, ports, requirements, supervisor
+from app.stack import first_run, health, layout, leftovers, supervisor
 from app.stack.display import StartDisplay
 from app.stack.first_run import Access
-from app.stack.processes import Process, app_endpoint, is_from_hub, is_local, processes, redis_endpoint, vllm_endpoint
+from app.stack.preparation import prepare
+from app.stack.processes import Process, is_from_hub
 from core.artifacts import write_text_atomically
 from core.errors import BadInput, Conflict, Unavailable
 from core.settings import settings
@@ -34,14 +34,15 @@ _LOG_LINES = 12
 
 def up(console: Console, *, detached: bool) -> None:
     """Runs the stack until it is told to stop; detached, returns when it is healthy."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     secret_is_new = first_run.ensure_secret()
     with _only_one():
         if _stop_what_was_left(console):
             return
         if secret_is_new:
             console.print("Made .env with a random SECRET_KEY (readable by you alone)", highlight=False)
-        parts = _prepare()
+        parts = prepare()
         write_text_atomically(layout.record_file(), json.dumps({"pid": os.getpid(), "detached": detached}))
         daemon = supervisor.start(parts, detached=detached)
         try:
@@ -66,14 +67,23 @@ def stop(seconds: float = _STOP_SECONDS) -> bool:
     was_running = supervisor.is_running()
     try:
         if was_running:
+            unborn = _vllm_that_serves_nobody()
             supervisor.ask_to_stop()
+            if unborn:
+                os.kill(unborn, signal.SIGKILL)
             _wait_until_gone(seconds)
-    except (KeyboardInterrupt, Unavailable):
-        seconds = 0.0  # impatience, or it went away between the two questions
+    except (KeyboardInterrupt, Unavailable, ProcessLookupError):
+        seconds = 0.0  # impatience, or it went away between two questions
     finally:
         left = leftovers.stop(seconds=5.0 if seconds else 0.0)
         layout.record_file().unlink(missing_ok=True)
     return was_running or left > 0
+
+
+def _vllm_that_serves_nobody() -> int:
+    """Its pid while it is still loading, else 0. Loading, it does not listen to SIGTERM, and there is no request to finish."""
+    pid = next((s.pid for s in supervisor.states() if s.name == "vllm"), 0)
+    return 0 if pid and health.probes(settings())["vllm"]() else pid
 
 
 def _wait_until_gone(seconds: float) -> None:
@@ -105,7 +115,7 @@ def _only_one() -> Iterator[None]:
 def _stop_what_was_left(console: Console) -> bool:
     """Clears away a stack that outlived its `up`. Returns True when a detached one is alive and well: then there is nothing to do."""
     if supervisor.is_running() and _is_detached() and all(s.status == "RUNNING" for s in supervisor.states()):
-        console.print(f"BalancedBio is already running at {settings().address}; stop it with `balancedbio down`", highlight=False)
+        console.print(f"BalancedBio is already running at {settings().address}; stop it with `balancedbio down`", highlight=False, soft_wrap=True)
         return True
     if supervisor.is_running() or leftovers.find():
         console.print("Stopping what an earlier run left behind", highlight=False)
@@ -118,63 +128,6 @@ def _is_detached() -> bool:
         return bool(json.loads(layout.record_file().read_text(encoding="utf-8"))["detached"])
     except (OSError, ValueError, KeyError):
         return False
-
-
-def _prepare() -> tuple[Process, ...]:
-    """Everything that can be known to fail is found out here, before the first process starts."""
-    current = settings()
-    own_vllm = is_local(current.vllm_url)
-    own_redis = _needs_own_redis()
-    for finding in requirements.examine(current, own_redis, own_vllm):
-        if not finding.is_fine:
-            raise BadInput(f"{finding.subject}: {finding.detail}")
-    ports.require_free(app_endpoint(current), "the app")
-    if own_vllm:
-        ports.require_free(vllm_endpoint(current), "vLLM")
-    first_run.ensure_schema()
-    if own_redis:
-        _write_redis_config()
-    return processes(current, requirements.find_redis_server() if own_redis else None, own_vllm)
-
-
-def _needs_own_redis() -> bool:
-    """An address that is local and free, or our own default, is ours to serve; a Redis that somebody chose and that answers is used as it is."""
-    current = settings()
-    endpoint = redis_endpoint(current)
-    if is_local(current.redis_url) and ports.is_free(endpoint):
-        return True
-    if "redis_url" in current.model_fields_set and health.redis_answers(current.redis_url):
-        return False
-    if is_local(current.redis_url):
-        ports.require_free(endpoint, "Redis")
-    raise Unavailable(f"Redis does not answer at {endpoint.host}:{endpoint.port}; check REDIS_URL")
-
-
-def _write_redis_config() -> None:
-    folder = layout.data_dir() / "redis"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    endpoint = redis_endpoint(settings())
-    lines = [
-        "bind 127.0.0.1",
-        "protected-mode yes",
-        f"port {endpoint.port}",
-        f'dir "{folder}"',
-        "appendonly yes",
-        "appendfsync everysec",
-        'save ""',
-        "maxmemory-policy noeviction",
-        "daemonize no",
-    ]
-    if password := _redis_password():
-        lines.append(f'requirepass "{password}"')
-    path = folder / "redis.conf"
-    path.touch(mode=0o600)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _redis_password() -> str | None:
-    password = urlsplit(settings().redis_url).password
-    return unquote(password) if password else None
 
 
 def wait_until_healthy(console: Console, parts: tuple[Process, ...], daemon: "subprocess.Popen[bytes]") -> None:
@@ -198,7 +151,7 @@ def wait_until_healthy(console: Console, parts: tuple[Process, ...], daemon: "su
                     display.ready(name)
             if waiting and time.monotonic() > deadline:
                 raise Unavailable(f"{waiting[0]} was not ready after {limit:.0f} s. The end of its log:\n{_tail(layout.log_file(waiting[0]))}")
-            time.sleep(0.3)
+            time.sleep(0.4)
 
 
 def _watch_for_death(state: supervisor.State, pids: set[int]) -> None:
@@ -222,7 +175,8 @@ def _announce(console: Console, access: Access, *, detached: bool) -> None:
     if access.password:
         lines += [f"Sign in    {access.admin}", f"Password   {access.password}   (once: you choose your own at the first sign-in)"]
     else:
-        lines += [f"Sign in    {access.admin}, with the password you chose (lost it? `balancedbio user reset-password {access.admin}`)"]
+        which = "the one-time password of the first start" if access.password_is_pending else "the password you chose"
+        lines += [f"Sign in    {access.admin}, with {which} (lost it? `balancedbio user reset-password {access.admin}`)"]
     if access.key_is_new:
         lines += [f"API key    {access.key}", f"           (shown once; kept for this machine's commands in {layout.key_file()})"]
     else:

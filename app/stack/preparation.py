@@ -1,0 +1,77 @@
+"""Before anything runs: find out what would fail, bring the database up to date, write what the processes read at their start."""
+
+import subprocess
+import sys
+from urllib.parse import unquote, urlsplit
+
+from app.stack import first_run, health, layout, ports, requirements
+from app.stack.processes import Process, app_endpoint, is_local, processes, redis_endpoint, vllm_endpoint
+from core.errors import BadInput, Unavailable
+from core.settings import settings
+
+
+def prepare() -> tuple[Process, ...]:
+    """Everything that can be known to fail is found out here, before the first process starts."""
+    current = settings()
+    own_vllm = is_local(current.vllm_url)
+    own_redis = _needs_own_redis()
+    for finding in requirements.examine(current, own_redis, own_vllm):
+        if not finding.is_fine:
+            raise BadInput(f"{finding.subject}: {finding.detail}")
+    ports.require_free(app_endpoint(current), "the app")
+    if own_vllm:
+        ports.require_free(vllm_endpoint(current), "vLLM")
+    first_run.ensure_schema()
+    if not own_vllm:
+        _register_base_model()
+    if own_redis:
+        _write_redis_config()
+    return processes(current, requirements.find_redis_server() if own_redis else None, own_vllm)
+
+
+def _register_base_model() -> None:
+    """What the launcher of our own vLLM does at its start, for a vLLM that runs elsewhere. A child, because the app does not know the workers."""
+    command = [sys.executable, "-c", "from workers.serving.__main__ import prepare; prepare()"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Unavailable(f"The base model could not be registered: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+
+
+def _needs_own_redis() -> bool:
+    """An address that is local and free, or our own default, is ours to serve; a Redis that somebody chose and that answers is used as it is."""
+    current = settings()
+    endpoint = redis_endpoint(current)
+    if is_local(current.redis_url) and ports.is_free(endpoint):
+        return True
+    if "redis_url" in current.model_fields_set and health.redis_answers(current.redis_url):
+        return False
+    if is_local(current.redis_url):
+        ports.require_free(endpoint, "Redis")
+    raise Unavailable(f"Redis does not answer at {endpoint.host}:{endpoint.port}; check REDIS_URL")
+
+
+def _write_redis_config() -> None:
+    folder = layout.data_dir() / "redis"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    endpoint = redis_endpoint(settings())
+    lines = [
+        "bind 127.0.0.1",
+        "protected-mode yes",
+        f"port {endpoint.port}",
+        f'dir "{folder}"',
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        "maxmemory-policy noeviction",
+        "daemonize no",
+    ]
+    if password := _redis_password():
+        lines.append(f'requirepass "{password}"')
+    path = folder / "redis.conf"
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _redis_password() -> str | None:
+    password = urlsplit(settings().redis_url).password
+    return unquote(password) if password else None
