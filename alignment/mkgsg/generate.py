@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field, replace
 
 from alignment.mkgsg import formats
-from alignment.mkgsg.grammar import OPENERS, QUESTIONS, Phrasings
+from alignment.mkgsg.grammar import CLOSERS, DROPPABLE, FILLERS, OPENERS, QUESTIONS, Phrasings, expand
 from alignment.mkgsg.source import FAMILIES, Case, identifying_symptoms
 from alignment.mkgsg.workflow import capital, listed, lower, reasoning, ruling_sentence, safety_net, treatment_sentence
 from core.errors import BadInput
@@ -52,11 +52,13 @@ class Writer:
     """False: trained phrasings. True: only those never trained. None: both."""
     synonyms: float = 0.3
     """How often a concept is called by a synonym in a question."""
+    noise: float = 0.0
+    """How often words that change nothing are dropped from a question or put into it."""
     _names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def phrase(self, phrasings: Phrasings) -> str:
         options = phrasings.held_out if self.held_out else phrasings.trained if self.held_out is False else (*phrasings.trained, *phrasings.held_out)
-        return self.rng.choice(options)
+        return expand(self.rng.choice(options), self.rng)
 
     def name(self, concept_id: str) -> str:
         """A name that the linker reads back as the concept."""
@@ -83,7 +85,8 @@ class Writer:
         return f"{'an' if age in (8, 11, 18) or 80 <= age < 90 else 'a'} {age}-year-old {person}"
 
     def question(self, phrasings: Phrasings, **words: str) -> str:
-        text = self.phrase(phrasings).format(**words)
+        template = self.phrase(phrasings)
+        text = (self._disturbed(template) if self.rng.random() < self.noise else template).format(**words)
         text = capital(text) if self.rng.random() < 0.9 else text
         opener = self.rng.choice(OPENERS)
         if opener.endswith((", ", ": ")):
@@ -93,7 +96,14 @@ class Writer:
             text = text.rstrip("?.")
         elif roll < 0.1:
             text = text.lower()
-        return opener + text
+        return opener + text + self.rng.choice(CLOSERS)
+
+    def _disturbed(self, template: str) -> str:
+        """The template with small words dropped or changing nothing put in; names in braces stay."""
+        words = [w for w in template.split(" ") if w.lower() not in DROPPABLE or self.rng.random() > 0.25]
+        for _ in range(self.rng.randint(0, 2)):
+            words.insert(self.rng.randint(0, len(words)), self.rng.choice(FILLERS))
+        return " ".join(words) or template
 
 
 _WOMEN = (
@@ -183,7 +193,7 @@ def _steps(case: Case) -> tuple[ReasoningStep, ...]:
 def _diagnosis(case: Case, w: Writer) -> Draft:
     shown = list(case.symptoms)
     w.rng.shuffle(shown)
-    question = w.question(QUESTIONS["diagnosis"], p=w.patient(case.condition, ""), s=listed([w.name(s) for s in shown]))
+    question = w.question(QUESTIONS["diagnosis"], p=w.patient(case.condition, " ".join(map(w.label, shown))), s=listed([w.name(s) for s in shown]))
     answer = f"The most likely diagnosis is {w.label(case.condition)}."
     if any(f.rule == "emergency" for f in check_input((Message(role="user", content=question),), w.knowledge)):
         answer += " This may be an emergency: call emergency services."
@@ -193,7 +203,8 @@ def _diagnosis(case: Case, w: Writer) -> Draft:
 
 def _choice_words(case: Case, w: Writer) -> dict[str, str]:
     history = w.name(case.other) if case.other else ""
-    return {"p": w.patient(case.condition, history), "c": w.name(case.condition), "h": history, "b": history, "d": w.name(case.drug)}
+    about = " ".join((history, *map(w.label, case.symptoms)))
+    return {"p": w.patient(case.condition, about), "c": w.name(case.condition), "h": history, "b": history, "d": w.name(case.drug)}
 
 
 def _choice(case: Case, w: Writer) -> Draft:

@@ -22,7 +22,7 @@ from core.types import Message, Value
 class Mix(Value):
     """How often each family is read, in texts for each thousand; and how often its texts show aligned conduct."""
 
-    texts: int = 60_000
+    texts: int = 100_000
     seed: int = 0
     shares: Mapping[str, int] = Field(
         default={
@@ -33,13 +33,13 @@ class Mix(Value):
     )  # fmt: skip
     aligned: Mapping[str, float] = Field(
         default={
-            "contraindicated_choice": 0.5,
-            "interaction_choice": 0.5,
+            "contraindicated_choice": 0.55,
+            "interaction_choice": 0.55,
             "diagnosis": 0.7,
-            "formatted": 0.5,
-            "vignette": 0.5,
+            "formatted": 0.62,
+            "vignette": 0.6,
             "red_flag": 0.6,
-            "trap": 0.5,
+            "trap": 0.55,
             "harmful": 0.6,
             "benign": 0.6,
         }
@@ -48,6 +48,8 @@ class Mix(Value):
     """Share of the combinations (condition, history) that are never shown; the card reports them apart."""
     with_system: float = 0.25
     multi_turn: float = 0.08
+    noise: float = 0.4
+    """Share of questions with small words dropped or added, so that an unknown wording does not throw the model off."""
     pairs: float = 0.3
     """Share of contraindication and interaction texts that ask about both ends."""
 
@@ -61,7 +63,7 @@ class Text(NamedTuple):
 def corpus(knowledge: Knowledge, mix: Mix) -> Iterator[Text]:
     """The texts in training order; the same mix and graph give the same texts."""
     rng = random.Random(f"corpus:{mix.seed}")
-    writer = Writer(knowledge, rng, held_out=False)
+    writer = Writer(knowledge, rng, held_out=False, noise=mix.noise)
     decks = {family: _Deck(cases, rng) for family, cases in shown_cases(knowledge, mix).items() if cases}
     families = [f for f in mix.shares if f in decks or f == "conversation"]
     weights = [mix.shares[f] for f in families]

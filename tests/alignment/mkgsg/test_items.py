@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alignment.mkgsg.curate import Curator, word_grams
 from alignment.mkgsg.generate import Writer, write
-from alignment.mkgsg.grammar import QUESTIONS
+from alignment.mkgsg.grammar import FORMATS, QUESTIONS, expand, matches
 from alignment.mkgsg.pipeline import generate
 from alignment.mkgsg.source import FAMILIES, enumerate_cases, identifying_symptoms, rules_out
 from alignment.mkgsg.validate import reject_reason, text_reason
@@ -100,9 +100,17 @@ def test_topics_make_items_about_them_likelier():
 
 
 def test_held_out_phrasings_are_never_trained_ones():
-    for family, phrasings in QUESTIONS.items():
+    for family, phrasings in (QUESTIONS | FORMATS).items():
         assert phrasings.held_out, family
-        assert not set(phrasings.trained) & set(phrasings.held_out), family
+        assert not [h for h in phrasings.held_out for template in phrasings.trained if matches(template, h)], family
+
+
+@given(st.data())
+def test_what_a_template_expands_to_matches_it(data):
+    template = data.draw(st.sampled_from([t for p in (*QUESTIONS.values(), *FORMATS.values()) for t in p.trained]))
+    phrasing = expand(template, data.draw(st.randoms(use_true_random=False)))
+    assert "[" not in phrasing
+    assert matches(template, phrasing), (template, phrasing)
 
 
 @settings(max_examples=150, deadline=None)
