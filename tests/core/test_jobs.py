@@ -12,7 +12,7 @@ def test_a_broker_that_is_away_is_not_an_error(test_settings: Settings) -> None:
     began = time.monotonic()
     with structlog.testing.capture_logs() as logs:
         jobs.send(jobs.ROUND_TRAIN, "round-1")
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     assert [(e["log_level"], e["job"], e["argument"]) for e in logs] == [("warning", jobs.ROUND_TRAIN, "round-1")]
 
 

@@ -59,9 +59,9 @@ def test_a_second_time_changes_nothing(text: str) -> None:
 @pytest.mark.parametrize("part", ["a.", "1 ", "1-", "A b ", "Mr A", "0(1", "Aa ", "a", "card ", "a@", " ", "zip is ", "de ", "A'", "MRN ", "1", "Aa-", "1 Aa "])
 def test_no_text_takes_long(part: str) -> None:
     for text in (part * (20_000 // len(part)), "card: MRN zip" + part * (20_000 // len(part))):
-        began = time.perf_counter()
+        began = time.process_time()
         deidentify(text)
-        assert time.perf_counter() - began < 1.0
+        assert time.process_time() - began < 1.0
 
 
 # Share of each class that no longer stands in the text, and what was measured when this was written (1,500 sentences). Classes with a

@@ -91,6 +91,6 @@ def test_a_mention_gives_the_concept_of_the_kind_asked_for() -> None:
 
 
 def test_a_long_text_takes_no_longer_than_reading_it(knowledge: Knowledge) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(knowledge.linker.mentions("gout and asthma " * 5_000)) == 10_000
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
