@@ -28,6 +28,11 @@ def record_file() -> Path:
     return data_dir() / "stack.json"
 
 
+def session_file() -> Path:
+    """The session that supervisord opened."""
+    return data_dir() / "session.json"
+
+
 def lock_file() -> Path:
     return data_dir() / "up.lock"
 

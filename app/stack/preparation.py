@@ -64,6 +64,8 @@ def _write_redis_config() -> None:
         'save ""',
         "maxmemory-policy noeviction",
         "daemonize no",
+        # Its title would overwrite the environment, by which `leftovers` knows it.
+        "set-proc-title no",
     ]
     if password := _redis_password():
         lines.append(f'requirepass "{password}"')

@@ -41,7 +41,7 @@ def start(processes: Sequence[Process], *, detached: bool) -> subprocess.Popen[b
     config = layout.data_dir() / "supervisord.conf"
     write_text_atomically(config, render(processes))
     with (layout.logs_dir() / "supervisord.err").open("wb") as complaints:
-        return subprocess.Popen(
+        daemon = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -51,6 +51,8 @@ def start(processes: Sequence[Process], *, detached: bool) -> subprocess.Popen[b
             start_new_session=True,
             preexec_fn=None if detached else _end_with_parent,
         )
+    leftovers.remember_session(daemon.pid)
+    return daemon
 
 
 def render(processes: Sequence[Process]) -> str:

@@ -12,7 +12,7 @@ Routes = dict[str, Answer | Callable[[dict[str, Any]], Answer]]
 
 
 @contextmanager
-def serving(routes: Routes, port: int = 0) -> Iterator[int]:
+def serving(routes: Routes, host: str = "127.0.0.1") -> Iterator[int]:
     """Serves `routes` ("GET /v1/rounds" -> (status, JSON or list of events)) and gives the port."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -38,7 +38,7 @@ def serving(routes: Routes, port: int = 0) -> Iterator[int]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
     thread.start()
     try:

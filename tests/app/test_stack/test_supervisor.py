@@ -1,5 +1,6 @@
 """A real supervisord: it starts, restarts, gives up with the reason, and leaves nothing behind, however its starter ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from app.stack import leftovers, supervisor, up
+from app.stack import layout, leftovers, supervisor, up
 from app.stack.processes import Process
 from core.errors import Unavailable
 from core.settings import ROOT, Settings
@@ -82,6 +83,30 @@ def test_a_supervisor_that_was_killed_leaves_processes_that_are_found_and_stoppe
     assert [p.name() for p in leftovers.find()] == ["sleep"]
     assert up.stop()
     assert leftovers.find() == []
+
+
+def test_a_process_that_has_hidden_its_environment_is_known_by_its_session(start: Callable[..., subprocess.Popen[bytes]]) -> None:
+    daemon = start(_process("redis", "env", "-i", "sleep", "602"))
+    _until(lambda: _running("redis"))
+    daemon.kill()
+    daemon.wait()
+    assert [p.name() for p in leftovers.find()] == ["sleep"]
+    assert up.stop()
+    assert leftovers.find() == []
+
+
+def test_a_session_number_that_somebody_else_has_now_is_not_ours() -> None:
+    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        layout.data_dir().mkdir()
+        leftovers.remember_session(stranger.pid)
+        assert [p.pid for p in leftovers.find()] == [stranger.pid]
+        noted = json.loads(layout.session_file().read_text())
+        layout.session_file().write_text(json.dumps([noted[0], noted[1] - 60, noted[2]]))
+        assert leftovers.find() == []
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_another_data_folders_processes_are_let_be(start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
