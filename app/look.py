@@ -8,6 +8,7 @@ import gradio as gr
 
 from core.errors import AppError, NotSignedIn
 
+_HERE = Path(__file__).parent
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"]
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Liberation Mono", "monospace"]
 
@@ -16,7 +17,8 @@ def mount_options() -> dict[str, Any]:
     """Keyword arguments of `gr.mount_gradio_app` that every page of ours needs."""
     return {
         "theme": _theme(),
-        "css_paths": [Path(__file__).parent / "look.css"],
+        "css_paths": [_HERE / "look.css"],
+        "head": f"<script>{(_HERE / 'look.js').read_text(encoding='utf-8')}</script>",
         "footer_links": [],
         # Questions may hold what nobody should find in a browser's history.
         "run_history": False,
@@ -43,6 +45,7 @@ def _theme() -> gr.themes.Base:
         link_text_color_dark="*primary_300",
         color_accent="*primary_700",
         input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
         block_label_text_color="*neutral_700",
         block_title_text_color="*neutral_700",
         block_title_text_color_dark="*neutral_200",

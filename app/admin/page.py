@@ -75,7 +75,7 @@ def _review(page: gr.Blocks, tab: gr.Tab) -> None:
     said = gr.HTML(elem_id="reviewed", elem_classes="bb-said")
     card = gr.HTML(elem_id="feedback-card")
     with gr.Row():
-        accept = gr.Button("Accept for training", variant="primary", elem_id="accept", interactive=False, scale=0, min_width=170)
+        accept = gr.Button("Accept for training", variant="primary", elem_id="accept", interactive=False, scale=0, min_width=210)
         reject = gr.Button("Reject", variant="stop", elem_id="reject", interactive=False, scale=0, min_width=170)
         previous = gr.Button("Previous", elem_id="previous", interactive=False, scale=0, min_width=170)
         following = gr.Button("Next", elem_id="next", interactive=False, scale=0, min_width=170)
@@ -91,13 +91,13 @@ def _rounds(tab: gr.Tab) -> None:
     standard = settings().round_recipe if settings().round_recipe in names else names[0]
     with gr.Row(elem_classes="bb-bar"):
         recipe = gr.Dropdown(list(names), value=standard, label="Recipe of a new round", elem_id="recipe", scale=1)
-        start = gr.Button("Start a round", variant="primary", elem_id="start-round", scale=0, min_width=150)
+        start = gr.Button("Start a round", variant="primary", elem_id="start-round", scale=0, min_width=190)
         choice = gr.Dropdown([], label="Show round", elem_id="round", scale=3, min_width=260)
     said = gr.HTML(elem_id="round-said", elem_classes="bb-said")
     card = gr.HTML(render.round_card(None, utc_now()), elem_id="round-card")
     with gr.Row():
         sign_off = gr.Button("Sign off …", variant="primary", elem_id="sign-off", interactive=False, scale=0, min_width=170)
-        cancel = gr.Button("Cancel this round …", variant="stop", elem_id="cancel-round", interactive=False, scale=0, min_width=170)
+        cancel = gr.Button("Cancel this round …", variant="stop", elem_id="cancel-round", interactive=False, scale=0, min_width=240)
     sure_off = _question("sign-off", _SIGN_OFF, "Yes, sign off")
     sure_cancel = _question("cancel-round", _CANCEL, "Yes, cancel the round")
     decision = gr.HTML(elem_id="decision")
@@ -129,7 +129,7 @@ def _checkpoints(tab: gr.Tab) -> None:
     table = gr.HTML(elem_id="checkpoints")
     with gr.Row(elem_classes="bb-bar"):
         choice = gr.Dropdown([], label="Was in production before and can be again", elem_id="promotable", scale=3)
-        promote = gr.Button("Put into production …", elem_id="promote", scale=0, min_width=200)
+        promote = gr.Button("Put into production …", elem_id="promote", scale=0, min_width=250)
         refresh = gr.Button("Refresh", scale=0, min_width=110)
     sure = _question("promote", "", "Yes, put it into production")
     said = gr.HTML(elem_id="promoted", elem_classes="bb-said")

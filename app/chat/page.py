@@ -54,7 +54,7 @@ def build() -> gr.Blocks:
                         label="Your question",
                         show_label=False,
                         container=False,
-                        placeholder="Ask a clinical question. Enter sends, Shift+Enter makes a new line.",
+                        placeholder="Ask a clinical question",
                         elem_id="question",
                         lines=1,
                         max_lines=8,
@@ -67,6 +67,7 @@ def build() -> gr.Blocks:
                 with gr.Row(elem_classes="bb-tools"):
                     regenerate = gr.Button("Answer again", size="sm", elem_id="regenerate", scale=0, min_width=130)
                     fresh = gr.Button("New conversation", size="sm", elem_id="new-conversation", scale=0, min_width=150)
+                    gr.HTML('<p class="bb-hint bb-keys">Enter sends, Shift+Enter makes a new line.</p>')
             with gr.Column(scale=2, min_width=280, elem_classes="bb-judge"):
                 gr.HTML('<h2 class="bb-h2">Your judgement</h2>')
                 about = gr.HTML(actions.nothing_to_judge(), elem_id="judged")

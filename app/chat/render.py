@@ -163,7 +163,8 @@ def claim_text(claim: Claim, names: Names) -> str:
 def _evidence(evidence: Evidence | None) -> str:
     if evidence is None:
         return ""
-    row = f' <span class="bb-row">{escape(evidence.row)}</span>'
+    # `file:line` leads a reviewer to the row; a rule's own module leads nobody anywhere.
+    row = f' <span class="bb-row">{escape(evidence.row)}</span>' if ":" in evidence.row else ""
     return f'<span class="bb-evidence">{escape(evidence.statement)} <cite>{escape(evidence.source)}</cite>{row}</span>'
 
 

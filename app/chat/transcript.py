@@ -35,10 +35,6 @@ class ChatTurn(Value):
 
     @property
     def reply(self) -> Reply:
-        """While a thought is still being written it is not taken for an answer."""
-        if "<think>" in self.text and "</think>" not in self.text:
-            before, _, thinking = self.text.partition("<think>")
-            return Reply(thinking.strip(), before.strip())
         return split_reply(self.text)
 
 

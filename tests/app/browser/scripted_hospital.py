@@ -1,6 +1,6 @@
 """The real app on real ports for browser tests; only the model behind it is scripted (`ScriptedChat`), and says so by its name.
 
-Run by hand to look at the pages: `python -m tests.app.chat.scripted_hospital`.
+Run by hand to look at the pages: `python -m tests.app.browser.scripted_hospital`.
 """
 
 import asyncio
