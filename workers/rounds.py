@@ -125,10 +125,15 @@ def candidate_id(round_id: str) -> str:
 
 def move(session: Session, row: Round, status: RoundStatus, **changes: object) -> None:
     """The next status, and the job that works on it once this transaction is durable."""
-    store.set_round_status(session, row, status, **changes)
+    store.set_round_status(session, row, status, progress=_standing(status), **changes)
     if status in JOB_OF and status is not RoundStatus.AWAITING_SIGNOFF:
         send_after_commit(session, JOB_OF[status], row.id)
     log.info("round moves on", round=row.id, status=status)
+
+
+def _standing(status: RoundStatus) -> dict[str, object]:
+    """Progress of a stage that has not said anything of its own yet."""
+    return Progress(stage=status, done=int(status.is_final), total=1).model_dump(mode="json")
 
 
 def _candidate(session: Session, row: Round) -> Checkpoint:
@@ -189,9 +194,9 @@ def _waits_for(row: Round, job: str) -> bool:
 
 
 def _run_stage(lease: Lease) -> None:
-    with lease.write() as (session, row):
+    with lease.write() as (_, row):
         status, cancelled = RoundStatus(row.status), row.cancel_requested
-        store.set_progress(session, row.id, Progress(stage=status, done=0, total=1, note="starting"))
+        row.progress = _standing(status)
     try:
         return cancel(lease) if cancelled else STAGES[status](lease, row)
     except (LostLease, Unavailable):
@@ -218,7 +223,7 @@ def finish(lease: Lease, status: RoundStatus, reason: str | None) -> None:
 
 def close(session: Session, row: Round, status: RoundStatus, reason: str | None) -> None:
     """Held rounds keep their candidate and their feedback; failed and cancelled ones reject the one and give back the other."""
-    store.set_round_status(session, row, status, error=reason)
+    store.set_round_status(session, row, status, progress=_standing(status), error=reason)
     if status is not RoundStatus.HELD:
         store.release_feedback(session, row.id)
         if row.candidate_id and (candidate := _candidate(session, row)).status == CheckpointStatus.CANDIDATE:

@@ -18,8 +18,8 @@ from core.types import CheckpointStatus, Outcome
 from workers.lease import worker_stopping
 from workers.serving import adapters
 
-PATIENCE_SECONDS = 60.0
-"""For a vLLM that is just being started again; longer than it takes on a CPU."""
+PATIENCE_SECONDS = 180.0
+"""For a vLLM that is just being started again."""
 
 log = get_logger("promotion")
 

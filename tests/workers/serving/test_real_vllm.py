@@ -25,7 +25,7 @@ from workers.serving.promotion import promote
 
 pytestmark = pytest.mark.flow
 
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")
