@@ -47,10 +47,11 @@ def up(console: Console, *, detached: bool) -> None:
         daemon = supervisor.start(parts, detached=detached)
         try:
             wait_until_healthy(console, parts, daemon)
+            pids = {state.name: state.pid for state in supervisor.states()}
             # Only now: a password that is made before a start that fails would never be seen.
             _announce(console, first_run.ensure_access(), detached=detached)
             if not detached:
-                _hold(console)
+                _hold(console, pids)
         except KeyboardInterrupt:
             console.print("\nStopping", highlight=False)
             stop()
@@ -189,9 +190,8 @@ def _announce(console: Console, access: Access, *, detached: bool) -> None:
         console.print("BalancedBio is ready\n" + "\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
-def _hold(console: Console) -> None:
+def _hold(console: Console, pids: dict[str, int]) -> None:
     """Until Ctrl-C, SIGTERM or `balancedbio down`; says when a process had to be started again."""
-    pids: dict[str, int] = {}
     while True:
         time.sleep(1.0)
         try:
