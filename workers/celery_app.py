@@ -1,7 +1,8 @@
-"""The Celery application of the worker and beat processes: `celery -A workers.celery_app:celery worker --pool solo -Q short`.
+"""The Celery application of the worker and beat processes: `celery -A workers.celery_app:celery worker -Q train --pool solo`.
 
-Tasks carry an id, hold no logic and return nothing. One process does one thing at a time (`--pool solo`): training is a child process
-anyway, and a pool's fork would share database and HTTP connections.
+Tasks carry an id, hold no logic and return nothing. The queue `train` is worked on with `--pool solo`, because the training child is
+tied to the thread that started it; `short` with `--pool threads`, so that a roll-back does not wait for an exam. Never a pool that
+forks: its processes would share database and HTTP connections.
 """
 
 from typing import Any

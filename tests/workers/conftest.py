@@ -109,7 +109,8 @@ def worker(redis: str, start: Callable[..., "subprocess.Popen[bytes]"]) -> Calla
     """Starts a real Celery worker for the named queues, with the stand-ins of `standin_app`."""
 
     def begin(queues: str) -> "subprocess.Popen[bytes]":
-        options = ("--pool", "solo", "-Q", queues, "-n", f"w{os.urandom(3).hex()}@%h", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
+        pool = ("--pool", "threads", "--concurrency", "2") if queues == "short" else ("--pool", "solo")
+        options = (*pool, "-Q", queues, "-n", f"w{os.urandom(3).hex()}@%h", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
         return start(sys.executable, "-m", "celery", "-A", "tests.workers.standin_app:celery", "worker", *options)
 
     return begin
