@@ -33,6 +33,7 @@ from core.types import Item, Score, TrainingSample
 
 KEPT_CHECKPOINTS = 2
 _ROW_TENSORS = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", "advantages", "ref_per_token_logps")
+_COMPLETION_TENSORS = ("completion_ids", "completion_mask", "ref_per_token_logps")
 
 
 class CapabilityTrainer(GRPOTrainer):
@@ -126,7 +127,7 @@ class CapabilityTrainer(GRPOTrainer):
         indices = chosen_N.nonzero().flatten()
         total = torch.zeros((), device=indices.device)
         for chunk in indices.split(self.recipe.micro_batch):
-            part = {name: tensor[chunk] if name in _ROW_TENSORS else tensor for name, tensor in rows.items() if name != "objective"}
+            part = _without_padding({name: tensor[chunk] for name, tensor in rows.items() if name in _ROW_TENSORS})
             with self.compute_loss_context_manager():
                 loss = self.compute_loss(model, part) * (len(chunk) / len(indices))
             self.accelerator.backward(loss)
@@ -234,6 +235,17 @@ def _config(recipe: Recipe, plan: Schedule, scratch: Path) -> GRPOConfig:
         report_to="none",
         disable_tqdm=True,
     )
+
+
+def _without_padding(part: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Cuts the columns in which every row is padding: replies of one capability are of similar length, of several they are not.
+
+    Prompts are padded on the left, completions on the right; the loss `dr_grpo` does not look at the width.
+    """
+    start = int(part["prompt_mask"].any(dim=0).int().argmax())
+    width = max(int(part["completion_mask"].sum(dim=1).max()), 1)
+    cut = {name: part[name][:, :width] for name in _COMPLETION_TENSORS if name in part}
+    return {**part, **cut, "prompt_ids": part["prompt_ids"][:, start:], "prompt_mask": part["prompt_mask"][:, start:]}
 
 
 def _reward_function(component: str, samples: Sequence[TrainingSample], scorer: ComponentScorer) -> Callable[..., list[float | None]]:

@@ -1,0 +1,149 @@
+"""The training child as its worker sees it: a process, its exit code, and what it leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from alignment.grpo.policy import ADAPTER_WEIGHTS
+from core import store
+from core.artifacts import new_artifact, verify_artifact, write_text_atomically
+from core.db import reading, unit_of_work
+from core.settings import ROOT, settings
+from core.tables import Checkpoint, Round
+from core.types import Capability, CheckpointStatus
+from tests.alignment.grpo.conftest import make_sample
+
+STEPS = 6
+
+
+class Child:
+    """One round with its dataset, and the processes that train it."""
+
+    def __init__(self, round_id, **recipe):
+        self.round_id = round_id
+        self.folder = settings().data_dir.resolve() / "rounds" / round_id
+        self.adapter = settings().data_dir.resolve() / "checkpoints" / f"cp-{round_id.removeprefix('round-')}"
+        samples = [make_sample(capability, i) for capability in Capability for i in range(3)]
+        samples += [make_sample(capability, 9, "anchor") for capability in Capability]
+        with new_artifact(self.folder / "dataset") as draft:
+            write_text_atomically(draft / "samples.jsonl", "".join(f"{s.model_dump_json()}\n" for s in samples))
+        small = {"steps": STEPS, "warmup_steps": 0, "prompts_per_step": 5, "anchors_per_step": 1, "completions": 4, "max_completion_tokens": 12}
+        small |= {"save_every": 2, "lora_rank": 4, "lora_alpha": 8, **recipe}
+        with unit_of_work() as session:
+            session.add(Round(id=round_id, recipe=small, policy={}, parent_id="base-1", requested_by="test"))
+
+    def start(self):
+        command = [sys.executable, "-m", "alignment", "train", self.round_id]
+        # Below the log level of the steps, whose lines would fill the pipe that nobody reads while a test waits.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "LOG_LEVEL": "WARNING"}
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+    def train(self):
+        process = self.start()
+        _, errors = process.communicate(timeout=240)
+        return process.returncode, errors.strip().splitlines()[-1] if errors.strip() else ""
+
+    def saved(self):
+        return sorted(p.name for p in (self.folder / "training").glob("state-*/step-*"))
+
+    def steps(self):
+        with reading() as session:
+            return [m.step for m in store.list_metrics(session, self.round_id)]
+
+    def wait_for(self, name):
+        deadline = time.monotonic() + 180
+        while name not in self.saved():
+            assert time.monotonic() < deadline, f"no {name}; there are {self.saved()}"
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def child(database, tiny_model, monkeypatch):
+    monkeypatch.setenv("BASE_MODEL", str(tiny_model))
+    settings.cache_clear()
+    with unit_of_work() as session:
+        session.add(Checkpoint(id="base-1", base_model=str(tiny_model), uri="", sha256="0" * 64, status=CheckpointStatus.PRODUCTION))
+    return Child
+
+
+def weights(child):
+    return (child.adapter / ADAPTER_WEIGHTS).read_bytes()
+
+
+def test_a_killed_run_resumes_and_ends_in_the_same_bytes(child):
+    undisturbed, killed = child("round-a"), child("round-b")
+    assert undisturbed.train()[0] == 0
+    assert undisturbed.steps() == list(range(1, STEPS + 1))
+
+    process = killed.start()
+    killed.wait_for("step-000002")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not killed.adapter.exists()
+    assert killed.train()[0] == 0
+    assert weights(killed) == weights(undisturbed)
+    assert killed.steps() == list(range(1, STEPS + 1))
+    verify_artifact(killed.adapter)
+    assert sorted(p.name for p in killed.adapter.iterdir()) == ["adapter_config.json", ADAPTER_WEIGHTS, "manifest.json", "provenance.json"]
+    assert killed.saved() == []  # nothing to resume is left
+
+    written = (killed.adapter / ADAPTER_WEIGHTS).stat().st_mtime_ns
+    assert killed.train()[0] == 0  # asked again, it finds its work done
+    assert (killed.adapter / ADAPTER_WEIGHTS).stat().st_mtime_ns == written
+
+
+def test_sigterm_saves_and_stops_and_the_run_resumes_from_there(child):
+    stopped = child("round-c", steps=400, save_every=400)
+    process = stopped.start()
+    while not stopped.steps():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.terminate()
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 143, errors
+    assert len(stopped.saved()) == 1
+    assert not stopped.adapter.exists()
+    assert stopped.saved() == [f"step-{stopped.steps()[-1]:06d}"]
+
+
+def test_what_another_recipe_left_behind_is_not_resumed_and_damage_is_noticed(child):
+    run = child("round-d")
+    training = run.folder / "training"
+    (training / "state-000000000000" / "step-000004").mkdir(parents=True)
+    process = run.start()
+    run.wait_for("step-000004")
+    process.kill()
+    process.communicate()
+    assert run.saved() in (["step-000002", "step-000004"], ["step-000004", "step-000006"])
+    newest = next(training.glob(f"state-*/{run.saved()[-1]}"))
+    (newest / "optimizer.pt").write_bytes(b"damaged")
+    code, _ = run.train()
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("break_it", "code", "message"),
+    [
+        (lambda run, patch: patch.setenv("BASE_MODEL", "/nowhere/at/all"), 2, "base model /nowhere/at/all cannot be loaded"),
+        (lambda run, patch: (run.folder / "dataset" / "samples.jsonl").write_text("{}"), 1, "was changed after it was written"),
+        (lambda run, patch: setattr(run, "round_id", "round-none"), 2, "There is no round 'round-none'"),
+        (lambda run, patch: run.adapter.mkdir(parents=True), 1, "is not a whole artifact"),
+    ],
+    ids=["no model", "changed dataset", "no round", "damaged adapter"],
+)
+def test_what_is_wrong_is_one_line_and_an_exit_code(child, monkeypatch, break_it, code, message):
+    run = child("round-e")
+    break_it(run, monkeypatch)
+    got, last_line = run.train()
+    assert got == code
+    assert last_line.startswith("error: ")
+    assert message in last_line
+
+
+def test_a_recipe_with_a_wrong_field_is_named(child):
+    code, last_line = child("round-f", stepz=3).train()
+    assert (code, "recipe of round-f: stepz" in last_line) == (2, True)
