@@ -9,9 +9,11 @@ import time
 import pytest
 
 from alignment.grpo.policy import ADAPTER_WEIGHTS
+from alignment.grpo.run import Stop, train_round
 from core import store
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
 from core.db import reading, unit_of_work
+from core.errors import ArtifactError, BadInput, Conflict, NotFound
 from core.settings import ROOT, settings
 from core.tables import Checkpoint, Round
 from core.types import Capability, CheckpointStatus
@@ -126,24 +128,34 @@ def test_what_another_recipe_left_behind_is_not_resumed_and_damage_is_noticed(ch
 
 
 @pytest.mark.parametrize(
-    ("break_it", "code", "message"),
+    ("break_it", "error", "message"),
     [
-        (lambda run, patch: patch.setenv("BASE_MODEL", "/nowhere/at/all"), 2, "base model /nowhere/at/all cannot be loaded"),
-        (lambda run, patch: (run.folder / "dataset" / "samples.jsonl").write_text("{}"), 1, "was changed after it was written"),
-        (lambda run, patch: setattr(run, "round_id", "round-none"), 2, "There is no round 'round-none'"),
-        (lambda run, patch: run.adapter.mkdir(parents=True), 1, "is not a whole artifact"),
+        (lambda run, patch: patch.setenv("BASE_MODEL", "/nowhere/at/all"), BadInput, "base model /nowhere/at/all cannot be loaded"),
+        (lambda run, patch: (run.folder / "dataset" / "samples.jsonl").write_text("{}"), ArtifactError, "was changed after"),
+        (lambda run, patch: setattr(run, "round_id", "round-none"), NotFound, "There is no round 'round-none'"),
+        (lambda run, patch: run.adapter.mkdir(parents=True), ArtifactError, "is not a whole artifact"),
     ],
     ids=["no model", "changed dataset", "no round", "damaged adapter"],
 )
-def test_what_is_wrong_is_one_line_and_an_exit_code(child, monkeypatch, break_it, code, message):
+def test_what_is_wrong_has_a_name(child, monkeypatch, break_it, error, message):
     run = child("round-e")
     break_it(run, monkeypatch)
-    got, last_line = run.train()
-    assert got == code
-    assert last_line.startswith("error: ")
-    assert message in last_line
+    settings.cache_clear()
+    with pytest.raises(error, match=message):
+        train_round(run.round_id, Stop())
 
 
-def test_a_recipe_with_a_wrong_field_is_named(child):
+def test_an_adapter_of_another_base_model_is_not_continued(child, monkeypatch, tmp_path):
+    run = child("round-g")
+    with unit_of_work() as session:
+        session.add(Checkpoint(id="cp-1", parent_id="base-1", base_model="other", uri=str(tmp_path), sha256="0" * 64, status=CheckpointStatus.RETIRED))
+        session.flush()
+        store.get_round(session, run.round_id).parent_id = "cp-1"
+    with pytest.raises(Conflict, match="cp-1 was trained on other"):
+        train_round(run.round_id, Stop())
+
+
+def test_an_error_is_one_line_and_an_exit_code(child):
     code, last_line = child("round-f", stepz=3).train()
-    assert (code, "recipe of round-f: stepz" in last_line) == (2, True)
+    assert code == 2
+    assert last_line.startswith("error: recipe of round-f: stepz: ")
