@@ -17,17 +17,17 @@ from core.types import EvalReport, Outcome
 from evals.policy import load_policy
 from evals.suites import Suite, load_suite
 
-_EXIT = {Outcome.PROMOTE: 0, Outcome.REJECT: 1, Outcome.HOLD: 1}
+_EXIT = {Outcome.PROMOTE: 0, Outcome.REJECT: 1, Outcome.HOLD: 2}
 
 
 def gate(
     candidate: Annotated[str, typer.Option(help="Name of the model that is examined, as its endpoint serves it.")],
     baseline: Annotated[str, typer.Option(help="Name of the model it is compared with.")],
     policy: Annotated[Path | None, typer.Option(help="What it must show; default: GATE_POLICY.")] = None,
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for decision.md, decision.json and junit.xml.")] = Path("gate-report"),
+    report: Annotated[Path, typer.Option(help="Folder for decision.md, decision.json and junit.xml.")] = Path("gate-report"),
     endpoint: Annotated[str | None, typer.Option(help="OpenAI-compatible address of both; default: VLLM_URL.")] = None,
 ) -> None:
-    """Examine two models and decide. Exit code 0: nowhere worse; 1: rejected or held; 3: the exam could not be run."""
+    """Examine two models and decide. Exit code 0: promote; 1: reject; 2: held; 3: the exam could not be run."""
     from evals.gate import decide
     from evals.report import markdown, write_report
 
@@ -36,9 +36,9 @@ def gate(
     url = endpoint or settings().vllm_url
     before, after = asyncio.run(_examine(suite, url, (baseline, candidate)))
     decision = decide(frozen, suite, before, after)
-    write_report(decision, out_dir, before, after)
+    write_report(decision, report, before, after)
     out.print(markdown(decision), highlight=False, markup=False, soft_wrap=True)
-    errors.print(f"Report in {out_dir}", highlight=False)
+    errors.print(f"Report in {report}", highlight=False)
     raise typer.Exit(_EXIT[decision.outcome])
 
 
