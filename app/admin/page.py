@@ -39,6 +39,7 @@ def build() -> gr.Blocks:
                     _ON_THE_COMMAND_LINE,
                 )
         page.load(actions.greet, None, [header, rounds_tab, checkpoints_tab, audit_tab, people_tab], **_QUIET)
+    page.queue(default_concurrency_limit=None)
     return page
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.api_client import Api, ReplyEnd, ReplyStart, ReplyText
+from app.api_client import Api, ReplyEnd, ReplyEvent, ReplyStart, ReplyText
 from app.chat import render
 from app.chat.transcript import ChatTurn, Transcript, TurnState, prompt
 from app.gateway.sessions import COOKIE
@@ -43,65 +43,60 @@ async def greet(request: gr.Request) -> str:
 # --- asking --------------------------------------------------------------------------------------------------------
 
 
-def ask(question: str, transcript: Transcript) -> tuple[Any, str, str]:
-    """Takes the question out of its box. An empty one, or one while another is being answered, changes nothing."""
-    if not question.strip() or _is_answering(transcript):
-        return gr.skip(), "", ""
-    return "", question.strip(), ""
+async def ask(question: str, transcript: Transcript, request: gr.Request) -> AsyncIterator[list[Any]]:
+    """Answers what stands in the box."""
+    async for shown in _answer(question.strip(), _TEMPERATURE, transcript, api(request)):
+        yield shown
 
 
-def ask_example(transcript: Transcript, chosen: gr.SelectData) -> tuple[Any, str, str]:
-    return ask(str(chosen.value["text"]), transcript)
+async def ask_example(transcript: Transcript, chosen: gr.SelectData, request: gr.Request) -> AsyncIterator[list[Any]]:
+    async for shown in _answer(str(chosen.value["text"]), _TEMPERATURE, transcript, api(request)):
+        yield shown
 
 
-def ask_again(transcript: Transcript) -> tuple[Transcript, str, str]:
+async def ask_again(transcript: Transcript, request: gr.Request) -> AsyncIterator[list[Any]]:
     """The last question once more; the answer it had is stored with its turn and leaves the page."""
-    if transcript.last is None or _is_answering(transcript):
-        return transcript, "", ""
-    return transcript.without_last(), f"{_AGAIN}{transcript.last.question}", ""
+    question = transcript.last.question if transcript.last and not _is_answering(transcript) else ""
+    async for shown in _answer(question, _TEMPERATURE_AGAIN, transcript.without_last() if question else transcript, api(request)):
+        yield shown
 
 
-_AGAIN = "\x00"
-"""Stands before a question that is asked again; no question holds it, as the gateway refuses control characters."""
+async def _answer(question: str, temperature: float, transcript: Transcript, gateway: Api) -> AsyncIterator[list[Any]]:
+    """Asks the gateway and shows the reply as it comes: question, transcript, chat, problem and the four controls.
 
-
-def busy(pending: str) -> list[Any]:
-    """Send gives way to Stop while a reply is written."""
-    return _controls(is_answering=bool(pending))
-
-
-async def answer(pending: str, transcript: Transcript, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
-    """Asks the gateway and shows the reply as it comes. When the visitor stops it, Gradio closes this generator and with it the request."""
-    if not pending:
-        yield transcript, gr.skip(), "", gr.skip(), gr.skip()
-        return
-    question, temperature = pending.removeprefix(_AGAIN), _TEMPERATURE_AGAIN if pending.startswith(_AGAIN) else _TEMPERATURE
+    When the visitor stops it, Gradio closes this generator and with it the request. An empty question, or one while another is being
+    answered, stays in its box and disturbs nothing.
+    """
+    if not question or _is_answering(transcript):
+        raise _nothing_to_do()
     shown = transcript.asking(question)
     messages, left_out = prompt(shown.turns, _room_chars())
     shown = shown.with_last(left_out=left_out)
-    yield shown, _drawn(shown), "", "", gr.skip()
+    yield ["", shown, _drawn(shown), "", *_controls(is_answering=True)]
     try:
-        async for event in api(request).chat(messages, shown.conversation_id, temperature):
-            match event:
-                case ReplyStart():
-                    shown = shown.with_last(turn_id=event.turn_id, checkpoint_id=event.checkpoint_id)
-                    shown = shown.model_copy(update={"conversation_id": event.conversation_id})
-                case ReplyText():
-                    assert shown.last is not None
-                    shown = shown.with_last(text=shown.last.text + event.text)
-                case ReplyEnd():
-                    shown = shown.with_last(state=TurnState.ANSWERED, extension=event.extension, finish_reason=event.finish_reason)
-            yield shown, _drawn(shown), "", "", gr.skip()
+        async for event in gateway.chat(messages, shown.conversation_id, temperature):
+            shown = _after(event, shown)
+            yield [gr.skip(), shown, _drawn(shown), *[gr.skip()] * 5]
     except AppError as error:
         assert shown.last is not None
         shown = shown.with_last(state=TurnState.BROKEN) if shown.last.text else shown.without_last()
-        yield shown, _drawn(shown), "", problem(error, _PAGE), question
+        yield [question, shown, _drawn(shown), problem(error, _PAGE), *[gr.skip()] * 4]
+
+
+def _after(event: ReplyEvent, transcript: Transcript) -> Transcript:
+    match event:
+        case ReplyStart():
+            named = transcript.with_last(turn_id=event.turn_id, checkpoint_id=event.checkpoint_id)
+            return named.model_copy(update={"conversation_id": event.conversation_id})
+        case ReplyText():
+            return transcript.with_last(text=(transcript.last.text if transcript.last else "") + event.text)
+        case ReplyEnd():
+            return transcript.with_last(state=TurnState.ANSWERED, extension=event.extension, finish_reason=event.finish_reason)
 
 
 def finish(transcript: Transcript) -> list[Any]:
     """After the reply, however it ended: a stopped one is marked so, and the newest one is up for judgement."""
-    last = transcript.last
-    if last is not None and last.state is TurnState.ANSWERING:
+    if _is_answering(transcript):
         transcript = transcript.with_last(state=TurnState.STOPPED)
     return [transcript, _drawn(transcript), *_judging(transcript.last), *_controls(is_answering=False)]
 
@@ -109,13 +104,13 @@ def finish(transcript: Transcript) -> list[Any]:
 def start_over() -> list[Any]:
     """A new conversation; the old one stays stored."""
     empty = Transcript()
-    return [empty, _drawn(empty), "", "", "", *_judging(None), *_controls(is_answering=False)]
+    return [empty, _drawn(empty), "", "", *_judging(None), *_controls(is_answering=False)]
 
 
 def undo(transcript: Transcript) -> list[Any]:
     """Takes the last question back into its box."""
     if transcript.last is None or _is_answering(transcript):
-        return [gr.skip()] * 11
+        raise _nothing_to_do()
     shorter = transcript.without_last()
     return [shorter, _drawn(shorter), transcript.last.question, *_judging(shorter.last)]
 
@@ -201,6 +196,11 @@ def _judging(turn: ChatTurn | None) -> list[Any]:
 def _controls(is_answering: bool) -> list[Any]:
     """send, stop, regenerate, fresh."""
     return [gr.update(visible=not is_answering), gr.update(visible=is_answering), gr.update(interactive=not is_answering), gr.update()]
+
+
+def _nothing_to_do() -> gr.Error:
+    """Ends the chain of events without a word, so that what runs is not disturbed."""
+    return gr.Error("Nothing to do", visible=False, print_exception=False)
 
 
 def _is_answering(transcript: Transcript) -> bool:

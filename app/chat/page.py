@@ -25,7 +25,6 @@ def build() -> gr.Blocks:
     """The page, ready to be mounted with `app.look.mount_options`."""
     with gr.Blocks(title="BalancedBio", analytics_enabled=False, fill_width=True) as page:
         transcript = gr.State(Transcript())
-        pending = gr.State("")
         judged = gr.State(None)
 
         header = gr.HTML()
@@ -86,19 +85,18 @@ def build() -> gr.Blocks:
         page.load(actions.greet, outputs=header, show_progress="hidden", api_visibility="private")
 
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        asked = [
-            gr.on([question.submit, send.click], actions.ask, [question, transcript], [question, pending, problem], **quiet),
-            chat.example_select(actions.ask_example, transcript, [question, pending, problem], **quiet),
-            gr.on([regenerate.click, chat.retry], actions.ask_again, transcript, [transcript, pending, problem], **quiet),
+        answer = [question, *conversation, problem, *controls]
+        answering = [
+            gr.on([question.submit, send.click], actions.ask, [question, transcript], answer, **quiet),
+            chat.example_select(actions.ask_example, transcript, answer, **quiet),
+            gr.on([regenerate.click, chat.retry], actions.ask_again, transcript, answer, **quiet),
         ]
-        for event in asked:
-            answering = event.success(actions.busy, pending, controls, **quiet).then(
-                actions.answer, [pending, transcript], [*conversation, pending, problem, question], **quiet
-            )
-            ended = answering.then(actions.finish, transcript, [*conversation, *judging, *controls], **quiet)
-            stop.click(None, cancels=[answering], **quiet)
-            fresh.click(None, cancels=[answering, ended], **quiet)
-        gr.on([fresh.click, chat.clear], actions.start_over, None, [*conversation, pending, problem, question, *judging, *controls], **quiet)
+        # An event that was cancelled, or had nothing to do, is no success: Stop finishes for itself.
+        done = [transcript], [*conversation, *judging, *controls]
+        ended = [event.success(actions.finish, *done, **quiet) for event in answering]
+        stop.click(None, cancels=answering, **quiet).then(actions.finish, *done, **quiet)
+        cleared = gr.on([fresh.click, chat.clear], None, cancels=[*answering, *ended], **quiet)
+        cleared.then(actions.start_over, None, [*conversation, problem, question, *judging, *controls], **quiet)
         chat.undo(actions.undo, transcript, [*conversation, question, *judging], **quiet)
 
         rating = [transcript, chat, stored, problem]
@@ -106,6 +104,8 @@ def build() -> gr.Blocks:
         up.click(actions.rate_up, [judged, transcript], rating, **quiet)
         down.click(actions.rate_down, [judged, transcript], rating, **quiet)
         judge.click(actions.judge, [judged, correction, unsafe], [correction, unsafe, stored, problem], **quiet)
+    # Gradio's default is one at a time: one slow reply would keep everybody waiting.
+    page.queue(default_concurrency_limit=None)
     return page
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from app.server import create_app
+from core.errors import Unavailable
 from core.llm import Chunk
 from core.settings import settings
 from core.types import Message
@@ -37,6 +38,8 @@ class SlowScriptedChat:
 
     async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
         question = messages[-1].content.lower()
+        if "unavailable" in question:
+            raise Unavailable("The model endpoint does not answer; try again shortly")
         words = next((reply for key, reply in self._replies.items() if key in question), "I do not know.").split(" ")
         is_whole = False
         try:

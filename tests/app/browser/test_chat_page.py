@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from core.db import reading
@@ -103,6 +103,17 @@ def test_answering_again_replaces_the_reply_and_stores_both(chat_page: Page) -> 
     assert turns()[-1].conversation_id != turns()[-2].conversation_id
 
 
+def test_a_new_conversation_ends_the_reply_that_is_being_written(chat_page: Page) -> None:
+    page = chat_page
+    ask(page, "A slow one, please")
+    expect(page.locator("#conversation")).to_contain_text("Sentence number 1")
+    page.locator("#new-conversation").click()
+    expect(page.locator("#send")).to_be_visible()
+    expect(page.locator("#conversation")).to_contain_text("What would you like to know?")
+    page.wait_for_timeout(1_000)
+    expect(page.locator("#conversation")).not_to_contain_text("Sentence number")
+
+
 def test_an_emergency_and_a_withheld_answer_cannot_be_overlooked(chat_page: Page) -> None:
     page = chat_page
     ask(page, "He has crushing chest pain and is sweating")
@@ -121,6 +132,40 @@ def test_a_refused_question_comes_back_with_one_sentence(chat_page: Page) -> Non
     expect(page.locator("#problem")).to_contain_text("longer than")
     expect(page.get_by_label("Your question")).to_have_value(huge.strip())
     expect(page.locator(".bb-about")).to_have_count(0)
+
+
+def test_when_the_model_is_away_the_question_is_not_lost(chat_page: Page) -> None:
+    ask(chat_page, "unavailable")
+    expect(chat_page.locator("#problem")).to_contain_text("The model endpoint does not answer; try again shortly.")
+    expect(chat_page.get_by_label("Your question")).to_have_value("unavailable")
+    expect(chat_page.locator("#send")).to_be_visible()
+
+
+def test_a_second_question_waits_in_its_box(chat_page: Page) -> None:
+    page = chat_page
+    ask(page, "   ")
+    page.wait_for_timeout(1_000)
+    ask(page, "A slow one, please")
+    expect(page.locator("#conversation")).to_contain_text("Sentence number 1")
+    ask(page, QUESTION)
+    expect(page.locator("#conversation")).to_contain_text("Sentence number 6")
+    expect(page.get_by_label("Your question")).to_have_value(QUESTION)
+    expect(page.locator("#stop")).to_be_visible()
+    page.locator("#stop").click()
+    expect(page.locator(".bb-about")).to_have_count(1)
+
+
+def test_two_people_are_answered_at_the_same_time(chat_page: Page, browser: Browser, app: Served) -> None:
+    other = browser.new_context().new_page()
+    sign_in(other, app, "ben", "/chat")
+    ask(chat_page, "A slow one, please")
+    expect(chat_page.locator("#conversation")).to_contain_text("Sentence number 1")
+    ask(other, QUESTION)
+    expect(other.locator(".bb-about")).to_have_count(1)
+    expect(chat_page.locator("#stop")).to_be_visible()
+    chat_page.locator("#stop").click()
+    expect(chat_page.locator(".bb-note")).to_be_visible()
+    other.context.close()
 
 
 def test_an_ended_session_leads_back_to_the_login_and_loses_no_text(chat_page: Page) -> None:
