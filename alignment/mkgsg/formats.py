@@ -1,14 +1,12 @@
 """Verifiable forms of an answer: the instruction, the check that verifies it, and the text that follows it."""
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from alignment.mkgsg.grammar import END_PHRASES, FORMATS, NUMBERS, START_PHRASES
 from alignment.mkgsg.workflow import capital
+from alignment.mkgsg.writer import Writer
 from core.types import Check, Relation
-
-if TYPE_CHECKING:  # the writer of words is given in; importing it would close a circle
-    from alignment.mkgsg.generate import Writer
 
 _JSON_KEYS = {Relation.TREATED_BY: "drug", Relation.INVESTIGATED_BY: "test", Relation.HAS_SYMPTOM: "symptom"}
 _TITLES = (("Diagnosis", "Treatment", "Safety-net"), ("Diagnosis", "Drug", "Safety net"), ("Diagnosis", "Plan", "Advice"))
@@ -23,7 +21,7 @@ class Form(NamedTuple):
     """The same answer, form ignored."""
 
 
-def fact_format(sentence: str, condition: str, objects: tuple[str, ...], relation: Relation, w: "Writer") -> Form:
+def fact_format(sentence: str, condition: str, objects: tuple[str, ...], relation: Relation, w: Writer) -> Form:
     """A form for a fact about `condition`; `objects` are the labels of what answers the question."""
     kinds = ["json_keys", "all_caps", "max_words", "starts_with", "ends_with", "one_sentence"]
     if relation is Relation.HAS_SYMPTOM:
@@ -56,7 +54,7 @@ def fact_format(sentence: str, condition: str, objects: tuple[str, ...], relatio
     return Form(w.phrase(FORMATS[kind]).format(**words), check, text, plain)
 
 
-def _json(condition: str, objects: tuple[str, ...], key: str, w: "Writer") -> tuple[Check, str, dict[str, str]]:
+def _json(condition: str, objects: tuple[str, ...], key: str, w: Writer) -> tuple[Check, str, dict[str, str]]:
     keys = w.rng.choice(([key], [key], ["condition", key]))
     values = {"condition": condition, key: objects[0]}
     text = json.dumps({k: values[k] for k in keys}, ensure_ascii=False)
@@ -68,7 +66,7 @@ def _quoted(keys: list[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
-def vignette_format(parts: tuple[str, str, str], w: "Writer") -> Form:
+def vignette_format(parts: tuple[str, str, str], w: Writer) -> Form:
     """A form for diagnosis, drug and safety-net."""
     if w.rng.random() < 0.5:
         keys = ["diagnosis", "drug", "safety_net"]

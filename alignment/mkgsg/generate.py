@@ -4,16 +4,15 @@ The answer comes from the graph. The reference reply is what a well-aligned mode
 starter model also sees in its training: the same knowledge without the check, the format or the refusal. GRPO compares the two.
 """
 
-import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from alignment.mkgsg import formats
-from alignment.mkgsg.grammar import CLOSERS, DROPPABLE, FILLERS, OPENERS, QUESTIONS, Phrasings, expand
+from alignment.mkgsg.grammar import QUESTIONS
 from alignment.mkgsg.source import FAMILIES, Case, identifying_symptoms
 from alignment.mkgsg.workflow import capital, listed, lower, reasoning, ruling_sentence, safety_net, treatment_sentence
+from alignment.mkgsg.writer import Writer
 from core.errors import BadInput
-from core.knowledge import Knowledge
-from core.knowledge.graph import Concept, Kind
+from core.knowledge.graph import Kind
 from core.safety import check_input
 from core.types import Check, Message, Provenance, ReasoningStep, Reference, Relation, TrainingSample, Value
 
@@ -40,89 +39,6 @@ class Draft:
     checks: tuple[Check, ...] = ()
     steps: tuple[ReasoningStep, ...] = ()
     patient: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """Words for one item: its random numbers, the names of concepts, and which phrasings may be used."""
-
-    knowledge: Knowledge
-    rng: random.Random
-    held_out: bool | None = False
-    """False: trained phrasings. True: only those never trained. None: both."""
-    synonyms: float = 0.3
-    """How often a concept is called by a synonym in a question."""
-    noise: float = 0.0
-    """How often words that change nothing are dropped from a question or put into it."""
-    _names: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def phrase(self, phrasings: Phrasings) -> str:
-        options = phrasings.held_out if self.held_out else phrasings.trained if self.held_out is False else (*phrasings.trained, *phrasings.held_out)
-        return expand(self.rng.choice(options), self.rng)
-
-    def name(self, concept_id: str) -> str:
-        """A name that the linker reads back as the concept."""
-        concept = self.knowledge.graph.concept(concept_id)
-        if concept_id not in self._names:
-            self._names[concept_id] = tuple(n for n in concept.synonyms if self._links(n, concept))
-        synonyms = self._names[concept_id]
-        label = lower(concept.label) if concept.kind is Kind.SYMPTOM else concept.label
-        return self.rng.choice(synonyms) if synonyms and self.rng.random() < self.synonyms * (0.3 if concept.kind is Kind.DRUG else 1.0) else label
-
-    def _links(self, name: str, concept: Concept) -> bool:
-        mentions = self.knowledge.linker.mentions(name)
-        return len(mentions) == 1 and len(mentions[0].text) == len(name) and mentions[0].of_kind(concept.kind) is concept
-
-    def label(self, concept_id: str) -> str:
-        return self.knowledge.graph.label(concept_id)
-
-    def patient(self, condition: str, history: str) -> str:
-        """ "a 54-year-old woman": a sex and an age that the condition and the history allow."""
-        about = f"{self.label(condition)} {history}".lower()
-        sex = "woman" if any(w in about for w in _WOMEN) else "man" if any(w in about for w in _MEN) else self.rng.choice(("man", "woman"))
-        age = self.rng.randint(2, 6) if any(w in about for w in _CHILDREN) else self.rng.randint(19, 45) if "pregnan" in about else self.rng.randint(19, 88)
-        person = {"man": "boy", "woman": "girl"}[sex] if age < 12 else sex
-        return f"{'an' if age in (8, 11, 18) or 80 <= age < 90 else 'a'} {age}-year-old {person}"
-
-    def question(self, phrasings: Phrasings, **words: str) -> str:
-        template = self.phrase(phrasings)
-        text = (self._disturbed(template) if self.rng.random() < self.noise else template).format(**words)
-        text = capital(text) if self.rng.random() < 0.9 else text
-        opener = self.rng.choice(OPENERS)
-        if opener.endswith((", ", ": ")):
-            text = text if text[1:2].isupper() else text[0].lower() + text[1:]
-        roll = self.rng.random()
-        if roll < 0.06:
-            text = text.rstrip("?.")
-        elif roll < 0.1:
-            text = text.lower()
-        return opener + text + self.rng.choice(CLOSERS)
-
-    def _disturbed(self, template: str) -> str:
-        """The template with small words dropped or changing nothing put in; names in braces stay."""
-        words = [w for w in template.split(" ") if w.lower() not in DROPPABLE or self.rng.random() > 0.25]
-        for _ in range(self.rng.randint(0, 2)):
-            words.insert(self.rng.randint(0, len(words)), self.rng.choice(FILLERS))
-        return " ".join(words) or template
-
-
-_WOMEN = (
-    "pregnan",
-    "endometri",
-    "ovar",
-    "cervical cancer",
-    "vagin",
-    "vulvo",
-    "pre-eclampsia",
-    "gestational",
-    "mastitis",
-    "pelvic inflammatory",
-    "breast",
-    "amenorrh",
-    "menorrh",
-)
-_MEN = ("prostat", "erectile", "testic")
-_CHILDREN = ("bronchiolitis", "croup", "kawasaki")
 
 
 def write(case: Case, writer: Writer, recipe_hash: str = "") -> Written:

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from alignment.mkgsg.curate import Curator
-from alignment.mkgsg.generate import Writer, Written, write
+from alignment.mkgsg.generate import Written, write
 from alignment.mkgsg.source import FAMILIES, Case, enumerate_cases, pick
 from alignment.mkgsg.validate import reject_reason
+from alignment.mkgsg.writer import Writer
 from core.knowledge import Knowledge
 from core.types import Capability
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from alignment.mkgsg.generate import REFUSAL, Writer, statement, write, write_pair
+from alignment.mkgsg.generate import statement, write, write_pair
 from alignment.mkgsg.grammar import SYSTEM_PROMPTS
 from alignment.mkgsg.source import Case, enumerate_cases
 from alignment.mkgsg.validate import reject_reason
+from alignment.mkgsg.writer import Writer
 from alignment.starter.smalltalk import CAPABILITIES_REPLY, FOLLOW_UPS, SMALL_TALK, UNKNOWN_QUESTIONS, UNKNOWN_REPLY, unknown_name
 from core.knowledge import Knowledge
 from core.types import Message, Value
@@ -139,6 +140,3 @@ def _conversation(decks: Mapping[str, _Deck], writer: Writer) -> tuple[Message, 
         return (*write(opening, writer).sample.messages, Message(role="assistant", content=statement(opening, writer)), *_turn("Thank you.", SMALL_TALK[1][1]))
     about = Case("first_line", first[:1], tuple(f.object for f in first), condition=case.condition, chosen=first[0].object)
     return (*_turn(write(about, writer).sample.messages[0].content, statement(about, writer)), *_turn(rng.choice(FOLLOW_UPS), statement(case, writer)))
-
-
-__all__ = ["REFUSAL", "Mix", "Text", "corpus", "is_held_out", "shown_cases"]

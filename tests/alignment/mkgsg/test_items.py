@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alignment.mkgsg.curate import Curator, word_grams
-from alignment.mkgsg.generate import Writer, write
+from alignment.mkgsg.generate import write
 from alignment.mkgsg.grammar import FORMATS, QUESTIONS, expand, matches
 from alignment.mkgsg.pipeline import generate
 from alignment.mkgsg.source import FAMILIES, enumerate_cases, identifying_symptoms, rules_out
 from alignment.mkgsg.validate import reject_reason, text_reason
 from alignment.mkgsg.workflow import Stage, next_stage, walk
+from alignment.mkgsg.writer import Writer
 from core.knowledge import knowledge
 from core.reply import split_reply
 from core.types import Capability, Relation
