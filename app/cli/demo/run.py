@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from app.cli import api
-from app.cli.watch import watch_round
 from app.cli.demo.panel import judge
 from app.cli.demo.questions import draw
+from app.cli.watch import watch_round
 from app.stack import up as stack
 from core.errors import Unavailable
 from core.knowledge import Knowledge, knowledge
