@@ -157,5 +157,5 @@ def test_an_adapter_of_another_base_model_is_not_continued(child, monkeypatch, t
 
 def test_an_error_is_one_line_and_an_exit_code(child):
     code, last_line = child("round-f", stepz=3).train()
-    assert code == 2
+    assert code == 2, last_line
     assert last_line.startswith("error: recipe of round-f: stepz: ")
