@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.db import lock_table
 from core.tables import AuditEvent, utc_now
 from core.types import content_hash
 
@@ -15,7 +16,8 @@ _GENESIS = "0" * 64
 
 def record(session: Session, actor: str, action: str, subject: str, **detail: Any) -> None:
     """Appends one event in the caller's transaction, so that an action and its record stand or fall together."""
-    last = session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc()).limit(1).with_for_update()).first()
+    lock_table(session, AuditEvent)  # two writers must not both continue from the same row
+    last = session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc()).limit(1)).first()
     event = AuditEvent(
         seq=last.seq + 1 if last else 1,
         at=utc_now().isoformat(),

@@ -14,13 +14,14 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from core import jobs
 from core.errors import Unavailable
 from core.settings import ROOT, settings
+from core.tables import Table
 
 _BUSY_TIMEOUT_MS = 15_000
 
@@ -85,6 +86,12 @@ def reading() -> Iterator[Session]:
             session.rollback()
     except OperationalError as error:
         raise Unavailable(f"The database did not answer; try again shortly ({error.orig})") from error
+
+
+def lock_table(session: Session, table: type[Table]) -> None:
+    """Lets no other transaction write `table` until this one ends. On SQLite a writing transaction is alone from its beginning."""
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(text(f"LOCK TABLE {table.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def send_after_commit(session: Session, name: str, argument: str) -> None:

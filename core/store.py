@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
+from core.db import lock_table
 from core.errors import BadInput, Conflict, LostLease, NotFound, NotSignedIn
 from core.tables import ApiKey, Checkpoint, Conversation, Exam, Feedback, Round, RoundMetric, Turn, User, utc_now
 from core.types import CheckpointStatus, FeedbackStatus, Progress, Role, RoundStatus, Scope, content_hash
@@ -256,6 +257,7 @@ def list_exams(session: Session) -> Sequence[Exam]:
 
 def add_round(session: Session, recipe: dict[str, Any], policy: dict[str, Any], requested_by: str) -> Round:
     """Freezes recipe and policy. One round at a time: two would compare themselves with the same parent."""
+    lock_table(session, Round)
     if running := session.scalars(select(Round).where(Round.finished_at.is_(None))).first():
         raise Conflict(f"Round {running.id} is still {running.status}; wait for it or cancel it")
     row = Round(recipe=recipe, policy=policy, parent_id=production(session).id, requested_by=requested_by)

@@ -18,6 +18,8 @@ def decide(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: Ev
 
     Raises GateError when the reports are not about this suite: such reports cannot be compared, and must not pass.
     """
+    if policy.suite != suite.name:
+        raise GateError(f"The policy asks for the suite {policy.suite!r}, not {suite.name!r}")
     for report in filter(None, (baseline, candidate, anchor)):
         if report.suite_hash != suite.hash:
             raise GateError(f"The report of {report.model} is about another version of the suite {suite.name!r}; sit the exam again")

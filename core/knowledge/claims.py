@@ -152,7 +152,7 @@ def quantity(match: re.Match[str]) -> tuple[float, float, str]:
 
 
 def _number(text: str) -> float:
-    """"4,000" is four thousand: read as a decimal it would hide an overdose. "2,5" is two and a half."""
+    """ "4,000" is four thousand: read as a decimal it would hide an overdose. "2,5" is two and a half."""
     return float(text.replace(",", "") if re.match(_THOUSANDS, text) else text.replace(",", "."))
 
 

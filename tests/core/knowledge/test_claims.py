@@ -60,7 +60,9 @@ def test_a_dose_ten_times_too_high_is_contradicted(knowledge: Knowledge) -> None
 def test_what_the_base_does_not_hold_is_unknown_not_false(knowledge: Knowledge) -> None:
     graph = knowledge.graph
     condition = graph.of_kind(Kind.CONDITION)[0]
-    drug = next(d for d in graph.of_kind(Kind.DRUG) if not graph.fact(condition.id, Relation.TREATED_BY, d.id) and not graph.contraindication(d.id, condition.id))
+    drug = next(
+        d for d in graph.of_kind(Kind.DRUG) if not graph.fact(condition.id, Relation.TREATED_BY, d.id) and not graph.contraindication(d.id, condition.id)
+    )
     assert one(knowledge, f"The first-line treatment of {condition.label} is {drug.label}.", Relation.TREATED_BY) is Verdict.UNKNOWN
 
 
