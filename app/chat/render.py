@@ -23,9 +23,9 @@ _RELATIONS = {
     Relation.RED_FLAG: "has the red flag",
     Relation.INVESTIGATED_BY: "is confirmed by",
     Relation.TREATED_BY: "is treated by",
-    Relation.CONTRAINDICATED_IN: "and use in",
-    Relation.INTERACTS_WITH: "together with",
-    Relation.DOSE: "at a dose of",
+    Relation.CONTRAINDICATED_IN: "– use in –",
+    Relation.INTERACTS_WITH: "– together with –",
+    Relation.DOSE: "– dose –",
 }
 _VERDICTS = {
     Verdict.SUPPORTED: ("✓", "Supported"),
@@ -150,12 +150,13 @@ def claim_item(claim: Claim, names: Names) -> str:
     sign, verdict = _VERDICTS[claim.verdict]
     return (
         f'<li class="bb-{claim.verdict}"><span class="bb-verdict"><span aria-hidden="true">{sign}</span> {verdict}</span> '
-        f'<span class="bb-claim">{escape(claim_text(claim, names))}</span>{_evidence(claim.evidence)}</li>'
+        f'<q class="bb-claim">{escape(shortened(claim.quote, 200))}</q><span class="bb-read">read as: {escape(claim_text(claim, names))}</span>'
+        f"{_evidence(claim.evidence)}</li>"
     )
 
 
 def claim_text(claim: Claim, names: Names) -> str:
-    """What is claimed, in words."""
+    """What the checker took the sentence to be about. Whether it speaks for or against is in the sentence itself, so both are shown."""
     other = claim.object if claim.relation is Relation.DOSE else names(claim.object)
     return f"{names(claim.subject)} {_RELATIONS[claim.relation]} {other}"
 

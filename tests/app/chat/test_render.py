@@ -46,7 +46,7 @@ def name(concept: str) -> str:
 
 
 def claim(verdict: Verdict, **fields: object) -> Claim:
-    whole = {"subject": "DOID:13189", "relation": Relation.TREATED_BY, "object": "M01AE02", "quote": "q", "verdict": verdict, **fields}
+    whole = {"subject": "DOID:13189", "relation": Relation.TREATED_BY, "object": "M01AE02", "quote": "First naproxen.", "verdict": verdict, **fields}
     return Claim.model_validate(whole)
 
 
@@ -84,7 +84,8 @@ def test_a_panel_has_only_our_own_tags_and_attributes(quote: str, statement: str
 def test_each_verdict_is_said_in_words(verdict: Verdict, words: str) -> None:
     html = render.claim_item(claim(verdict, evidence=SEEN), name)
     assert words in html
-    assert "gout is treated by naproxen" in html
+    assert "read as: gout is treated by naproxen" in html
+    assert '<q class="bb-claim">First naproxen.</q>' in html
     assert SEEN.statement in html
     assert SEEN.source in html
     assert SEEN.row in html
