@@ -104,3 +104,12 @@ def test_a_drug_that_is_asked_about_is_not_yet_taken(knowledge: Knowledge) -> No
     assert check_reply(user(f"May I give {asked}?"), f"Give {other}.", knowledge) == ()
     for wording in ("He is on {}.", "Current medication: {}.", "She takes {} every day.", "A patient on {} has a cough."):
         assert {f.rule for f in check_reply(user(wording.format(asked)), f"Give {other}.", knowledge)} == {"interaction"}, wording
+
+
+@pytest.mark.parametrize(
+    "history",
+    ["penicillin allergy", "an allergy to penicillin", "allergic to penicillin", "penicillin-allergic", "Allergies: penicillin", "anaphylaxis to penicillin"],
+)
+def test_an_allergy_is_read_however_it_is_worded(knowledge: Knowledge, history: str) -> None:
+    findings = check_reply(user(f"The patient: {history}. What for otitis media?"), "Give amoxicillin.", knowledge)
+    assert "contraindication" in {f.rule for f in findings}
