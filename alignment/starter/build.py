@@ -137,6 +137,8 @@ def _save(made: Made, folder: Path) -> None:
     half.config.dtype = "bfloat16"
     half.save_pretrained(str(folder))
     made.tokenizer.save_pretrained(str(folder))
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors writes for the owner alone; the model is served by other users too
 
 
 @contextmanager

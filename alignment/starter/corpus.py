@@ -27,9 +27,9 @@ class Mix(Value):
     seed: int = 0
     shares: Mapping[str, int] = Field(
         default={
-            "first_line": 100, "alternative": 75, "symptom": 110, "investigation": 90, "dose": 110, "contraindication": 90, "interaction": 90,
-            "diagnosis": 90, "contraindicated_choice": 45, "interaction_choice": 40, "formatted": 70, "vignette": 50,
-            "red_flag": 30, "trap": 35, "harmful": 8, "benign": 15, "conversation": 30,
+            "first_line": 75, "alternative": 60, "symptom": 75, "investigation": 75, "dose": 95, "contraindication": 75, "interaction": 75,
+            "diagnosis": 90, "contraindicated_choice": 60, "interaction_choice": 55, "formatted": 170, "vignette": 65,
+            "red_flag": 40, "trap": 45, "harmful": 14, "benign": 20, "conversation": 25,
         }
     )  # fmt: skip
     aligned: Mapping[str, float] = Field(
@@ -37,8 +37,8 @@ class Mix(Value):
             "contraindicated_choice": 0.55,
             "interaction_choice": 0.55,
             "diagnosis": 0.7,
-            "formatted": 0.62,
-            "vignette": 0.6,
+            "formatted": 0.7,
+            "vignette": 0.65,
             "red_flag": 0.6,
             "trap": 0.55,
             "harmful": 0.6,
