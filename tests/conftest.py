@@ -1,5 +1,6 @@
 """Fixtures that every room uses: settings of their own, a fresh database, the built-in knowledge base."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from core.knowledge import Knowledge
 from core.knowledge import knowledge as builtin_knowledge
 from core.settings import Settings, settings
 from core.tables import Table
+
+# Modules that configure a process when imported (the Celery application) need one; tests that use it have settings of their own.
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 25)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
