@@ -157,6 +157,9 @@ class CapabilityTrainer(GRPOTrainer):
             "min_norm": float(np.sqrt(max(shortest @ hull @ shortest, 0.0))) if live_K.any() else 0.0,
             "gradient_norms": _by_name(names, np.sqrt(np.diag(gram_KK))),
         }
+        if not live_K.any():
+            # No group tells its replies apart. What is left is rounding in the KL term, and Adam would make a full step of it.
+            return np.zeros(len(names))
         return balanced.coefficients_K if self.recipe.strategy == "balanced" else weights_K
 
     def _report_rewards(self, objectives_N: np.ndarray, advantages_PG: np.ndarray, completion_tokens: int) -> None:

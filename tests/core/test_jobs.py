@@ -9,6 +9,7 @@ from core.settings import Settings
 
 
 def test_a_broker_that_is_away_is_not_an_error(test_settings: Settings) -> None:
+    structlog.reset_defaults()  # another test may have set a level that hides warnings
     began = time.monotonic()
     with structlog.testing.capture_logs() as logs:
         jobs.send(jobs.ROUND_TRAIN, "round-1")

@@ -121,7 +121,7 @@ _RANK = {Outcome.REJECT: 0, Outcome.HOLD: 1, Outcome.PROMOTE: 2}
 _SHARES = st.sampled_from([0.3, 0.5, 0.6, 0.7, 0.8, 0.95])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(_SHARES, _SHARES, _SHARES, _SHARES, st.sets(st.integers(0, 2 * N - 1), min_size=1, max_size=30), st.sampled_from(["unscored", "missing", "failed"]))
 def test_no_missing_unscored_or_failed_item_makes_a_decision_better(a: float, b: float, c: float, d: float, positions: set[int], how: str) -> None:
     baseline, whole = report("old", scores(a, b)), report("new", scores(c, d))

@@ -19,6 +19,8 @@ from core.tables import Checkpoint, Round
 from core.types import Capability, CheckpointStatus
 from tests.alignment.grpo.conftest import make_sample
 
+pytestmark = pytest.mark.flow
+
 STEPS = 6
 
 

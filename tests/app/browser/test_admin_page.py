@@ -13,6 +13,8 @@ from core.types import Capability, CapabilityRow, CheckpointStatus, FeedbackStat
 from tests.app.browser.conftest import sign_in, sign_in_by_form
 from tests.app.browser.scripted_hospital import Served
 
+pytestmark = pytest.mark.flow
+
 
 @pytest.fixture(scope="module")
 def judged(app: Served) -> str:

@@ -12,6 +12,8 @@ from core.tables import Feedback, Turn
 from tests.app.browser.conftest import sign_in
 from tests.app.browser.scripted_hospital import Served, SlowScriptedChat
 
+pytestmark = pytest.mark.flow
+
 QUESTION = "What is the first-line treatment of gout?"
 
 
