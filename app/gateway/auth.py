@@ -1,7 +1,7 @@
 """Who is calling, and what they may do.
 
-An API key carries its own scopes; a session has those of its user's role. A cookie is taken only where no other site can have made
-the browser send it: for reading, or when the request comes from our own origin.
+A session has the scopes of its user's role; an API key those it was made with, as far as its owner's role still has them. A cookie is
+taken only where no other site can have made the browser send it: for reading, or when the request comes from our own origin.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def by_session(token: str) -> Caller:
 def _by_key(key: str) -> Caller:
     with reading() as session:
         row, user = store.find_api_key(session, key)
-    return _caller(user, frozenset(Scope(s) for s in row.scopes), must_change_password=False)
+    return _caller(user, frozenset(Scope(s) for s in row.scopes) & SCOPES[Role(user.role)], must_change_password=False)
 
 
 def _caller(user: User, scopes: frozenset[Scope], must_change_password: bool) -> Caller:

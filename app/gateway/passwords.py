@@ -8,6 +8,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from core.errors import BadInput
 
 MIN_LENGTH = 10
+_MAX_LENGTH = 200
 
 _hasher = PasswordHasher()
 # Verified when there is no such user, so that the answer takes as long as for a wrong password and names stay secret.
@@ -36,7 +37,7 @@ def check_new_password(old: str, new: str, repeated: str) -> None:
     """Raises BadInput, saying what to do, unless `new` may replace `old`."""
     if new != repeated:
         raise BadInput("The two new passwords differ")
-    if not MIN_LENGTH <= len(new) <= 200:
-        raise BadInput(f"The new password needs at least {MIN_LENGTH} characters")
+    if not MIN_LENGTH <= len(new) <= _MAX_LENGTH:
+        raise BadInput(f"The new password needs {MIN_LENGTH} to {_MAX_LENGTH} characters")
     if new == old:
         raise BadInput("The new password must differ from the old one")

@@ -31,7 +31,7 @@ class Access(NamedTuple):
 
 def ensure_secret() -> bool:
     """Gives `.env` a random SECRET_KEY where neither it nor the environment has one. Returns whether it did."""
-    if os.environ.get("SECRET_KEY") or has_secret():
+    if has_secret():
         return False
     is_new = not _ENV.exists()
     try:
@@ -48,6 +48,8 @@ def ensure_secret() -> bool:
 
 
 def has_secret() -> bool:
+    if os.environ.get("SECRET_KEY"):
+        return True
     try:
         lines = _ENV.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -93,11 +95,12 @@ def _saved_key() -> str | None:
 
 
 def _is_valid(session: Session, key: str) -> bool:
+    """Whether the key still opens everything: it may have been revoked, or its owner be no admin any more."""
     try:
-        store.find_api_key(session, key)
+        _, owner = store.find_api_key(session, key)
     except NotSignedIn:
         return False
-    return True
+    return owner.role == Role.ADMIN
 
 
 def _save_key(key: str) -> None:

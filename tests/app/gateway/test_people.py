@@ -1,5 +1,8 @@
 """Who the caller is, who else there is, and the audit trail."""
 
+from core import store
+from core.db import unit_of_work
+from core.types import Role
 from tests.app.gateway.ward import Ward
 
 
@@ -13,6 +16,13 @@ def test_only_admins_see_users_keys_and_the_audit_trail(ward: Ward) -> None:
     for path in ("/v1/users", "/v1/keys", "/v1/audit"):
         assert ward.client.get(path, headers=ward.bearer("rita")).status_code == 403
         assert ward.client.get(path, headers=ward.bearer("ada")).status_code == 200
+
+
+def test_a_key_loses_what_its_owner_may_no_longer_do(ward: Ward) -> None:
+    with unit_of_work() as session:
+        store.get_user(session, "ada").role = Role.CLINICIAN
+    assert ward.client.get("/v1/users", headers=ward.bearer("ada")).status_code == 403
+    assert ward.client.get("/v1/models", headers=ward.bearer("ada")).status_code == 200
 
 
 def test_lists_of_people_hold_nothing_that_opens_a_door(ward: Ward) -> None:

@@ -47,6 +47,7 @@ def test_two_installations_get_different_secrets(folder: Path) -> None:
 
 def test_a_secret_in_the_environment_is_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "e" * 40)
+    assert first_run.has_secret()
     assert not first_run.ensure_secret()
     assert not (folder / ".env").exists()
 
@@ -88,3 +89,14 @@ def test_a_lost_or_revoked_key_is_replaced() -> None:
     assert second.key != first.key
     layout.key_file().unlink()
     assert first_run.ensure_access().key_is_new
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_a_key_whose_owner_is_no_admin_any_more_is_replaced_by_one_of_an_admin() -> None:
+    first_run.ensure_schema()
+    first = first_run.ensure_access()
+    with db.unit_of_work() as session:
+        store.add_user(session, "zoe", Role.ADMIN, "hash")
+        store.get_user(session, first.admin).role = Role.CLINICIAN
+    second = first_run.ensure_access()
+    assert (second.admin, second.key_is_new) == ("zoe", True)
