@@ -4,12 +4,12 @@ Normalising before combining gives every component a say in its own units: other
 A component that does not vary in the group says nothing, and one that is unscored for a reply says nothing about that reply.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alignment.rewards import COMPONENT_WEIGHTS, band_of
+from alignment.rewards import RIGHT, band_of
 
 Floats = NDArray[np.float64]
 
@@ -18,7 +18,7 @@ _BAND_GAP = 0.1
 _FLAT = 1e-6
 
 
-def group_advantages(values_GF: Floats, components: Sequence[str]) -> Floats:
+def group_advantages(values_GF: Floats, components: Sequence[str], weights: Mapping[str, float]) -> Floats:
     """Advantages (G,) of the replies of one group from their component values; NaN (or infinity) is unscored.
 
     Mean 0 and standard deviation 1 over the replies that could be scored, 0 for the others; all 0 when nothing tells the replies apart.
@@ -29,7 +29,7 @@ def group_advantages(values_GF: Floats, components: Sequence[str]) -> Floats:
     advantages_G = np.zeros(len(values_GF))
     if scored_G.sum() < 2:
         return advantages_G
-    raw_S = _combined(values_GF[scored_G], components)
+    raw_S = _combined(values_GF[scored_G], components, weights)
     banded_S = _ordered_by_band(raw_S, bands(values_GF[scored_G], components))
     spread = float(banded_S.std())
     if spread > _FLAT:
@@ -45,17 +45,17 @@ def bands(values_GF: Floats, components: Sequence[str]) -> NDArray[np.int64]:
             return [None] * len(values_GF)
         return [None if np.isnan(v) else float(v) for v in values_GF[:, list(components).index(name)]]
 
-    return np.array([band_of(c, s) for c, s in zip(column("correctness"), column("safety"), strict=True)], dtype=np.int64)
+    return np.array([band_of(c, s) for c, s in zip(column(RIGHT), column("safety"), strict=True)], dtype=np.int64)
 
 
-def _combined(values_SF: Floats, components: Sequence[str]) -> Floats:
+def _combined(values_SF: Floats, components: Sequence[str], weights: Mapping[str, float]) -> Floats:
     total_S, weight = np.zeros(len(values_SF)), 0.0
     for values_S, name in zip(values_SF.T, components, strict=True):
         known = ~np.isnan(values_S)
         spread = float(values_S[known].std()) if known.any() else 0.0
         if spread > _FLAT:
-            total_S[known] += COMPONENT_WEIGHTS[name] * (values_S[known] - values_S[known].mean()) / spread
-            weight += COMPONENT_WEIGHTS[name]
+            total_S[known] += weights[name] * (values_S[known] - values_S[known].mean()) / spread
+            weight += weights[name]
     return total_S / weight if weight else total_S
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from alignment.recipe import Recipe
 from core.errors import BadInput
-from core.types import TrainingSample
+from core.types import Capability, TrainingSample
 
 ANCHOR_PREFIX = "anchor:"
 
@@ -28,6 +28,11 @@ def objective_of(sample: TrainingSample) -> str:
     """The objective whose gradient a sample belongs to: its capability, or that capability's anchor."""
     prefix = ANCHOR_PREFIX if is_anchor(sample) else ""
     return f"{prefix}{sample.capability.value}"
+
+
+def capability_of(objective: str) -> Capability:
+    """The capability that an objective is about."""
+    return Capability(objective.removeprefix(ANCHOR_PREFIX))
 
 
 def is_anchor(sample: TrainingSample) -> bool:

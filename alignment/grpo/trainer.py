@@ -23,13 +23,13 @@ from transformers import PrinterCallback
 from alignment.grpo.advantages import group_advantages
 from alignment.grpo.balance import balance, conflict_rate, cosines, min_norm_weights
 from alignment.grpo.policy import Policy
-from alignment.grpo.schedule import ANCHOR_PREFIX, Schedule, objective_of
+from alignment.grpo.schedule import ANCHOR_PREFIX, Schedule, capability_of, objective_of
 from alignment.grpo.upstream import GRPOConfig, GRPOTrainer
 from alignment.recipe import Recipe
-from alignment.rewards import COMPONENT_WEIGHTS, ComponentScorer, banded_reward
+from alignment.rewards import COMPONENTS, ComponentScorer, banded_reward, component_weights
 from core.artifacts import new_artifact
 from core.errors import ArtifactError, TrainingError
-from core.types import Item, Score, TrainingSample
+from core.types import Capability, Item, Score, TrainingSample
 
 KEPT_CHECKPOINTS = 2
 _ROW_TENSORS = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", "advantages", "ref_per_token_logps")
@@ -56,7 +56,7 @@ class CapabilityTrainer(GRPOTrainer):
         self.report: dict[str, Any] = {}
         self._samples = samples
         self._objectives = sorted({objective_of(sample) for sample in samples})
-        self._components = tuple(COMPONENT_WEIGHTS)
+        self._components = COMPONENTS
         self._kept = kept
         scorer = ComponentScorer(score)
         prompts = Dataset.from_list([{"prompt": [m.model_dump() for m in s.messages], "sample": i} for i, s in enumerate(samples)])
@@ -85,7 +85,8 @@ class CapabilityTrainer(GRPOTrainer):
         """
         rows = super()._generate_and_score_completions(inputs)
         values_PGF = self._values_NF.reshape(-1, self.num_generations, len(self._components))
-        advantages_PG = np.stack([group_advantages(values_GF, self._components) for values_GF in values_PGF])
+        weights_P = [component_weights(self._samples[row["sample"]].capability) for row in inputs[:: self.num_generations]]
+        advantages_PG = np.stack([group_advantages(v_GF, self._components, w) for v_GF, w in zip(values_PGF, weights_P, strict=True)])
         objectives_N = [self._objectives.index(objective_of(self._samples[row["sample"]])) for row in inputs]
         device = rows["advantages"].device
         rows["advantages"] = torch.tensor(advantages_PG.reshape(-1), dtype=torch.float32, device=device)
@@ -165,7 +166,8 @@ class CapabilityTrainer(GRPOTrainer):
     def _report_rewards(self, objectives_N: np.ndarray, advantages_PG: np.ndarray, completion_tokens: int) -> None:
         components: dict[str, dict[str, float]] = {}
         rewards: dict[str, float] = {}
-        banded_N = np.array([_banded(row, self._components) for row in self._values_NF])
+        capabilities_N = [capability_of(self._objectives[k]) for k in objectives_N]
+        banded_N = np.array([_banded(row, self._components, capability) for row, capability in zip(self._values_NF, capabilities_N, strict=True)])
         for k in sorted(set(objectives_N.tolist())):
             chosen, name = objectives_N == k, self._objectives[k]
             components[name] = {c: m for c, m in zip(self._components, map(_mean, self._values_NF[chosen].T), strict=True) if m is not None}
@@ -274,8 +276,9 @@ def _by_name(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
     return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
-def _banded(values_F: np.ndarray, components: Sequence[str]) -> float:
-    reward = banded_reward({n: Score(name=n, value=None if np.isnan(v) else float(v)) for n, v in zip(components, values_F, strict=True)})
+def _banded(values_F: np.ndarray, components: Sequence[str], capability: Capability) -> float:
+    scores = {n: Score(name=n, value=None if np.isnan(v) else float(v)) for n, v in zip(components, values_F, strict=True)}
+    reward = banded_reward(scores, capability)
     return np.nan if reward is None else reward
 
 

@@ -1,10 +1,10 @@
 import pytest
 
-from alignment.rewards import COMPONENT_WEIGHTS, ComponentScorer, reward_components
+from alignment.rewards import COMPONENTS, RIGHT, ComponentScorer, component_weights, reward_components
 from core.errors import TrainingError
 from core.knowledge import knowledge
-from core.types import Capability, Item, Message, Reference, Score
-from evals.scorers import COMPONENTS
+from core.types import Capability, Check, Item, Message, Reference, Score
+from evals.scorers import COMPONENTS as SCORERS
 
 _ITEM = Item(
     messages=(Message(role="user", content="May I have some help?"),),
@@ -15,8 +15,18 @@ _ITEM = Item(
 
 
 def test_every_scorer_of_the_exam_is_a_component_of_the_reward():
-    assert set(COMPONENT_WEIGHTS) == set(COMPONENTS)
+    assert set(COMPONENTS) == {*SCORERS, RIGHT}
     assert set(reward_components(_ITEM, "I cannot help with that.", knowledge())) == set(COMPONENTS)
+
+
+def test_what_a_capability_is_examined_in_weighs_double():
+    assert component_weights(Capability.INSTRUCTION)["format"] == 2 * component_weights(Capability.DOMAIN)["format"]
+
+
+def test_a_right_fact_without_the_asked_format_is_not_right():
+    item = _ITEM.model_copy(update={"capability": Capability.INSTRUCTION, "checks": (Check(kind="all_caps"),)})
+    plain, formatted = (reward_components(item, reply, knowledge())[RIGHT].value for reply in ("I cannot help with that.", "I CANNOT HELP WITH THAT."))
+    assert (plain, formatted) == (0.0, 1.0)
 
 
 def test_a_right_reply_scores_above_a_wrong_one():
