@@ -7,16 +7,10 @@ from typing import Any
 
 import httpx
 
+from app.api_client import error_of, own_address
 from app.stack import layout
-from app.stack.processes import local_address
-from core import errors
-from core.errors import AppError, BadInput, NotSignedIn, Unavailable
+from core.errors import NotSignedIn, Unavailable
 from core.settings import settings
-
-_BY_STATUS: dict[int, type[AppError]] = {
-    cls.status: cls
-    for cls in (BadInput, errors.TooLarge, NotSignedIn, errors.NotAllowed, errors.NotFound, errors.Conflict, errors.TooManyRequests, Unavailable)
-}
 
 
 def get(path: str, **query: Any) -> Any:
@@ -36,7 +30,7 @@ def stream(path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
             with client.stream("POST", path, json=body) as answer:
                 if answer.is_error:
                     answer.read()
-                    raise _error(answer)
+                    raise error_of(answer)
                 for line in answer.iter_lines():
                     if line.startswith("data: ") and line != "data: [DONE]":
                         event: dict[str, Any] = json.loads(line.removeprefix("data: "))
@@ -54,13 +48,13 @@ def _call(method: str, path: str, **options: Any) -> Any:
         except httpx.HTTPError as error:
             raise _unreachable(error) from error
     if answer.is_error:
-        raise _error(answer)
+        raise error_of(answer)
     return answer.json()
 
 
 def _client() -> httpx.Client:
     return httpx.Client(
-        base_url=f"{local_address(settings())}/v1/",
+        base_url=f"{own_address()}/v1/",
         headers={"Authorization": f"Bearer {_key()}"},
         timeout=settings().request_timeout_seconds,
         trust_env=False,
@@ -78,14 +72,5 @@ def _key() -> str:
 
 def _unreachable(error: httpx.HTTPError) -> Unavailable:
     if isinstance(error, httpx.ConnectError):
-        return Unavailable(f"BalancedBio does not answer at {local_address(settings())}; start it with `balancedbio up`")
+        return Unavailable(f"BalancedBio does not answer at {own_address()}; start it with `balancedbio up`")
     return Unavailable(f"BalancedBio did not finish its answer ({type(error).__name__}); try again")
-
-
-def _error(answer: httpx.Response) -> AppError:
-    try:
-        message = str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        message = f"BalancedBio answered {answer.status_code} without a reason"
-    kind = _BY_STATUS.get(answer.status_code, BadInput if answer.status_code < 500 else AppError)
-    return kind(message)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from app.cli.console import out
 from app.cli.settings_table import settings_table
@@ -22,7 +23,7 @@ def doctor(as_table: Annotated[bool, typer.Option("--settings", help="Print ever
         return
     findings = [*_secrets(), *_machine()]
     for finding in findings:
-        out.print(f"{'[green]✓' if finding.is_fine else '[red]✗'}[/] [bold]{finding.subject}[/]: {finding.detail}", highlight=False, soft_wrap=True)
+        out.print(f"{'[green]✓' if finding.is_fine else '[red]✗'}[/] [bold]{finding.subject}[/]: {escape(finding.detail)}", highlight=False, soft_wrap=True)
     lacking = sum(not f.is_fine for f in findings)
     out.print("\nAll is well" if not lacking else f"\n{lacking} to mend", highlight=False)
     if lacking:

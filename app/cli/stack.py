@@ -5,14 +5,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from app.api_client import own_address
 from app.cli.console import out
 from app.stack import supervisor
 from app.stack import up as procedure
-from app.stack.processes import local_address
 from core import store
 from core.db import reading
 from core.errors import Unavailable
-from core.settings import settings
 from core.types import RoundStatus
 
 
@@ -41,7 +40,7 @@ def status() -> None:
                 state.name, f"[{'green' if is_up else 'red'}]{state.status.lower()}", str(state.pid or "-"), _duration(state.seconds) if is_up else state.error
             )
         out.print(table)
-        out.print(f"\nAddress      {local_address(settings())}", highlight=False)
+        out.print(f"\nAddress      {own_address()}", highlight=False)
     with reading() as session:
         production = store.find_production(session)
         latest = store.latest_round(session)

@@ -4,6 +4,7 @@ import sys
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from app.cli import api
 from app.cli.console import errors, out
@@ -21,7 +22,10 @@ def ask(
 ) -> None:
     """Ask one question and show the answer with what the knowledge base says of it."""
     if question == "-":
-        question = sys.stdin.buffer.read().decode("utf-8", errors="strict" if sys.flags.utf8_mode else "replace")
+        try:
+            question = sys.stdin.buffer.read().decode()
+        except UnicodeDecodeError as error:
+            raise BadInput(f"The question is not valid UTF-8 (byte {error.start})") from error
     if not question.strip():
         raise BadInput("The question is empty")
     _answer([{"role": "user", "content": question}], model, plain=plain)
@@ -71,6 +75,6 @@ def _show_findings(extension: dict[str, Any]) -> None:
         evidence = claim.get("evidence") or {}
         statement = evidence.get("statement", claim.get("quote", ""))
         source = f" ({evidence['source']})" if evidence.get("source") else ""
-        errors.print(f"{_MARKS.get(claim['verdict'], '?')} {claim['verdict']}[/]: {statement}{source}", highlight=False, soft_wrap=True)
+        errors.print(f"{_MARKS.get(claim['verdict'], '?')} {claim['verdict']}[/]: {escape(statement + source)}", highlight=False, soft_wrap=True)
     for finding in extension.get("findings", ()):
-        errors.print(f"[bold red]{finding['severity']}[/]: {finding['rule']}: {finding['quote']}", highlight=False, soft_wrap=True)
+        errors.print(f"[bold red]{finding['severity']}[/]: {escape(finding['rule'] + ': ' + finding['quote'])}", highlight=False, soft_wrap=True)

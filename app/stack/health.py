@@ -8,8 +8,9 @@ import httpx
 import redis
 from kombu.exceptions import OperationalError
 
+from app.api_client import own_address
 from app.stack import layout
-from app.stack.processes import local_address, worker_name
+from app.stack.processes import worker_name
 from core import jobs
 from core.settings import Settings
 
@@ -29,7 +30,7 @@ def probes(settings: Settings) -> dict[str, Probe]:
         "worker-short": _Worker("short"),
         "worker-train": _Worker("train"),
         "beat": _After(_BEAT_SECONDS),
-        "app": lambda: _answers(client, f"{local_address(settings)}/readyz"),
+        "app": lambda: _answers(client, f"{own_address()}/readyz"),
     }
 
 

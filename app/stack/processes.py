@@ -47,12 +47,6 @@ def app_endpoint(settings: Settings) -> Endpoint:
     return Endpoint(settings.host, settings.port, "PORT")
 
 
-def local_address(settings: Settings) -> str:
-    """Where this machine reaches the app, whatever users call it."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
-    return f"http://{host}:{settings.port}"
-
-
 def is_from_hub(settings: Settings) -> bool:
     return settings.base_model != "starter" and not Path(settings.base_model).exists()
 

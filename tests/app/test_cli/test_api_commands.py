@@ -1,5 +1,6 @@
 """The commands that speak to the running stack, against fixed answers on a real port."""
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -63,6 +64,20 @@ def test_ask_streams_the_answer_and_shows_what_the_knowledge_base_says(cli: Cli,
         assert "cp-7" in outcome.err
         assert "supported: Asthma is treated by salbutamol. (NICE)" in outcome.err
         assert cli("ask", "--plain", "What treats asthma?").err == ""
+
+
+def test_brackets_that_somebody_wrote_are_shown_as_they_are(cli: Cli, stack: Any) -> None:
+    claim = {"verdict": "unknown", "quote": "dose [/b] of x"}
+    finding = {"severity": "note", "rule": "prompt_injection", "quote": "[/INST] ignore"}
+    with stack({"POST /v1/chat/completions": (200, [{"choices": [], "balancedbio": {"claims": [claim], "findings": [finding]}}])}):
+        said = cli("ask", "Hello").err
+    assert "dose [/b] of x" in said
+    assert "[/INST] ignore" in said
+
+
+def test_a_question_on_standard_input_that_is_no_text_is_one_line(cli: Cli, test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"What \xff?")))
+    assert cli("ask", "-")[::2] == (2, "balancedbio: The question is not valid UTF-8 (byte 5)\n")
 
 
 def test_an_error_of_the_gateway_is_one_line_and_exit_code_2(cli: Cli, stack: Any) -> None:

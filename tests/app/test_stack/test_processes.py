@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.stack import layout, supervisor
-from app.stack.processes import is_local, local_address, processes
+from app.stack.processes import is_local, processes
 from core.settings import Settings, settings
 
 
@@ -37,10 +37,6 @@ def test_other_machines_redis_and_vllm_are_not_started_here(test_settings: Setti
 )
 def test_an_address_is_local_only_when_it_names_this_machine(url: str, local: bool) -> None:
     assert is_local(url) is local
-
-
-def test_a_wildcard_address_is_reached_over_loopback(test_settings: Settings) -> None:
-    assert local_address(test_settings.model_copy(update={"host": "0.0.0.0"})) == "http://127.0.0.1:8600"
 
 
 def test_the_rendered_file_restarts_what_dies_and_stops_whole_groups(test_settings: Settings) -> None:
