@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli import api
 from app.cli.console import errors, out
-from core.errors import NotFound
+from core.errors import AppError, GateError, NotFound
 from core.knowledge import knowledge
 from core.llm import OpenAIChat
 from core.settings import settings
@@ -34,7 +34,11 @@ def gate(
     frozen = load_policy(policy or settings().gate_policy)
     suite = load_suite(frozen.suite)
     url = endpoint or settings().vllm_url
-    before, after = asyncio.run(_examine(suite, url, (baseline, candidate)))
+    try:
+        before, after = asyncio.run(_examine(suite, url, (baseline, candidate)))
+    except AppError as error:
+        # With an exit code of its own: to CI an endpoint that is away must not look like a candidate that was held.
+        raise GateError(str(error)) from error
     decision = decide(frozen, suite, before, after)
     write_report(decision, report, before, after)
     out.print(markdown(decision), highlight=False, markup=False, soft_wrap=True)
@@ -48,15 +52,17 @@ async def _examine(suite: Suite, url: str, models: tuple[str, ...]) -> list[Eval
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     chat = OpenAIChat(url, timeout_seconds=settings().request_timeout_seconds)
     reports = []
-    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
-        for model in models:
-            task = bar.add_task(f"exam of {model}", total=len(suite.items))
+    try:
+        with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+            for model in models:
+                task = bar.add_task(f"exam of {model}", total=len(suite.items))
 
-            def show(done: int, total: int, task: Any = task) -> None:
-                bar.update(task, completed=done, total=total)
+                def show(done: int, total: int, task: Any = task) -> None:
+                    bar.update(task, completed=done, total=total)
 
-            reports.append(await run_suite(suite, chat, model, knowledge(), show))
-    await chat.close()
+                reports.append(await run_suite(suite, chat, model, knowledge(), show))
+    finally:
+        await chat.close()
     return reports
 
 

@@ -151,3 +151,11 @@ def test_rollback_goes_to_the_parent_else_to_what_was_there_last(cli: Cli, stack
     else:
         assert outcome.code == 2
         assert "Nothing was in production before d" in outcome.err
+
+
+def test_an_exam_that_cannot_be_run_has_an_exit_code_of_its_own(cli: Cli, stack: Any) -> None:
+    with stack({}):
+        unknown = cli("gate", "--candidate", "a", "--baseline", "b", "--endpoint", f"http://127.0.0.1:{settings().port}/v1")
+    away = cli("gate", "--candidate", "a", "--baseline", "b", "--endpoint", "http://127.0.0.1:1/v1")
+    assert (unknown.code, away.code) == (3, 3)
+    assert "'b'" in unknown.err
