@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
+from sqlalchemy.orm import Session
 
 from app.gateway.auth import AdminCaller
 from app.gateway.wire import Id, listing
@@ -28,21 +29,24 @@ def promote(caller: AdminCaller, checkpoint_id: Annotated[Id, Path()]) -> dict[s
     """Rolls back (or forward again) to a checkpoint that has been in production. The workers do it without dropping a request."""
     with unit_of_work() as session:
         checkpoint = store.get_checkpoint(session, checkpoint_id)
-        _check_promotable(checkpoint, store.production(session))
-        audit.record(session, caller.name, "checkpoint.promote", checkpoint.id, instead_of=store.production(session).id)
+        current = store.production(session)
+        _check_promotable(session, checkpoint, current)
+        audit.record(session, caller.name, "checkpoint.promote", checkpoint.id, instead_of=current.id)
         send_after_commit(session, CHECKPOINT_SERVE, checkpoint.id)
         return _shown(checkpoint)
 
 
-def _check_promotable(checkpoint: Checkpoint, current: Checkpoint) -> None:
+def _check_promotable(session: Session, checkpoint: Checkpoint, current: Checkpoint) -> None:
     if checkpoint.status == CheckpointStatus.PRODUCTION:
         raise Conflict(f"Checkpoint {checkpoint.id} is in production already")
     if checkpoint.status == CheckpointStatus.REJECTED:
         raise Conflict(f"Checkpoint {checkpoint.id} did not pass its exam and cannot be promoted")
     if checkpoint.status == CheckpointStatus.CANDIDATE:
         raise Conflict(f"Checkpoint {checkpoint.id} has not been in production; sign off its round ({checkpoint.round_id}) instead")
-    if checkpoint.base_model != current.base_model:
-        raise Conflict(f"Checkpoint {checkpoint.id} belongs to the base model {checkpoint.base_model}, but {current.base_model} is served")
+    # By content, not by name: a base model that was made again keeps its name.
+    own, served = store.base_of(session, checkpoint).id, store.base_of(session, current).id
+    if own != served:
+        raise Conflict(f"Checkpoint {checkpoint.id} belongs to the base model {checkpoint.base_model} ({own}), but {current.base_model} ({served}) is served")
 
 
 def _shown(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -56,7 +56,7 @@ async def _redis() -> str:
 
 async def _vllm(checkpoint_id: str | None) -> str:
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
             answer = await client.get(f"{settings().vllm_url.rstrip('/')}/models")
             answer.raise_for_status()
             served = {model["id"] for model in answer.json()["data"]}

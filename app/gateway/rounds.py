@@ -75,7 +75,7 @@ def sign_off(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> dict[str, 
             raise Conflict(f"The gates did not pass the candidate of round {row.id}")
         if row.signed_off_by is None:
             row.signed_off_by = caller.name
-            audit.record(session, caller.name, "round.signoff", row.id, candidate=row.candidate_id, decision=(row.decision or {}).get("policy_hash"))
+            audit.record(session, caller.name, "round.signoff", row.id, candidate=row.candidate_id, policy=(row.decision or {}).get("policy_hash"))
         send_after_commit(session, ROUND_STEP, row.id)
         return _summary(row)
 

@@ -1,4 +1,4 @@
-"""vLLM's private endpoints: which adapters it holds, loading one, unloading one.
+"""vLLM's private endpoints: which adapters it holds, loading one, unloading one. A proxy of the environment has no part in it.
 
 A name is loaded once and never again with other weights: vLLM's prefix cache is keyed on name and path, and a reload in place would
 switch weights in the middle of running replies.
@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 60.0
 
 def is_healthy() -> bool:
     try:
-        return httpx.get(f"{settings().vllm_root}/health", timeout=5.0).is_success
+        return httpx.get(f"{settings().vllm_root}/health", timeout=5.0, trust_env=False).is_success
     except httpx.HTTPError:
         return False
 
@@ -68,7 +68,7 @@ def probe(checkpoint_id: str) -> None:
 
 def _call(method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
     try:
-        answer = httpx.request(method, f"{settings().vllm_root}{path}", json=body, timeout=_TIMEOUT_SECONDS)
+        answer = httpx.request(method, f"{settings().vllm_root}{path}", json=body, timeout=_TIMEOUT_SECONDS, trust_env=False)
     except httpx.HTTPError as error:
         raise Unavailable(f"vLLM does not answer ({type(error).__name__}); try again shortly") from error
     if answer.status_code >= 500:

@@ -28,7 +28,7 @@ def vllm_command(settings: Settings, base_id: str, adapters: Sequence[Checkpoint
     address = urlsplit(settings.vllm_url)
     argv = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     argv += ["--model", settings.base_model_path, "--served-model-name", base_id]
-    argv += ["--host", address.hostname or "127.0.0.1", "--port", str(address.port or 8200)]
+    argv += ["--host", address.hostname or "127.0.0.1", "--port", str(address.port or 80)]
     argv += ["--dtype", settings.vllm_dtype, "--max-model-len", str(settings.vllm_max_model_len)]
     argv += ["--enable-lora", "--max-lora-rank", str(_accepted_rank(settings.lora_rank))]
     argv += ["--max-loras", str(_ADAPTERS_IN_ONE_BATCH), "--max-cpu-loras", str(_ADAPTERS_IN_MEMORY)]

@@ -76,17 +76,22 @@ def test_what_the_gates_did_not_pass_cannot_be_signed_off(ward: Ward, sent_jobs:
 
 
 @pytest.mark.parametrize(
-    ("status", "base", "expected"),
+    ("status", "of_present_base", "expected"),
     [
-        (CheckpointStatus.RETIRED, "starter", 202),
-        (CheckpointStatus.RETIRED, "other", 409),
-        (CheckpointStatus.REJECTED, "starter", 409),
-        (CheckpointStatus.CANDIDATE, "starter", 409),
+        (CheckpointStatus.RETIRED, True, 202),
+        (CheckpointStatus.RETIRED, False, 409),
+        (CheckpointStatus.REJECTED, True, 409),
+        (CheckpointStatus.CANDIDATE, True, 409),
     ],
 )
-def test_only_what_was_in_production_before_can_be_put_back(ward: Ward, sent_jobs: Jobs, status: CheckpointStatus, base: str, expected: int) -> None:
+def test_only_what_was_in_production_before_can_be_put_back(
+    ward: Ward, sent_jobs: Jobs, status: CheckpointStatus, of_present_base: bool, expected: int
+) -> None:
     with unit_of_work() as session:
-        session.add(Checkpoint(id="cp-old", base_model=base, uri="x", sha256="1" * 64, status=status))
+        # A base model that was made again keeps its name and is another one all the same.
+        session.add(Checkpoint(id="base-former", base_model="starter", uri="", sha256="2" * 64, status=CheckpointStatus.RETIRED))
+        parent = ward.checkpoint_id if of_present_base else "base-former"
+        session.add(Checkpoint(id="cp-old", parent_id=parent, base_model="starter", uri="x", sha256="1" * 64, status=status))
     assert post(ward, "/v1/checkpoints/cp-old/promote").status_code == expected
     assert sent_jobs == ([("checkpoint.serve", "cp-old")] if expected == 202 else [])
     assert actions() == (["checkpoint.promote"] if expected == 202 else [])

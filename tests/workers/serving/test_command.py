@@ -33,9 +33,10 @@ def test_the_base_and_every_adapter_are_served_under_their_immutable_ids() -> No
     assert "--lora-modules" not in vllm_command(some_settings(), "base-1", [], has_gpu=False).argv
 
 
-def test_the_address_is_the_private_one_of_the_settings() -> None:
-    argv, _ = vllm_command(some_settings(vllm_url="http://127.0.0.1:8123/v1"), "base-1", [], has_gpu=False)
-    assert (value_of(argv, "--host"), value_of(argv, "--port")) == ("127.0.0.1", "8123")
+@pytest.mark.parametrize(("url", "port"), [("http://127.0.0.1:8123/v1", "8123"), ("http://127.0.0.1/v1", "80")])
+def test_the_address_is_the_private_one_of_the_settings(url: str, port: str) -> None:
+    argv, _ = vllm_command(some_settings(vllm_url=url), "base-1", [], has_gpu=False)
+    assert (value_of(argv, "--host"), value_of(argv, "--port")) == ("127.0.0.1", port)
 
 
 def test_a_machine_without_a_gpu_gets_the_cpu_recipe_and_one_with_a_gpu_does_not() -> None:

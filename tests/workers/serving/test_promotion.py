@@ -63,6 +63,16 @@ def test_a_roll_back_flips_the_alias_once_and_keeps_the_old_one_loaded(house: Pa
     assert adapters.served() >= {"cp-1", base}, "replies that run on it end as they began, and going forth again is instant"
 
 
+def test_a_proxy_of_the_environment_does_not_stand_before_vllm(house: Path, vllm: Vllm, monkeypatch: pytest.MonkeyPatch) -> None:
+    vllm()
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert adapters.is_healthy()
+    assert production() in adapters.served()
+
+
 def test_adapters_beyond_those_kept_are_unloaded(house: Path, vllm: Vllm) -> None:
     vllm()
     base = production()
