@@ -48,7 +48,7 @@ _SCHEME = re.compile(r"(?<=[A-Za-z]):(?=//)|(?<=www)\.", re.I)
 
 def safe_markdown(text: str) -> str:
     """`text` so that no part of it can become markup of its own, a link or a picture."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("[", "\\[").replace("|", "&#124;")
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("[", "&#91;").replace("|", "&#124;")
     return _SCHEME.sub(lambda found: "&#58;" if found[0] == ":" else "&#46;", escaped)
 
 

@@ -21,6 +21,7 @@ ATTACKS = st.sampled_from(
         "![a](http://evil/x.png)",
         "[a](javascript:x)",
         "[r]: http://evil",
+        "\\[a](//evil.example)",
         "https://evil.example",
         "www.evil.example",
         "`<b>`",
