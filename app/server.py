@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
@@ -16,6 +17,8 @@ from core.knowledge import Knowledge, knowledge
 from core.llm import ChatModel, OpenAIChat
 from core.logging import configure_logging
 from core.settings import settings
+
+_LOGINS_AT_ONCE = 2
 
 
 def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = None, *, pages: bool = True) -> FastAPI:
@@ -32,6 +35,7 @@ def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = No
     app = FastAPI(title="BalancedBio", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = House(upstream, known or knowledge())
     app.state.login_throttle = Throttle()
+    app.state.login_limiter = CapacityLimiter(_LOGINS_AT_ONCE)
     handle_errors(app)
     for room in (chat, feedback, rounds, checkpoints, people, audit_trail, login, health, metrics):
         app.include_router(room.router)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlencode
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from jinja2 import Environment, FileSystemLoader
@@ -45,7 +46,7 @@ async def login(request: Request) -> Response:
     try:
         check_same_origin(request)
         form = await read_form(request)
-        user = await run_sync(_sign_in, request, form.get("name", "").strip(), form.get("password", ""))
+        user = await run_sync(_sign_in, request, form.get("name", "").strip(), form.get("password", ""), limiter=_limiter(request))
     except AppError as error:
         return _page("login.html", error.status, error=str(error), name=form.get("name", "")[:80], next=_inside(form.get("next")))
     target = _inside(form.get("next"))
@@ -85,7 +86,7 @@ async def change_password(request: Request) -> Response:
     try:
         caller = await run_sync(_in_session, request)
         form = await read_form(request)
-        user = await run_sync(_change, request, caller, form)
+        user = await run_sync(_change, request, caller, form, limiter=_limiter(request))
     except NotSignedIn:
         return RedirectResponse("/login?next=/password", status_code=303)
     except AppError as error:
@@ -97,11 +98,10 @@ async def change_password(request: Request) -> Response:
 
 def _sign_in(request: Request, name: str, password: str) -> User:
     throttle, key = _throttle(request), _throttle_key(request, name)
-    throttle.check(key)
+    throttle.attempt(key)
     with reading() as session:
         user = store.find_user(session, name)
     if not password_matches(user.password_hash if user else None, password) or user is None or not user.active:
-        throttle.failed(key)
         get_logger("login").warning("login failed", address=key.split(" ")[0])
         raise NotSignedIn("Name or password is wrong")
     throttle.succeeded(key)
@@ -112,13 +112,13 @@ def _sign_in(request: Request, name: str, password: str) -> User:
 
 def _change(request: Request, caller: Caller, form: dict[str, str]) -> User:
     throttle, key = _throttle(request), _throttle_key(request, caller.name)
-    throttle.check(key)
+    throttle.attempt(key)
     with reading() as session:
         stored = store.get_user(session, caller.name).password_hash
     old, new = form.get("old", ""), form.get("new", "")
     if not password_matches(stored, old):
-        throttle.failed(key)
         raise BadInput("The present password is wrong")
+    throttle.succeeded(key)
     check_new_password(old, new, form.get("repeated", ""))
     hashed = hash_password(new)
     with unit_of_work() as session:
@@ -150,6 +150,12 @@ def _inside(target: str | None) -> str:
 
 def _throttle(request: Request) -> Throttle:
     found: Throttle = request.app.state.login_throttle
+    return found
+
+
+def _limiter(request: Request) -> CapacityLimiter:
+    """Each check of a password takes 64 MB and a core for a moment: a crowd at the door waits, and everybody inside goes on."""
+    found: CapacityLimiter = request.app.state.login_limiter
     return found
 
 

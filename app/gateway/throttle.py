@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from threading import Lock
 
 from core.errors import TooManyRequests
 
@@ -10,30 +11,29 @@ _MAX_KEYS = 10_000
 
 
 class Throttle:
-    """At most `attempts` failures per key within `seconds`; the oldest key is forgotten when there are too many keys."""
+    """At most `attempts` per key within `seconds`, until one succeeds; the oldest key is forgotten when there are too many keys.
+
+    An attempt counts from its beginning: many at once are no way round it.
+    """
 
     def __init__(self, attempts: int = 5, seconds: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._attempts, self._seconds, self._clock = attempts, seconds, clock
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._made: OrderedDict[str, deque[float]] = OrderedDict()
+        self._lock = Lock()
 
-    def check(self, key: str) -> None:
-        """Raises TooManyRequests, saying how long to wait, when the key has failed too often."""
-        failures = self._recent(key)
-        if len(failures) >= self._attempts:
-            wait = max(1, round(failures[0] + self._seconds - self._clock()))
-            raise TooManyRequests(f"Too many failed attempts; try again in {wait} seconds")
-
-    def failed(self, key: str) -> None:
-        self._failures.setdefault(key, deque()).append(self._clock())
-        self._failures.move_to_end(key)
-        while len(self._failures) > _MAX_KEYS:
-            self._failures.popitem(last=False)
+    def attempt(self, key: str) -> None:
+        """Counts an attempt. Raises TooManyRequests, saying how long to wait, when there were too many."""
+        with self._lock:
+            now, made = self._clock(), self._made.setdefault(key, deque())
+            while made and made[0] <= now - self._seconds:
+                made.popleft()
+            if len(made) >= self._attempts:
+                raise TooManyRequests(f"Too many failed attempts; try again in {max(1, round(made[0] + self._seconds - now))} seconds")
+            made.append(now)
+            self._made.move_to_end(key)
+            while len(self._made) > _MAX_KEYS:
+                self._made.popitem(last=False)
 
     def succeeded(self, key: str) -> None:
-        self._failures.pop(key, None)
-
-    def _recent(self, key: str) -> deque[float]:
-        failures = self._failures.get(key, deque())
-        while failures and failures[0] <= self._clock() - self._seconds:
-            failures.popleft()
-        return failures
+        with self._lock:
+            self._made.pop(key, None)

@@ -1,5 +1,7 @@
 """Signing in: one-time passwords, sessions, throttling, and the door before the pages."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import gradio
 import pytest
 from fastapi.testclient import TestClient
@@ -88,6 +90,12 @@ def test_guessing_is_slowed_down_and_others_are_not(browser: TestClient) -> None
     assert sign_in(browser, "ben") == 303
 
 
+def test_guesses_that_come_all_at_once_are_counted_too(browser: TestClient) -> None:
+    with ThreadPoolExecutor(12) as crowd:
+        codes = list(crowd.map(lambda _: sign_in(browser, "ana", "nope"), range(12)))
+    assert sorted(codes) == [401] * 5 + [429] * 7
+
+
 def test_a_login_never_leads_to_another_site(browser: TestClient) -> None:
     for target in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"):
         answer = browser.post("/login", data={"name": "ana", "password": PASSWORD, "next": target})
@@ -142,10 +150,13 @@ def test_a_page_opens_for_those_who_may_and_knows_their_name(browser: TestClient
 def test_the_throttle_forgets_after_a_while() -> None:
     now = [0.0]
     throttle = Throttle(attempts=2, seconds=10, clock=lambda: now[0])
-    throttle.failed("x")
-    throttle.check("x")
-    throttle.failed("x")
+    throttle.attempt("x")
+    throttle.attempt("x")
+    throttle.attempt("y")
     with pytest.raises(TooManyRequests, match="10 seconds"):
-        throttle.check("x")
+        throttle.attempt("x")
     now[0] = 10.5
-    throttle.check("x")
+    throttle.attempt("x")
+    throttle.succeeded("x")
+    throttle.attempt("x")
+    throttle.attempt("x")
