@@ -4,6 +4,7 @@ import ctypes
 import os
 import shlex
 import signal
+import stat
 import subprocess
 import sys
 import xmlrpc.client
@@ -17,7 +18,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from app.stack import layout, leftovers
 from app.stack.processes import Process
 from core.artifacts import write_text_atomically
-from core.errors import Unavailable
+from core.errors import BadInput, Unavailable
 from core.settings import ROOT
 
 _TEMPLATE = ROOT / "deploy" / "supervisord.conf"
@@ -38,6 +39,7 @@ def start(processes: Sequence[Process], *, detached: bool) -> subprocess.Popen[b
     """Starts supervisord, which starts the rest. Unless detached, it ends with this process, however that ends."""
     layout.logs_dir().mkdir(parents=True, exist_ok=True)
     layout.socket_file().parent.mkdir(mode=0o700, exist_ok=True)
+    _require_own(layout.socket_file().parent)
     config = layout.data_dir() / "supervisord.conf"
     write_text_atomically(config, render(processes))
     with (layout.logs_dir() / "supervisord.err").open("wb") as complaints:
@@ -98,7 +100,16 @@ def ask_to_stop() -> None:
     _call("shutdown")
 
 
+def _require_own(folder: Path) -> None:
+    """In the folder for temporary files somebody else may have made one of our name, to answer for our supervisor."""
+    state = folder.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o077:
+        raise BadInput(f"{folder} is not a private folder of this user: remove it, or choose a shorter DATA_DIR")
+
+
 def _call(method: str) -> Any:
+    if layout.socket_file().exists():
+        _require_own(layout.socket_file().parent)
     transport = SupervisorTransport(None, None, f"unix://{layout.socket_file()}")
     try:
         return getattr(xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor, method)()

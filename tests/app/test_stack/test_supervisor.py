@@ -16,7 +16,7 @@ from rich.console import Console
 
 from app.stack import layout, leftovers, supervisor, up
 from app.stack.processes import Process
-from core.errors import Unavailable
+from core.errors import BadInput, Unavailable
 from core.settings import ROOT, Settings
 
 pytestmark = pytest.mark.usefixtures("test_settings")
@@ -149,3 +149,11 @@ def test_asking_a_stack_that_does_not_run_says_how_to_start_it() -> None:
         supervisor.states()
     assert not supervisor.is_running()
     assert not up.stop()
+
+
+def test_a_socket_in_a_folder_that_others_may_write_to_is_not_spoken_to() -> None:
+    layout.socket_file().parent.mkdir(parents=True)
+    layout.socket_file().touch()
+    layout.socket_file().parent.chmod(0o777)
+    with pytest.raises(BadInput, match="not a private folder"):
+        supervisor.is_running()
