@@ -5,10 +5,11 @@ recommended to a patient whom a known row rules it out for is critical, whatever
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from core.knowledge import Knowledge
-from core.knowledge.claims import QUANTITY, Sentence, quantity, sentences
+from core.knowledge.claims import QUANTITY, Sentence, quantities, quantity, sentences
 from core.knowledge.graph import Concept, Kind
 from core.types import Evidence, Message, SafetyFinding, Severity
 
@@ -81,10 +82,31 @@ _WARNS_AFTER = re.compile(
     r"|cannot|unsafe|never|ruled out|rules out|interacts?)\b",
     re.I,
 )
+# Denies a warning: "do not delay X", "not contraindicated", "no reason to avoid". What is left after it warns, or does not.
+_UNWARNS = re.compile(
+    r"\b(?:not|never|n[o']t|cannot|(?:no (?:reason|need)|need not)(?: not)?(?: to)?)\s+(?:be\s+|to\s+|an?\s+)*"
+    r"(?:hesitat\w+|delay\w*|wait\w*|worry|forget|only|just|stop\w*|withh[eo]ld|avoid\w*|contra-?indicated|unsafe|interact\w*"
+    r"|problem|concern|harmful|dangerous)\b|\bno (?:reason|need) not to\b",
+    re.I,
+)
+# An order to give begins anew: "to avoid a stroke, give X", "stop smoking and start X".
+_ORDERS = re.compile(
+    r"(?:^|[,:]|\b(?:and|but|then|so)\b)\s*(?:(?:then|please|instead|you (?:can|may|should))\s+)?"
+    r"(?:give|prescribe|start|use|take|offer|recommend|consider|choose|switch to)\b",
+    re.I,
+)
 _JOINED = re.compile(r"\s*(?:,|and|or|,\s*(?:and|or)|/)\s*", re.I)
+# What is denied, or a relative's, in a sentence whose mentions are written as "§". A denial reaches what follows at once and a list that
+# is joined by a word: a bare comma may begin what is present ("no known allergies, pregnant").
+_FILLER = r"(?:known|history|evidence|signs?|of|any|an?|the|had|has|having|been|taking|taken|on|to|for|drug|allerg(?:y|ies)|current|previous|past)"
+_OF_RELATIVES = (
+    r"(?:(?:her|his|their|my|patient['’]s)\s+(?:mother|father|sister|brother|parents?|aunt|uncle|son|daughter)|family history"
+    r"|^(?:mother|father|sister|brother)(?=\s+(?:had|died)|:)):?(?:\s+(?!(?:but|and|she|he)\b)[\w'’]+){0,4}?"
+)
 _NOT_THIS_PATIENT = re.compile(
-    r"\b(no (?:history of|known|evidence of|signs? of)|denies|without|not (?:pregnant|allergic)|negative for|ruled out"
-    r"|mother|father|sister|brother|family history|never had)\b",
+    rf"(?:\b(?:no|not|never)(?:\s+{_FILLER})*\s+§+(?:(?:\s*[,/]\s*(?:{_FILLER}\s+)*§+)*,?\s*n?or\s+(?:{_FILLER}\s+)*§+)*"
+    rf"|(?:\b(?:denie[sd]|denying|without|negative for|ruled out|no(?: known)? (?:history|evidence|signs?) of)(?:\s+{_FILLER})*|{_OF_RELATIVES})"
+    rf"\s+§+(?:(?:\s*[,/]\s*(?:{_FILLER}\s+)*§+)*,?\s*(?:n?or|and)\s+(?:{_FILLER}\s+)*§+)*)",
     re.I,
 )
 # A drug that the user asks about is not yet one that the patient takes.
@@ -129,13 +151,21 @@ def patient_concepts(messages: Sequence[Message], knowledge: Knowledge) -> tuple
         if message.role != "user":
             continue
         for sentence in sentences(message.content, knowledge):
+            absent, takes = _absent(sentence), _TAKES.search(sentence.text)
             for mention in sentence.mentions:
                 concept = mention.of_kind(Kind.CONTEXT, Kind.CONDITION, Kind.DRUG)
-                before = sentence.text[: mention.start]
-                is_present = concept is not None and (concept.kind is not Kind.DRUG or _TAKES.search(before))
-                if concept and is_present and not _NOT_THIS_PATIENT.search(before[-40:]):
+                is_present = concept is not None and (concept.kind is not Kind.DRUG or (takes is not None and takes.end() <= mention.start))
+                if concept and is_present and mention.start not in absent:
                     found[concept.id] = concept
     return tuple(found.values())
+
+
+def _absent(sentence: Sentence) -> set[int]:
+    """The positions of what is denied or a relative's. In doubt a mention is the patient's."""
+    marked = list(sentence.text.replace("§", " "))
+    for mention in sentence.mentions:
+        marked[mention.start : mention.end] = "§" * (mention.end - mention.start)
+    return {position for m in _NOT_THIS_PATIENT.finditer("".join(marked)) for position in range(*m.span())}
 
 
 def recommended_drugs(text: str, knowledge: Knowledge) -> Iterator[tuple[Concept, Sentence]]:
@@ -157,8 +187,17 @@ def _unwarned(sentence: Sentence) -> Iterator[Concept]:
     for position, run in enumerate(runs):
         begin = runs[position - 1][-1][1] if position else 0
         end = runs[position + 1][0][0] if position + 1 < len(runs) else len(sentence.text)
-        if not (_WARNS_BEFORE.search(sentence.text[begin : run[0][0]]) or _WARNS_AFTER.search(sentence.text[run[-1][1] : end])):
+        if not _is_warned(sentence.text[begin : run[0][0]], sentence.text[run[-1][1] : end]):
             yield from (drug for _, _, drug in run)
+
+
+def _is_warned(before: str, after: str) -> bool:
+    """Whether the words around a drug warn of it. "Give X" recommends it whatever is said afterwards."""
+    order = max(_ORDERS.finditer(before), key=re.Match.start, default=None)
+    if order and not before[order.end() :].strip():
+        return False
+    before = before[order.start() :] if order else before
+    return bool(_WARNS_BEFORE.search(_UNWARNS.sub(" ", before)) or _WARNS_AFTER.search(_UNWARNS.sub(" ", after)))
 
 
 def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, patient: Sequence[Concept] | None = None) -> tuple[SafetyFinding, ...]:
@@ -169,31 +208,33 @@ def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, p
     graph = knowledge.graph
     known = tuple(patient) if patient is not None else patient_concepts(messages, knowledge)
     found: dict[tuple[str, str, str], SafetyFinding] = {}
-    before, is_alone = None, False
+    before, amounts = None, dict[str, list[re.Match[str]]]()
     for drug, sentence in recommended_drugs(reply, knowledge):
-        if sentence is not before:  # once for a sentence that names hundreds
-            before, is_alone = sentence, len({c.id for c in sentence.concepts(Kind.DRUG)}) == 1
+        if sentence is not before:  # once for a sentence, and once for each drug that it names hundreds of times
+            before, amounts = sentence, defaultdict(list)
+            for dosed, match in quantities(sentence):
+                amounts[dosed.id].append(match)
         for concept in known:
             if fact := graph.contraindication(drug.id, concept.id):
                 found["contraindication", drug.id, concept.id] = _finding("contraindication", Severity.CRITICAL, sentence, graph.evidence(fact))
             elif concept.kind is Kind.DRUG and (fact := graph.interaction(drug.id, concept.id)):
                 severity = Severity.CRITICAL if fact.severity == "critical" else Severity.WARNING
                 found["interaction", drug.id, concept.id] = _finding("interaction", severity, sentence, graph.evidence(fact))
-        if is_alone and (overdose := _overdose(drug, sentence, knowledge)):
+        if overdose := _overdose(drug, amounts.pop(drug.id, ()), sentence, knowledge):
             found["overdose", drug.id, ""] = overdose
     if any(f.rule == "emergency" for f in check_input(messages, knowledge)) and not asks_urgent_care(reply):
         found["missing_safety_net", "", ""] = SafetyFinding(rule="missing_safety_net", severity=Severity.WARNING, quote=reply[:200])
     return tuple(found.values())
 
 
-def _overdose(drug: Concept, sentence: Sentence, knowledge: Knowledge) -> SafetyFinding | None:
+def _overdose(drug: Concept, amounts: Sequence[re.Match[str]], sentence: Sentence, knowledge: Knowledge) -> SafetyFinding | None:
     """A single amount above what the drug's usual range and daily maximum allow."""
     fact = knowledge.graph.dose(drug.id)
     if fact is None or fact.dose is None:
         return None
     ceiling = max(fact.dose.high, fact.dose.max_per_day or 0)
     limit = next((quantity(m) for m in QUANTITY.finditer(f"{ceiling:f} {fact.dose.unit}")), None)
-    for match in QUANTITY.finditer(sentence.text):
+    for match in amounts:
         _, high, unit = quantity(match)
         if limit and unit == limit[2] and high > limit[1] * (1 + 1e-9):
             return _finding("overdose", Severity.CRITICAL, sentence, knowledge.graph.evidence(fact))

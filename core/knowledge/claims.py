@@ -6,6 +6,7 @@ contraindicated where the text calls it safe, is an alternative where the text c
 """
 
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -36,6 +37,8 @@ _THOUSANDS = r"\d{1,3}(?:,\d{3})+(?!\d)"
 _NUMBER = rf"{_THOUSANDS}(?:\.\d+)?|\d+(?:[.,]\d+)?"
 # Begins only where a number begins: else a long run of digits costs quadratic time.
 QUANTITY = re.compile(rf"(?<!\d)({_NUMBER})(?:\s*(?:-|–|to)\s*({_NUMBER}))?\s*(micrograms?|mcg|ug|µg|mg|g|units?|ml|mmol)\b", re.I)
+
+_OF = re.compile(r"\s*(?:of\s+)?", re.I)
 
 
 class Sentence(NamedTuple):
@@ -129,17 +132,32 @@ def _treatment(sentence: Sentence, graph: Graph, condition: Concept, drug: Conce
 
 
 def _doses(sentence: Sentence, graph: Graph) -> Iterator[Claim]:
-    """Each quantity belongs to the nearest drug named before it, or to the sentence's only drug."""
-    drugs = [(m.end, c) for m in sentence.mentions if (c := m.of_kind(Kind.DRUG))]
-    for match in QUANTITY.finditer(sentence.text):
-        before = [c for end, c in drugs if end <= match.start()]
-        drug = before[-1] if before else drugs[0][1] if len(drugs) == 1 else None
-        fact = graph.dose(drug.id) if drug else None
-        if drug is None or fact is None or fact.dose is None:
+    for drug, match in quantities(sentence):
+        fact = graph.dose(drug.id)
+        if fact is None or fact.dose is None:
             continue
         within = in_range(match, fact.dose)
         verdict = Verdict.UNKNOWN if within is None else Verdict.SUPPORTED if within else Verdict.CONTRADICTED
         yield _claim(sentence, graph, drug, Relation.DOSE, match.group(0), verdict, fact)
+
+
+def quantities(sentence: Sentence) -> Iterator[tuple[Concept, re.Match[str]]]:
+    """Each quantity with its drug: the one it stands beside ("ibuprofen 400 mg", "400 mg of ibuprofen"), else the nearest before it,
+    else the sentence's only drug.
+    """
+    drugs = [(m, c) for m in sentence.mentions if (c := m.of_kind(Kind.DRUG))]
+    starts = [m.start for m, _ in drugs]
+    for match in QUANTITY.finditer(sentence.text):
+        after = bisect(starts, match.start())
+        before = drugs[after - 1] if after else None
+        following = drugs[after] if after < len(drugs) else None
+        is_its_own = before is not None and not sentence.text[before[0].end : match.start()].strip(" :(")
+        if following and not is_its_own and _OF.fullmatch(sentence.text, match.end(), following[0].start):
+            yield following[1], match
+        elif before:
+            yield before[1], match
+        elif len(drugs) == 1:
+            yield drugs[0][1], match
 
 
 def quantity(match: re.Match[str]) -> tuple[float, float, str]:

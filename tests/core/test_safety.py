@@ -1,10 +1,12 @@
 """The clinical rules, on every contraindication and interaction of the base, and on the ways a warning may be worded."""
 
+import time
+
 import pytest
 
 from core.knowledge import Knowledge
 from core.knowledge.graph import Fact
-from core.safety import check_input, check_reply, recommended_drugs
+from core.safety import check_input, check_reply, patient_concepts, recommended_drugs
 from core.types import Message, Relation, Severity
 
 
@@ -52,10 +54,64 @@ def test_a_warning_reaches_its_own_drug_only(knowledge: Knowledge) -> None:
     assert names("No problem, give naproxen.") == ["naproxen"]
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "To avoid a stroke, give warfarin.",
+        "Stop smoking, then start warfarin.",
+        "Avoid alcohol and use warfarin.",
+        "Do not hesitate to give warfarin.",
+        "There is no reason not to give warfarin.",
+        "Do not stop warfarin.",
+        "Warfarin is not contraindicated in pregnancy.",
+        "Warfarin must not be stopped.",
+        "Not only warfarin helps.",
+        "Give warfarin even though it is contraindicated.",
+    ],
+)
+def test_a_warning_of_something_else_or_a_denied_one_does_not_hide_a_recommendation(knowledge: Knowledge, reply: str) -> None:
+    assert [f.rule for f in check_reply(user("She is pregnant."), reply, knowledge)] == ["contraindication"]
+
+
+def test_a_denied_interaction_is_no_warning(knowledge: Knowledge) -> None:
+    taken = user("The patient takes warfarin.")
+    assert {f.rule for f in check_reply(taken, "Ibuprofen does not interact with warfarin.", knowledge)} == {"interaction"}
+
+
 def test_a_denied_history_is_not_held_against_the_reply(knowledge: Knowledge) -> None:
     fact = contraindications(knowledge)[0]
     graph = knowledge.graph
     assert check_reply(user(f"The patient has no history of {graph.label(fact.object)}."), f"Give {graph.label(fact.subject)}.", knowledge) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("No history of diabetes mellitus but has asthma.", {"asthma"}),
+        ("No known allergies, pregnant.", {"pregnancy"}),
+        ("A 30-year-old mother with asthma.", {"asthma"}),
+        ("Patient without fever, has asthma.", {"asthma"}),
+        ("Her mother had gout and she has asthma.", {"asthma"}),
+        ("Her mother had asthma.", set()),
+        ("Family history of gout and asthma.", set()),
+        ("Denies asthma, gout and epilepsy.", set()),
+        ("No asthma or gout.", set()),
+        ("She is not pregnant.", set()),
+        ("No penicillin allergy.", set()),
+    ],
+)
+def test_what_is_denied_or_a_relatives_is_absent_and_nothing_else(knowledge: Knowledge, text: str, labels: set[str]) -> None:
+    assert {c.label for c in patient_concepts(user(text), knowledge)} == labels
+
+
+def test_every_drug_of_a_sentence_has_its_own_dose(knowledge: Knowledge) -> None:
+    def overdosed(reply: str) -> list[str]:
+        return [f.evidence.statement.split()[0] for f in check_reply(user("What for pain?"), reply, knowledge) if f.rule == "overdose" and f.evidence]
+
+    assert overdosed("Give ibuprofen 9000 mg with paracetamol 1 g.") == ["Ibuprofen"]
+    assert overdosed("Give paracetamol 1 g and 9000 mg of ibuprofen.") == ["Ibuprofen"]
+    assert overdosed("Give 5 mg ramipril and 1 g paracetamol.") == []
+    assert overdosed("Give ramipril 5 mg, paracetamol 1 g.") == []
 
 
 def test_a_dose_above_the_maximum_is_critical(knowledge: Knowledge) -> None:
@@ -113,3 +169,11 @@ def test_a_drug_that_is_asked_about_is_not_yet_taken(knowledge: Knowledge) -> No
 def test_an_allergy_is_read_however_it_is_worded(knowledge: Knowledge, history: str) -> None:
     findings = check_reply(user(f"The patient: {history}. What for otitis media?"), "Give amoxicillin.", knowledge)
     assert "contraindication" in {f.rule for f in findings}
+
+
+@pytest.mark.parametrize("piece", ["no asthma, ", "denies asthma, ", ", give", "not be ", "warfarin 5 mg ", "no of ", "Her mother x x "])
+def test_long_text_is_checked_in_time_that_grows_with_its_length(knowledge: Knowledge, piece: str) -> None:
+    text = piece * (100_000 // len(piece)) + "warfarin"
+    began = time.process_time()
+    check_reply(user(text), text, knowledge)
+    assert time.process_time() - began < 10  # quadratic time takes minutes
