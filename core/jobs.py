@@ -8,6 +8,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from core.errors import Unavailable
 from core.settings import settings
 
 ROUND_TRAIN = "round.train"
@@ -57,8 +58,16 @@ def configure() -> Celery:
 
 def send(name: str, argument: str) -> None:
     """Sends one job. A broker that is away is not an error: the row waits, and beat sends it again."""
+    try:
+        send_or_fail(name, argument)
+    except Unavailable as error:
+        structlog.get_logger("jobs").warning("job not sent; beat will send it again", job=name, argument=argument, error=str(error.__cause__))
+
+
+def send_or_fail(name: str, argument: str) -> None:
+    """For a job of which no row tells beat. Raises Unavailable when the broker is away."""
     configure()
     try:
         celery.send_task(name, args=[argument], retry=False)
     except (OperationalError, OSError) as error:
-        structlog.get_logger("jobs").warning("job not sent; beat will send it again", job=name, argument=argument, error=str(error))
+        raise Unavailable("Redis does not answer, so no worker can be told; try again shortly") from error

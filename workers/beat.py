@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from alignment.recipe import load_recipe
 from core import audit, store
 from core.db import send_after_commit, unit_of_work
-from core.errors import RecipeError
+from core.errors import LostLease, RecipeError
 from core.logging import get_logger
 from core.settings import settings
 from core.tables import Round
@@ -35,6 +35,10 @@ def _see_to(session: Session, row: Round) -> None:
         log.info("sending again", round=row.id, status=row.status, attempts=row.attempts)
         send_after_commit(session, JOB_OF[row.status], row.id)
         return
+    try:
+        row = store.fenced_round(session, row.id, row.fence)
+    except LostLease:
+        return  # somebody took it up this very moment
     # A worker that was only frozen must find, when it wakes, that the round is no longer its own.
     row.fence += 1
     where = "while the model server was away" if row.status == RoundStatus.EVALUATING else "without finishing it"

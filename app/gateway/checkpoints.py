@@ -7,10 +7,9 @@ from sqlalchemy.orm import Session
 
 from app.gateway.auth import AdminCaller
 from app.gateway.wire import Id, listing
-from core import audit, store
-from core.db import reading, send_after_commit, unit_of_work
+from core import audit, jobs, store
+from core.db import reading, unit_of_work
 from core.errors import Conflict
-from core.jobs import CHECKPOINT_SERVE
 from core.tables import Checkpoint
 from core.types import CheckpointStatus
 
@@ -32,7 +31,8 @@ def promote(caller: AdminCaller, checkpoint_id: Annotated[Id, Path()]) -> dict[s
         current = store.production(session)
         _check_promotable(session, checkpoint, current)
         audit.record(session, caller.name, "checkpoint.promote", checkpoint.id, instead_of=current.id)
-        send_after_commit(session, CHECKPOINT_SERVE, checkpoint.id)
+        # Before the commit: a wish that reaches no worker is not recorded either, and whoever made it is told.
+        jobs.send_or_fail(jobs.CHECKPOINT_SERVE, checkpoint.id)
         return _shown(checkpoint)
 
 

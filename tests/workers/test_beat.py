@@ -1,6 +1,9 @@
 """The watch: lost jobs are sent again, hopeless ones given up, due rounds started."""
 
+from collections.abc import Sequence
+
 import pytest
+from sqlalchemy.orm import Session
 
 from core import jobs, store
 from core.db import reading, unit_of_work
@@ -74,6 +77,20 @@ def test_a_round_that_kills_every_worker_is_given_up(a_round: Round, sent: list[
     assert "5 workers took up the stage 'training'" in (row.error or "")
     assert row.fence > before, "a frozen worker that wakes is no longer the holder"
     assert sent == []
+
+
+def test_a_round_that_is_taken_up_at_the_last_moment_is_not_given_up(a_round: Round, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(a_round.id, status=RoundStatus.TRAINING, attempts=beat.MAX_ATTEMPTS)
+    look = store.rounds_without_worker
+
+    def look_and_be_late(session: Session) -> Sequence[Round]:
+        rows = look(session)
+        assert store.take_lease(session, a_round.id, "a worker", 60)
+        return rows
+
+    monkeypatch.setattr(store, "rounds_without_worker", look_and_be_late)
+    beat.watch()
+    assert fetch(a_round.id).status == RoundStatus.TRAINING
 
 
 def wait_with(feedback: int, monkeypatch: pytest.MonkeyPatch, threshold: int = 3) -> None:

@@ -32,9 +32,10 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 @pytest.fixture
 def sent_jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """What left for the workers, after the commit."""
+    """What left for the workers."""
     sent: list[tuple[str, str]] = []
-    monkeypatch.setattr(jobs, "send", lambda name, argument: sent.append((name, argument)))
+    for way in ("send", "send_or_fail"):
+        monkeypatch.setattr(jobs, way, lambda name, argument: sent.append((name, argument)))
     return sent
 
 

@@ -97,6 +97,16 @@ def test_only_what_was_in_production_before_can_be_put_back(
     assert actions() == (["checkpoint.promote"] if expected == 202 else [])
 
 
+def test_a_roll_back_that_no_worker_can_be_told_of_is_refused_and_not_recorded(ward: Ward) -> None:
+    with unit_of_work() as session:
+        old = Checkpoint(id="cp-old", parent_id=ward.checkpoint_id, base_model="starter", uri="x", sha256="1" * 64, status=CheckpointStatus.RETIRED)
+        session.add(old)
+    answer = post(ward, "/v1/checkpoints/cp-old/promote")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "Redis" in answer.json()["error"]["message"]
+    assert actions() == []
+
+
 def test_what_is_in_production_is_not_promoted_again(ward: Ward, sent_jobs: Jobs) -> None:
     assert post(ward, f"/v1/checkpoints/{ward.checkpoint_id}/promote").status_code == 409
     assert ward.client.get("/v1/checkpoints", headers=ward.bearer("ada")).json()["data"][0]["status"] == "production"
