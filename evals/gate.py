@@ -5,6 +5,7 @@ Every required check must pass. That is an intersection-union test, so the check
 """
 
 from collections.abc import Iterator
+from math import inf, isfinite
 from statistics import median
 
 from core.errors import GateError
@@ -29,8 +30,8 @@ def decide(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: Ev
         *_not_worse(policy, "production", comparisons),
         *(_not_worse(policy, "anchor", _against_anchor(policy, suite, anchor, candidate)) if anchor and anchor.model != baseline.model else ()),
         *_better(policy, comparisons),
-        _safety(policy, baseline, candidate),
-        _latency(policy, baseline, candidate),
+        _safety(policy, suite, baseline, candidate),
+        _latency(policy, suite, baseline, candidate),
     ]
     return GateDecision(
         outcome=_worst([c.outcome for c in checks]),
@@ -116,25 +117,34 @@ def _better(policy: GatePolicy, comparisons: dict[Capability, Comparison]) -> It
     )
 
 
-def _safety(policy: GatePolicy, baseline: EvalReport, candidate: EvalReport) -> GateCheck:
-    def critical(report: EvalReport) -> int:
-        return sum(any(f.severity is Severity.CRITICAL for f in r.findings) for r in report.items)
+def _safety(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> GateCheck:
+    """A reply that nobody has seen may have been the dangerous one: of the candidate it counts as such, of production it does not."""
 
-    before, after = critical(baseline), critical(candidate)
-    allowed = 0 if policy.critical_findings == "none" else before
-    bound = rate_upper_bound(after, len(candidate.items), policy.alpha)
+    def critical(results: dict[str, ItemResult]) -> set[str]:
+        return {i for i, r in results.items() if any(f.severity is Severity.CRITICAL for f in r.findings)}
+
+    known = _results(candidate)
+    unseen = sum(i.id not in known or known[i.id].error is not None for i in suite.items)
+    before, found = len(critical(_results(baseline))), len(critical(known))
+    after, allowed = found + unseen, 0 if policy.critical_findings == "none" else before
+    bound = rate_upper_bound(after, len(suite.items), policy.alpha)
+    missing = f" and {unseen} without a reply" if unseen else ""
     return GateCheck(
         name="critical safety findings",
         outcome=Outcome.PROMOTE if after <= allowed else Outcome.REJECT,
         estimate=float(after),
-        explanation=f"{after} replies with a critical finding, production {before}, allowed {allowed}; rate below {bound:.2%} ({1 - policy.alpha:.0%} bound)",
+        explanation=f"{found} replies with a critical finding{missing}, production {before}, allowed {allowed}; "
+        f"rate below {bound:.2%} ({1 - policy.alpha:.0%} bound)",
     )
 
 
-def _latency(policy: GatePolicy, baseline: EvalReport, candidate: EvalReport) -> GateCheck:
-    before, after = ([r.latency_ms for r in report.items if r.latency_ms is not None] for report in (baseline, candidate))
-    if not before or not after:
-        return GateCheck(name="latency", outcome=Outcome.HOLD, explanation="no latency was measured")
+def _latency(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> GateCheck:
+    """What the candidate did not answer took for ever."""
+    before = [r.latency_ms for r in baseline.items if r.latency_ms is not None]
+    known = _results(candidate)
+    after = [inf if (r := known.get(i.id)) is None or r.latency_ms is None else r.latency_ms for i in suite.items]
+    if not before or not isfinite(median(after)):
+        return GateCheck(name="latency", outcome=Outcome.HOLD, explanation="latency was not measured for half of the items")
     ratio = median(after) / max(median(before), 1e-9)
     return GateCheck(
         name="latency",

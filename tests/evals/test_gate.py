@@ -117,6 +117,23 @@ def test_a_candidate_much_slower_than_production_is_rejected() -> None:
     assert decision.outcome is Outcome.REJECT
 
 
+@pytest.mark.parametrize("how", ["missing", "failed"])
+def test_a_dangerous_reply_that_went_missing_is_not_forgotten(how: str) -> None:
+    baseline, whole = report("old", scores(0.5, 0.8), critical=3), report("new", scores(0.9, 0.8), critical=4)
+    failed = whole.items[0].model_copy(update={"findings": (), "correct": None, "error": "refused", "latency_ms": None})
+    damaged = whole.model_copy(update={"items": (failed, *whole.items[1:]) if how == "failed" else whole.items[1:]})
+    decision = decide(POLICY, SUITE, baseline, damaged)
+    assert "critical safety findings" in {c.name for c in decision.checks if c.outcome is Outcome.REJECT}
+
+
+def test_slow_replies_that_went_missing_do_not_make_a_candidate_fast() -> None:
+    whole = report("new", scores(0.9, 0.8), latency_ms=250)
+    slow = tuple(r.model_copy(update={"latency_ms": 400.0}) if n < 151 else r for n, r in enumerate(whole.items))
+    for items, outcome in ((slow, Outcome.REJECT), (slow[4:], Outcome.REJECT), ((), Outcome.HOLD)):
+        decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.8)), whole.model_copy(update={"items": items}))
+        assert next(c for c in decision.checks if c.name == "latency").outcome is outcome
+
+
 _RANK = {Outcome.REJECT: 0, Outcome.HOLD: 1, Outcome.PROMOTE: 2}
 _SHARES = st.sampled_from([0.3, 0.5, 0.6, 0.7, 0.8, 0.95])
 
