@@ -5,13 +5,14 @@ from sqlalchemy.orm import Session
 from alignment.recipe import load_recipe
 from core import audit, store
 from core.db import send_after_commit, unit_of_work
-from core.errors import LostLease, RecipeError
+from core.errors import ArtifactError, LostLease, RecipeError
 from core.logging import get_logger
 from core.settings import settings
 from core.tables import Round
 from core.types import RoundStatus
 from evals.policy import load_policy
 from workers.rounds import JOB_OF, close
+from workers.serving import promotion
 
 MAX_ATTEMPTS = 5
 """How often a stage may be taken up. Each time it has itself tried what can be tried again."""
@@ -22,12 +23,16 @@ log = get_logger("beat")
 
 
 def watch() -> None:
-    """One look at all rounds."""
+    """One look at all rounds, and at what is in production."""
     with unit_of_work() as session:
         for row in store.rounds_without_worker(session):
             _see_to(session, row)
     with unit_of_work() as session:
         _start_what_is_due(session)
+    try:
+        promotion.keep_served()
+    except ArtifactError as error:
+        log.error("production is not served", reason=str(error))
 
 
 def _see_to(session: Session, row: Round) -> None:

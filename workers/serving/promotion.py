@@ -79,6 +79,14 @@ def flip(session: Session, checkpoint_id: str, actor: str, **detail: str) -> Non
     audit.record(session, actor, "checkpoint.promoted", checkpoint_id, replaced=before.id, **detail)
 
 
+def keep_served() -> None:
+    """Loads what is in production where vLLM lost it: one on another machine knows no adapter after a restart. Raises ArtifactError, Unavailable."""
+    with reading() as session:
+        current = store.find_production(session)
+    if current is not None and current.uri and adapters.is_healthy():
+        adapters.load(current)
+
+
 def unload_unservable() -> None:
     """Forgets the adapters that are neither in production, nor candidates, nor kept for a roll-back."""
     with reading() as session:

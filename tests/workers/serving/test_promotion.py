@@ -14,6 +14,7 @@ from core.errors import ArtifactError, Conflict, NotFound, Unavailable
 from core.settings import settings
 from core.tables import AuditEvent, Checkpoint, Round, utc_now
 from core.types import CheckpointStatus, RoundStatus
+from workers import beat
 from workers.celery_app import checkpoint_serve
 from workers.serving import adapters, promotion
 from workers.serving.promotion import promote
@@ -71,6 +72,16 @@ def test_a_proxy_of_the_environment_does_not_stand_before_vllm(house: Path, vllm
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert adapters.is_healthy()
     assert production() in adapters.served()
+
+
+def test_production_is_loaded_again_where_vllm_lost_it(house: Path, vllm: Vllm) -> None:
+    vllm()
+    checkpoint("cp-1", CheckpointStatus.RETIRED)
+    promote("cp-1", "an admin")
+    adapters.unload("cp-1")
+    assert "cp-1" not in adapters.served()
+    beat.watch()
+    assert "cp-1" in adapters.served()
 
 
 def test_adapters_beyond_those_kept_are_unloaded(house: Path, vllm: Vllm) -> None:
