@@ -1,9 +1,11 @@
 """The exam can be passed by who knows the answers, not by who says nothing, and is the same on every machine."""
 
+import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,7 @@ from core.knowledge.graph import Graph, Kind
 from core.settings import ROOT
 from core.types import Capability, Item
 from evals.scorers import HEADLINE, score_reply
-from evals.suites import Suite, load_suite, starter
+from evals.suites import Suite, load_suite, marking_version, starter
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,24 @@ def test_the_hash_changes_with_any_item(suite: Suite) -> None:
     assert Suite(suite.name, (changed, *suite.items[1:])).hash != suite.hash
     assert Suite(suite.name, suite.items[:-1]).hash != suite.hash
     assert Suite(suite.name, suite.items).hash == suite.hash
+
+
+def test_a_change_of_the_marking_makes_earlier_reports_incomparable(suite: Suite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def version(root: Path) -> str:
+        marking_version.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr("evals.suites.ROOT", root)
+            found = Suite(suite.name, suite.items).hash
+        marking_version.cache_clear()
+        return found
+
+    for part in ("core", "evals"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    assert version(tmp_path) == suite.hash
+    for path in ("core/safety.py", "core/knowledge/base/dose.tsv", "evals/scorers/format.py"):
+        (tmp_path / path).write_text((tmp_path / path).read_text() + "\n")
+        assert version(tmp_path) != suite.hash, path
+        shutil.copy(ROOT / path, tmp_path / path)
 
 
 def test_an_empty_graph_gives_an_empty_exam(knowledge: Knowledge) -> None:
