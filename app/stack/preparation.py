@@ -4,8 +4,12 @@ import subprocess
 import sys
 from urllib.parse import unquote, urlsplit
 
+import httpx
+
 from app.stack import first_run, health, layout, ports, requirements
 from app.stack.processes import Process, app_endpoint, is_local, processes, redis_endpoint, vllm_endpoint
+from core import store
+from core.db import reading
 from core.errors import BadInput, Unavailable
 from core.settings import settings
 
@@ -24,6 +28,7 @@ def prepare() -> tuple[Process, ...]:
     first_run.ensure_schema()
     if not own_vllm:
         _register_base_model()
+        require_base_served()
     if own_redis:
         _write_redis_config()
     return processes(current, requirements.find_redis_server() if own_redis else None, own_vllm)
@@ -35,6 +40,21 @@ def _register_base_model() -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise Unavailable(f"The base model could not be registered: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+
+
+def require_base_served() -> None:
+    """A vLLM that runs elsewhere must know the base model by our name for it. Raises BadInput; one that does not answer yet is waited for later."""
+    with reading() as session:
+        base = store.base_of(session, store.production(session)).id
+    url = settings().vllm_url.rstrip("/")
+    try:
+        served = [model["id"] for model in httpx.get(f"{url}/models", timeout=5.0, trust_env=False).raise_for_status().json()["data"]]
+    except httpx.TransportError:
+        return
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"What answers at {url} is not a vLLM ({type(error).__name__}); check VLLM_URL") from error
+    if base not in served:
+        raise BadInput(f"vLLM at {url} serves {', '.join(served) or 'nothing'}, not {base}: start it there with --served-model-name {base} --enable-lora")
 
 
 def _needs_own_redis() -> bool:
