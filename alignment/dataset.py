@@ -21,7 +21,8 @@ from core.artifacts import new_artifact, write_text_atomically
 from core.errors import ArtifactError
 from core.knowledge import Knowledge
 from core.knowledge.graph import Kind
-from core.types import Capability, Message, Provenance, Reference, TrainingSample, Value
+from core.safety import check_reply, patient_concepts
+from core.types import Capability, Message, Provenance, Reference, Severity, TrainingSample, Value
 
 SAMPLES, SUMMARY = "samples.jsonl", "dataset.json"
 _ANCHOR_SEED = 7_919
@@ -82,7 +83,7 @@ def build_dataset(
     used = tuple(i for s in samples for i in s.provenance.ids)
     topics = _topics(feedback, knowledge)
     samples += list(_anchors(recipe, knowledge, curator, drops))
-    counts = {c: round(recipe.items_per_capability * (1 + recipe.weakness_tilt * weaknesses.get(c, 0.0))) for c in recipe.capabilities}
+    counts = {c: round(recipe.items_per_capability * (1 + recipe.weakness_tilt * weaknesses.get(c, 0.0))) for c in Capability}
     samples += [w.sample for w in generate(knowledge, counts, seed=recipe.seed, recipe_hash=recipe.hash, topics=topics, curator=curator, drops=drops)]
     random.Random(recipe.seed).shuffle(samples)
     manifest = DatasetManifest(
@@ -156,13 +157,15 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
     kinds = {knowledge.graph.concept(i).kind for i in answers}
     # Several things of one kind ("amoxicillin or doxycycline") are choices; things of different kinds are all wanted.
     groups = tuple(tuple(i for i in answers if knowledge.graph.concept(i).kind is k) for k in _ANSWER_KINDS if k in kinds)
-    patient = tuple(sorted(i for i in question if knowledge.graph.concept(i).kind is Kind.CONTEXT))
+    patient = patient_concepts(example.messages, knowledge)
+    if harm := next((f for f in check_reply(example.messages, correction, knowledge, patient) if f.severity is Severity.CRITICAL), None):
+        return f"unsafe_{harm.rule}"
     return TrainingSample(
         messages=example.messages,
         capability=Capability.SAFETY if example.unsafe else Capability.DOMAIN,
         family="correction",
         reference=Reference(kind="concepts", concepts=groups, text=correction),
-        patient=patient,
+        patient=tuple(sorted(c.id for c in patient)),
         provenance=Provenance(source="feedback", ids=(example.id,), generator="correction-1", recipe_hash=recipe_hash),
     )
 
@@ -175,7 +178,7 @@ def _topics(feedback: Iterable[FeedbackExample], knowledge: Knowledge) -> tuple[
 
 
 def _anchors(recipe: Recipe, knowledge: Knowledge, curator: Curator, drops: Counter[str]) -> Iterator[TrainingSample]:
-    counts = dict.fromkeys(recipe.capabilities, recipe.anchor_per_capability)
+    counts = dict.fromkeys(Capability, recipe.anchor_per_capability)
     for written in generate(knowledge, counts, seed=recipe.seed + _ANCHOR_SEED, recipe_hash=recipe.hash, curator=curator, drops=drops):
         sample = written.sample
         yield sample.model_copy(update={"provenance": sample.provenance.model_copy(update={"source": "anchor"})})

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, model_validator
 
 from core.errors import RecipeError
-from core.types import Capability, Value, content_hash
+from core.types import Value, content_hash
 
 RECIPES_DIR = Path(__file__).resolve().parent / "recipes"
 
@@ -26,8 +26,6 @@ class Recipe(Value):
     """How much more a weak capability gets: its share is multiplied by 1 + tilt x weakness, weakness in [0, 1]."""
     anchor_per_capability: int = Field(default=8, ge=0, le=10_000)
     """Anchor items for each capability; their gradients are constraints only, so that what a round is not about is not paid for."""
-    evidence_share: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Share of items whose prompt carries an evidence block (open book)."""
 
     # --- generation
     prompts_per_step: int = Field(default=8, ge=1, le=4096)
@@ -57,7 +55,7 @@ class Recipe(Value):
     """Steps between two resumable training checkpoints; the newest two are kept."""
 
     @model_validator(mode="after")
-    def _has_something_to_learn(self) -> "Recipe":
+    def _warms_up_within_the_run(self) -> "Recipe":
         if self.warmup_steps > self.steps:
             raise ValueError(f"warmup_steps ({self.warmup_steps}) may not exceed steps ({self.steps})")
         return self
@@ -65,11 +63,6 @@ class Recipe(Value):
     @property
     def hash(self) -> str:
         return content_hash(self.model_dump(mode="json"))
-
-    @property
-    def capabilities(self) -> tuple[Capability, ...]:
-        """All of them: a recipe may not leave one out, the exam does not either."""
-        return tuple(Capability)
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:

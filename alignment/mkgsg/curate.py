@@ -17,7 +17,7 @@ _FILLER = frozenset(
 
 
 def word_grams(text: str) -> frozenset[str]:
-    """Hashes of every run of 13 words, lower case, punctuation and digits' values kept: the unit of exam overlap."""
+    """Hashes of every run of 13 words, in lower case and without punctuation: the unit of exam overlap."""
     words = _WORD.findall(text.lower())
     runs = (" ".join(words[i : i + GRAM_WORDS]) for i in range(len(words) - GRAM_WORDS + 1))
     return frozenset(hashlib.blake2b(run.encode(), digest_size=8).hexdigest() for run in runs)

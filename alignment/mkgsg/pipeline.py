@@ -13,7 +13,7 @@ from core.knowledge import Knowledge
 from core.types import Capability
 
 ATTEMPTS_PER_ITEM = 12
-"""A capability ends early when this many tries in a row gave nothing new: a small graph has only so many items."""
+"""A family ends early when this many tries for each item wanted gave nothing new: a small graph has only so many items."""
 
 
 def generate(

@@ -65,6 +65,18 @@ def test_a_correction_against_the_graph_is_dropped_with_its_reason(tmp_path):
     assert manifest.dropped["feedback_contradicted_by_graph"] == 1
 
 
+def test_a_correction_that_would_harm_the_patient_of_the_question_is_dropped():
+    question = "My patient has asthma and high blood pressure. What can I give?"
+    assert correction_sample(_feedback("Give propranolol.", question), "r", KNOWN) == "unsafe_contraindication"
+    sample = correction_sample(_feedback("Give ramipril.", question), "r", KNOWN)
+    assert {GRAPH.label(i) for i in sample.patient} >= {"asthma"}
+
+
+def test_a_denied_history_is_not_the_patients():
+    sample = correction_sample(_feedback("Give propranolol.", "No history of asthma. What helps against hypertension?"), "r", KNOWN)
+    assert "asthma" not in {GRAPH.label(i) for i in sample.patient}
+
+
 @pytest.mark.parametrize("correction", ["No.", "That is wrong", GRAPH.label(FIRST.subject)])
 def test_a_correction_that_names_nothing_new_teaches_nothing(correction):
     assert correction_sample(_feedback(correction), "r", KNOWN) == "names_nothing_new"
