@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     public_url: str = ""
     """How users reach the app, when it stands behind a proxy. Empty: http://host:port."""
     secure_cookies: bool = False
-    """Set to true behind HTTPS."""
+    """Set to true behind HTTPS; a PUBLIC_URL that begins with https does so by itself."""
     session_hours: int = Field(default=12, ge=1)
 
     max_request_bytes: int = Field(default=200_000, ge=1_000)

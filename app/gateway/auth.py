@@ -15,6 +15,7 @@ from app.gateway import sessions
 from core import store
 from core.db import reading
 from core.errors import NotAllowed, NotSignedIn
+from core.settings import settings
 from core.tables import User
 from core.types import Role, Scope, Value
 
@@ -76,7 +77,9 @@ def check_same_origin(connection: HTTPConnection) -> None:
     origin = connection.headers.get("origin")
     if connection.scope.get("method") in _READING or origin is None:
         return
-    if urlsplit(origin).netloc != connection.headers.get("host"):
+    # A proxy may change the host on the way; the address that users know is ours all the same.
+    public = urlsplit(settings().public_url)
+    if urlsplit(origin).netloc != connection.headers.get("host") and origin != f"{public.scheme}://{public.netloc}":
         raise NotAllowed("This request came from another site")
 
 

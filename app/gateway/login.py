@@ -136,9 +136,9 @@ def _in_session(request: Request) -> Caller:
 
 
 def _with_session(response: Response, user: User) -> Response:
-    response.set_cookie(
-        sessions.COOKIE, sessions.new_session(user), max_age=settings().session_hours * 3600, httponly=True, samesite="lax", secure=settings().secure_cookies
-    )
+    is_https = settings().secure_cookies or settings().public_url.startswith("https://")
+    lifetime = settings().session_hours * 3600
+    response.set_cookie(sessions.COOKIE, sessions.new_session(user), max_age=lifetime, httponly=True, samesite="lax", secure=is_https)
     return response
 
 

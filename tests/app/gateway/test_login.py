@@ -110,6 +110,19 @@ def test_another_site_can_neither_sign_in_nor_act_with_the_cookie(browser: TestC
     assert browser.post("/logout", headers=evil).status_code == 403
 
 
+def test_behind_a_proxy_with_https_its_pages_are_ours_and_the_cookie_stays_on_https(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = {"name": "ana", "password": PASSWORD}
+    assert "secure" not in browser.post("/login", data=form).headers["set-cookie"].lower()
+    assert browser.post("/login", data=form, headers={"Origin": ""}).status_code == 403
+    monkeypatch.setenv("PUBLIC_URL", "https://ward.example/")
+    settings.cache_clear()
+    answer = browser.post("/login", data=form, headers={"Origin": "https://ward.example"})
+    assert answer.status_code == 303
+    assert all(word in answer.headers["set-cookie"].lower() for word in ("secure", "httponly", "samesite=lax"))
+    for origin in ("http://ward.example", "https://ward.example.evil.example", "null", ""):
+        assert browser.post("/login", data=form, headers={"Origin": origin}).status_code == 403
+
+
 def test_logout_forgets_the_session(browser: TestClient) -> None:
     sign_in(browser, "ana")
     assert browser.post("/logout").headers["location"] == "/login"
