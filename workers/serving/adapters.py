@@ -35,7 +35,11 @@ def wait_until_healthy(seconds: float, give_up: Callable[[], bool]) -> None:
 
 def served() -> set[str]:
     """Names that vLLM answers to, the base model's included. Raises Unavailable."""
-    return {model["id"] for model in _call("GET", "/v1/models").json()["data"]}
+    answer = _call("GET", "/v1/models")
+    try:
+        return {model["id"] for model in answer.json()["data"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unavailable(f"What answers at {settings().vllm_root} is not vLLM (status {answer.status_code}); check VLLM_URL") from error
 
 
 def load(checkpoint: Checkpoint) -> None:
