@@ -38,7 +38,10 @@ def newest(session: Session, limit: int) -> Sequence[AuditEvent]:
 
 
 def first_broken(session: Session) -> int | None:
-    """Sequence number of the first row that was changed, removed or reordered; None when the chain holds."""
+    """Sequence number of the first row that was changed, removed or reordered; None when the chain holds.
+
+    Rows cut off the end leave a shorter chain that holds: to notice that, keep the newest hash elsewhere.
+    """
     expected_seq, previous = 1, _GENESIS
     for event in session.scalars(select(AuditEvent).order_by(AuditEvent.seq)):
         if event.seq != expected_seq or event.previous_hash != previous or event.hash != _hash(event):

@@ -78,9 +78,12 @@ def unit_of_work() -> Iterator[Session]:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A read-only look at a consistent snapshot."""
+    """A read-only look at a consistent snapshot. Raises Unavailable when the database does not answer."""
+    engine = engine_for(settings().resolved_database_url)
+    if engine.dialect.name != "sqlite":  # whose transactions are snapshots anyway
+        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     try:
-        with Session(engine_for(settings().resolved_database_url), expire_on_commit=False) as session:
+        with Session(engine, expire_on_commit=False) as session:
             yield session
             session.expunge_all()  # what was read stays readable: a rollback would expire it
             session.rollback()

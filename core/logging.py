@@ -1,4 +1,7 @@
-"""Structured logs (JSON to stderr) with one correlation id from page to job. Secrets are never bound, and known shapes are masked."""
+"""Structured logs (JSON to stderr), each event with the id of the request, round or checkpoint that it is about.
+
+Secrets are never bound, and known shapes are masked.
+"""
 
 import logging
 import re
@@ -6,7 +9,6 @@ import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
-from uuid import uuid4
 
 import structlog
 
@@ -14,13 +16,6 @@ correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 
 # Our API keys, bearer tokens, browser sessions (JWT), and the password in a URL, which may itself hold a colon or an at sign.
 _SECRET = re.compile(r"(bb-[A-Za-z0-9_-]{6})[A-Za-z0-9_-]+|((?i:Bearer )|\beyJ)[\w.~+/=-]+|(://[^/?#\s:@]*:)[^/?#\s]+(@)")
-
-
-def new_correlation_id() -> str:
-    """Starts a correlation for the present context and returns its id."""
-    value = uuid4().hex[:16]
-    correlation_id.set(value)
-    return value
 
 
 def _add_correlation(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -126,7 +126,7 @@ def list_feedback(session: Session, status: FeedbackStatus | None = None, limit:
 
 def review_feedback(session: Session, feedback_id: str, reviewer_id: str, status: FeedbackStatus) -> Feedback:
     """Accepts or rejects; feedback that a round has learnt from can no longer change."""
-    feedback = session.get(Feedback, feedback_id)
+    feedback = session.get(Feedback, feedback_id, with_for_update=True)  # a round may be claiming it at this moment
     if feedback is None:
         raise NotFound(f"There is no feedback {feedback_id!r}")
     if feedback.round_id is not None:
@@ -159,6 +159,7 @@ def ensure_base_checkpoint(session: Session, base_model: str, sha256: str) -> Ch
 
     `base_model` is the setting; when it changes, the new base takes over and checkpoints of other bases retire.
     """
+    lock_table(session, Checkpoint)
     checkpoint_id = f"base-{content_hash([base_model, sha256])[:12]}"
     base = session.get(Checkpoint, checkpoint_id)
     if base is None:
@@ -209,7 +210,9 @@ def production(session: Session) -> Checkpoint:
 
 def set_production(session: Session, checkpoint_id: str) -> Checkpoint:
     """Flips the alias: the old one retires, the new one is in production. One transaction, so no reader sees none or two."""
+    lock_table(session, Checkpoint)  # two flips at once would both retire the same one
     checkpoint = get_checkpoint(session, checkpoint_id)
+    session.refresh(checkpoint)
     current = find_production(session)
     if current is not None and current.id != checkpoint_id:
         current.status = CheckpointStatus.RETIRED

@@ -12,7 +12,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.logging import configure_logging, correlation_id, get_logger, mask_secrets, new_correlation_id
+from core.logging import configure_logging, correlation_id, get_logger, mask_secrets
 
 WORD = st.text("abcdefghijkXYZ0123456789_-", min_size=12, max_size=40)
 
@@ -64,10 +64,10 @@ def test_secrets_are_masked_in_containers_and_exceptions(logs: Any) -> None:
 
 
 def test_the_correlation_id_is_in_every_event_of_its_context(logs: Any) -> None:
-    value = new_correlation_id()
+    correlation_id.set("round-1")
     get_logger("x").info("one")
     correlation_id.set("")
     get_logger("x").info("two")
     one, two = logs()
-    assert one["correlation_id"] == value
+    assert one["correlation_id"] == "round-1"
     assert "correlation_id" not in two

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.exc import InternalError
 
 from core import audit, db, store
 from core.errors import Conflict
 from core.settings import settings
-from core.types import Role
+from core.tables import Checkpoint, Feedback, Turn
+from core.types import CheckpointStatus, FeedbackStatus, Role
 
 pytestmark = pytest.mark.flow
 
@@ -52,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run(
             [programs / "initdb", "-D", folder / "db", "-U", "bb", "-A", "trust", "--no-sync"], user=owner, cwd="/tmp", check=True, capture_output=True
         )
-        command = [programs / "postgres", "-D", folder / "db", "-p", str(port), "-h", "127.0.0.1", "-k", folder]
+        command: list[str | Path] = [programs / "postgres", "-D", folder / "db", "-p", str(port), "-h", "127.0.0.1", "-k", folder]
         process = subprocess.Popen(command, user=owner, cwd="/tmp", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             url = f"postgresql://bb@127.0.0.1:{port}/postgres"
@@ -134,3 +136,58 @@ def test_of_many_rounds_started_at_once_one_begins(postgres: None) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert [f for f in pool.map(take, range(8)) if f is not None] == [1]
+
+
+def test_a_look_is_a_snapshot_that_cannot_write(postgres: None) -> None:
+    with db.reading() as session:
+        before = {u.name for u in store.list_users(session)}
+        with db.unit_of_work() as writing:
+            store.add_user(writing, "bea", Role.CLINICIAN, "hash")
+        assert {u.name for u in store.list_users(session)} == before
+    with db.reading() as session, pytest.raises(InternalError, match="read-only"):
+        store.add_user(session, "cem", Role.CLINICIAN, "hash")
+
+
+def test_of_many_flips_at_once_one_checkpoint_is_left_in_production(postgres: None) -> None:
+    with db.unit_of_work() as session:
+        parent = store.ensure_base_checkpoint(session, "starter", "0" * 64).id
+        for n in range(6):
+            status = CheckpointStatus.CANDIDATE
+            store.add_candidate(session, Checkpoint(id=f"cp-{n}", parent_id=parent, base_model="starter", uri=f"/cp-{n}", sha256=str(n), status=status))
+
+    def flip(n: int) -> None:
+        with db.unit_of_work() as session:
+            store.production(session)
+            store.set_production(session, f"cp-{n % 6}")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(flip, range(24)))
+    with db.reading() as session:
+        statuses = [c.status for c in store.list_checkpoints(session) if c.id.startswith("cp-")]
+    assert sorted(statuses) == [CheckpointStatus.PRODUCTION, *[CheckpointStatus.RETIRED] * 5]
+
+
+def test_feedback_is_reviewed_or_claimed_never_both(postgres: None) -> None:
+    with db.unit_of_work() as session:
+        checkpoint = store.ensure_base_checkpoint(session, "starter", "0" * 64).id
+        user = store.add_user(session, "dan", Role.REVIEWER, "hash")
+        turn = Turn(
+            conversation_id=store.conversation_of(session, user.id, None).id, user_id=user.id, checkpoint_id=checkpoint,
+            messages=[], reply="", finish_reason="stop", claims=[], findings=[], usage={}, latency_ms=1.0,
+        )  # fmt: skip
+        store.add_turn(session, turn)
+        feedback = Feedback(turn_id=turn.id, user_id=user.id, ratings={}, flags=[], status=FeedbackStatus.ACCEPTED)
+        store.add_feedback(session, feedback)
+        round_id = (store.latest_round(session) or store.add_round(session, {}, {}, "tester")).id
+
+    def reject() -> None:
+        with db.unit_of_work() as session:
+            store.review_feedback(session, feedback.id, user.id, FeedbackStatus.REJECTED)
+
+    with ThreadPoolExecutor(1) as pool, db.unit_of_work() as claiming:
+        store.claim_feedback(claiming, round_id)
+        rejected = pool.submit(reject)
+        time.sleep(0.5)  # the reviewer waits for the round's claim
+        claiming.commit()
+        with pytest.raises(Conflict):
+            rejected.result(30)
