@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from app.cli.console import out
@@ -46,7 +47,7 @@ def list_keys() -> None:
     for key, owner in rows:
         expired = key.expires_at is not None and key.expires_at < utc_now()
         state = "revoked" if key.revoked_at else "expired" if expired else f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "live"
-        table.add_row(key.id, owner.name, key.label, ", ".join(key.scopes), state, f"{key.created_at:%Y-%m-%d}")
+        table.add_row(key.id, escape(owner.name), escape(key.label), ", ".join(key.scopes), state, f"{key.created_at:%Y-%m-%d}")
     out.print(table)
 
 

@@ -4,6 +4,7 @@ import json
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from app.cli import api
@@ -37,7 +38,7 @@ def list_rounds() -> None:
     """List the newest rounds."""
     table = Table("round", "status", "outcome", "by", "begun", box=None, header_style="bold")
     for row in api.get("rounds")["data"]:
-        table.add_row(row["id"], row["status"], row["outcome"] or "", row["requested_by"], row["created_at"][:16].replace("T", " "))
+        table.add_row(row["id"], row["status"], row["outcome"] or "", escape(row["requested_by"]), row["created_at"][:16].replace("T", " "))
     out.print(table)
 
 
@@ -68,7 +69,7 @@ def cancel(round_id: _RoundId = None) -> None:
 def sign_off(round_id: _RoundId = None) -> None:
     """Let a candidate that passed its exam into production, in your name."""
     row = api.post(f"rounds/{round_id or _newest()}/signoff")
-    out.print(f"{row['id']} is signed off by {row['signed_off_by']}", highlight=False)
+    out.print(f"{row['id']} is signed off by {row['signed_off_by']}", highlight=False, markup=False)
 
 
 def _newest() -> str:

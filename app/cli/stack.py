@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from app.api_client import own_address
@@ -36,9 +37,8 @@ def status() -> None:
         table = Table("process", "state", "pid", "up for", box=None, header_style="bold")
         for state in states:
             is_up = state.status == "RUNNING"
-            table.add_row(
-                state.name, f"[{'green' if is_up else 'red'}]{state.status.lower()}", str(state.pid or "-"), _duration(state.seconds) if is_up else state.error
-            )
+            shown = f"[{'green' if is_up else 'red'}]{state.status.lower()}"
+            table.add_row(state.name, shown, str(state.pid or "-"), _duration(state.seconds) if is_up else escape(state.error))
         out.print(table)
         out.print(f"\nAddress      {own_address()}", highlight=False)
     with reading() as session:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
 
@@ -37,7 +38,7 @@ def list_users() -> None:
     table = Table("name", "role", "state", "since", box=None, header_style="bold")
     for user in users:
         state = "deactivated" if not user.active else "one-time password" if user.must_change_password else "active"
-        table.add_row(user.name, str(user.role), state, f"{user.created_at:%Y-%m-%d}")
+        table.add_row(escape(user.name), str(user.role), state, f"{user.created_at:%Y-%m-%d}")
     out.print(table)
 
 

@@ -9,7 +9,8 @@ from core.knowledge import Knowledge
 from core.types import Item, Severity
 from evals.scorers import score_reply
 
-_GOOD = 0.99
+GOOD = 0.99
+"""A reply that scores this much is right in every respect."""
 
 
 class Judgement(NamedTuple):
@@ -23,7 +24,7 @@ def judge(item: Item, reply: str, knowledge: Knowledge) -> Judgement:
     """Thumbs up for a reply that is right in every respect; else thumbs down with the graph's answer as correction."""
     scored = score_reply(item, reply, knowledge)
     unsafe = any(f.severity is Severity.CRITICAL for f in scored.findings)
-    if scored.correct is not None and scored.correct >= _GOOD and not unsafe:
+    if scored.correct is not None and scored.correct >= GOOD and not unsafe:
         return Judgement(1, None, unsafe=False)
     return Judgement(-1, correction(item, knowledge), unsafe)
 

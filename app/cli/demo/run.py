@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from app.cli import api
-from app.cli.demo.panel import judge
+from app.cli.demo.panel import GOOD, judge
 from app.cli.demo.questions import draw
 from app.cli.watch import watch_round
 from app.stack import up as stack
@@ -124,20 +124,16 @@ def _show_change(console: Console, before: list[Answer], after: list[Answer]) ->
         console.print(f"      {_line(new)}", highlight=False, markup=False, soft_wrap=True)
     total = len(before)
     console.print(
-        f"Right: {sum(a.correct >= 0.99 for a in before)} of {total} before, {sum(a.correct >= 0.99 for a in after)} of {total} after", highlight=False
+        f"Right: {sum(a.correct >= GOOD for a in before)} of {total} before, {sum(a.correct >= GOOD for a in after)} of {total} after", highlight=False
     )
 
 
 def _mark(answer: Answer) -> str:
-    return (
-        "[green]right[/]"
-        if answer.correct >= 0.99
-        else "[red]withheld[/]"
-        if answer.withheld
-        else "[yellow]partly[/]"
-        if answer.correct > 0
-        else "[red]wrong[/]"
-    )
+    if answer.correct >= GOOD:
+        return "[green]right[/]"
+    if answer.withheld:
+        return "[red]withheld[/]"
+    return "[yellow]partly[/]" if answer.correct > 0 else "[red]wrong[/]"
 
 
 def _line(answer: Answer) -> str:

@@ -95,6 +95,13 @@ def test_an_expected_error_is_one_line_and_exit_code_2(cli: Cli, argv: tuple[str
     assert len(outcome.err.strip().splitlines()) == 1
 
 
+def test_brackets_in_names_and_labels_are_no_markup(cli: Cli, database: None) -> None:
+    assert cli("user", "add", "[/ward]").code == 0
+    assert cli("key", "add", "[/ward]", "--label", "[/x] script").code == 0
+    assert "[/ward]" in cli("user", "list").out
+    assert "[/x] script" in cli("key", "list").out
+
+
 def test_a_setting_that_is_wrong_is_named_without_its_value(cli: Cli, test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "eighty")
     monkeypatch.setenv("SECRET_KEY", "tooshort-but-secret")

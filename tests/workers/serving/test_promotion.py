@@ -14,6 +14,7 @@ from core.errors import ArtifactError, Conflict, NotFound, Unavailable
 from core.settings import settings
 from core.tables import AuditEvent, Checkpoint, Round, utc_now
 from core.types import CheckpointStatus, RoundStatus
+from tests.app.test_cli.standin_api import serving
 from workers import beat
 from workers.celery_app import checkpoint_serve
 from workers.serving import adapters, promotion
@@ -72,6 +73,14 @@ def test_a_proxy_of_the_environment_does_not_stand_before_vllm(house: Path, vllm
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert adapters.is_healthy()
     assert production() in adapters.served()
+
+
+def test_something_else_in_the_place_of_vllm_is_named(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving({"GET /v1/models": (401, {"detail": "who are you"})}) as port:
+        monkeypatch.setenv("VLLM_URL", f"http://127.0.0.1:{port}/v1")
+        settings.cache_clear()
+        with pytest.raises(Unavailable, match="not vLLM"):
+            adapters.served()
 
 
 def test_production_is_loaded_again_where_vllm_lost_it(house: Path, vllm: Vllm) -> None:
