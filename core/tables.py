@@ -112,7 +112,6 @@ class Feedback(Table):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     ratings: Mapped[dict[str, Any]]
     """Dimension -> -1 or 1; the thumbs are the dimension `overall`."""
-    preferred_over: Mapped[str | None] = mapped_column(ForeignKey("turns.id"))
     correction: Mapped[str | None] = mapped_column(Text)
     comment: Mapped[str | None] = mapped_column(Text)
     flags: Mapped[list[Any]]
