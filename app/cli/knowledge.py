@@ -1,5 +1,6 @@
 """knowledge: what the knowledge base holds."""
 
+import re
 from collections import Counter
 from typing import Annotated
 
@@ -12,22 +13,26 @@ from core.knowledge import Knowledge, knowledge
 from core.knowledge.graph import Concept, Fact
 from core.types import Relation
 
+_SHOWN = 20
+
 app = typer.Typer(no_args_is_help=True, help="Look into the knowledge base.")
 
 
 @app.command("stats")
 def stats() -> None:
-    """Count concepts and facts by kind and by source."""
+    """Count concepts and facts by kind, facts by who published their source too."""
     graph = knowledge().graph
     for title, counts in (
         ("concepts", Counter(str(c.kind) for c in graph.concepts.values())),
         ("facts", Counter(str(f.relation) for f in graph.facts)),
-        ("sources of facts", Counter(f.source for f in graph.facts)),
+        ("publishers of facts", Counter(re.split(r"[ :]", f.source)[0] for f in graph.facts)),
     ):
         table = Table(title, "", box=None, header_style="bold")
         table.columns[1].justify = "right"
-        for name, count in counts.most_common():
+        for name, count in counts.most_common(_SHOWN):
             table.add_row(name, str(count))
+        if rest := counts.total() - sum(count for _, count in counts.most_common(_SHOWN)):
+            table.add_row(f"{len(counts) - _SHOWN} others", str(rest))
         table.add_row("[bold]all", f"[bold]{counts.total()}")
         out.print(table)
         out.print()
