@@ -52,12 +52,13 @@ class Question(NamedTuple):
     no: gr.Button
 
 
-def _question(name: str, text: str, yes: str) -> Question:
+def _question(name: str, text: str, yes: str, choice: gr.Dropdown) -> Question:
+    """About what stands in `choice`: another choice needs another question."""
     with gr.Group(visible=False, elem_id=f"{name}-question", elem_classes="bb-confirm") as panel:
         shown = gr.HTML(f'<p class="bb-note">{text}</p>')
         with gr.Row():
             question = Question(panel, shown, gr.Button(yes, variant="stop", elem_id=f"{name}-yes"), gr.Button("No, go back", elem_id=f"{name}-no"))
-    question.no.click(lambda: gr.update(visible=False), None, panel, **_QUIET)
+    gr.on([question.no.click, choice.input], lambda: gr.update(visible=False), None, panel, **_QUIET)
     return question
 
 
@@ -99,8 +100,8 @@ def _rounds(tab: gr.Tab) -> None:
     with gr.Row():
         sign_off = gr.Button("Sign off …", variant="primary", elem_id="sign-off", interactive=False, scale=0, min_width=170)
         cancel = gr.Button("Cancel this round …", variant="stop", elem_id="cancel-round", interactive=False, scale=0, min_width=240)
-    sure_off = _question("sign-off", _SIGN_OFF, "Yes, sign off")
-    sure_cancel = _question("cancel-round", _CANCEL, "Yes, cancel the round")
+    sure_off = _question("sign-off", _SIGN_OFF, "Yes, sign off", choice)
+    sure_cancel = _question("cancel-round", _CANCEL, "Yes, cancel the round", choice)
     decision = gr.HTML(elem_id="decision")
     plot = gr.LinePlot(
         x="step",
@@ -132,7 +133,7 @@ def _checkpoints(tab: gr.Tab) -> None:
         choice = gr.Dropdown([], label="Was in production before and can be again", elem_id="promotable", scale=3)
         promote = gr.Button("Put into production …", elem_id="promote", scale=0, min_width=250)
         refresh = gr.Button("Refresh", scale=0, min_width=110)
-    sure = _question("promote", "", "Yes, put it into production")
+    sure = _question("promote", "", "Yes, put it into production", choice)
     said = gr.HTML(elem_id="promoted", elem_classes="bb-said")
     shown = [table, choice, said]
     gr.on([tab.select, refresh.click], actions.load_checkpoints, None, shown, **_QUIET)

@@ -117,6 +117,24 @@ def test_an_admin_cancels_a_round_only_after_saying_so_twice(page: Page, app: Se
     expect(page.get_by_text(f"Round {waiting_round} is still")).to_be_visible()
 
 
+def test_a_question_about_one_checkpoint_does_not_stand_when_another_is_chosen(page: Page, app: Served) -> None:
+    with unit_of_work() as session:
+        parent = store.production(session)
+        for name in ("cp-former-1", "cp-former-2"):
+            retired = {"base_model": parent.base_model, "uri": "/x", "sha256": "c" * 64, "status": CheckpointStatus.RETIRED}
+            session.add(Checkpoint(id=name, parent_id=parent.id, **retired))
+    sign_in(page, app, "ada", "/admin")
+    page.get_by_role("tab", name="Checkpoints").click()
+    chosen = page.locator("#promotable input")
+    expect(chosen).to_have_value("cp-former-2")
+    page.locator("#promote").click()
+    expect(page.locator("#promote-question").first).to_contain_text("Put cp-former-2 into production?")
+    chosen.click()
+    page.get_by_role("option", name="cp-former-1").click()
+    expect(chosen).to_have_value("cp-former-1")
+    expect(page.locator("#promote-yes")).to_be_hidden()
+
+
 def test_checkpoints_audit_and_people_are_listed(page: Page, app: Served) -> None:
     sign_in(page, app, "ada", "/admin")
     page.get_by_role("tab", name="Checkpoints").click()
