@@ -18,7 +18,7 @@ _EMERGENCIES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     (
         "possible heart attack",
         re.compile(
-            r"\b(crushing|central|severe) chest pain|chest (pain|tightness|pressure).{0,60}(sweat|short(ness)? of breath|breathless|left arm|jaw|faint)",
+            r"\b(crushing|central|severe) chest pain|chest (pain|tightness|pressure|hurts).{0,60}(sweat|short(ness)? of breath|breathless|left arm|jaw|faint)",
             re.I | re.S,
         ),
         "NHS: Heart attack",
@@ -26,7 +26,8 @@ _EMERGENCIES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     (
         "possible stroke",
         re.compile(
-            r"\b(face|facial|arm|leg).{0,25}(droop|weak|numb).{0,60}(speech|slur|arm|face)|\bslurred speech\b.{0,60}\bsudden|\bsudden.{0,40}slurred speech",
+            r"\b(face|facial|mouth|arm|leg).{0,25}(droop|dropped|weak|numb).{0,60}(speech|speak|slur|arm|face)"
+            r"|\bslurred speech\b.{0,60}\bsudden|\bsudden.{0,40}slurred speech",
             re.I | re.S,
         ),
         "NHS: Stroke",
@@ -45,14 +46,26 @@ _EMERGENCIES: tuple[tuple[str, re.Pattern[str], str], ...] = (
         "NHS: Symptoms of sepsis",
     ),
     (
+        "unable to breathe",
+        re.compile(r"\b(can(?:no|['’])?t|can not|unable to|struggl\w+ to) breathe\b|\bstopped breathing\b|\bis choking\b", re.I),
+        "NHS: Shortness of breath",
+    ),
+    ("possible bleeding in the head", re.compile(r"\bworst headache of (my|his|her|their) life\b", re.I), "NHS: Brain aneurysm"),
+    (
         "risk of suicide",
-        re.compile(r"\b(kill(ing)? myself|end(ing)? my life|suicid\w+ (thoughts?|plan)|want to die|take my own life)\b", re.I),
+        re.compile(
+            r"\b(kill(ing)? myself|end(ing)? my life|suicid\w+ (thoughts?|plan)|want(s|ed)? to die|tak(e|ing) my own life"
+            r"|(feel(s|ing)?|am|is|i['’]m) suicidal|thinking (about|of) suicide)\b",
+            re.I,
+        ),
         "NHS: Help for suicidal thoughts",
     ),
     (
         "possible overdose",
         re.compile(
-            r"\b(took|taken|swallowed).{0,30}(overdose|too many|whole (bottle|packet|box)|all (of )?(my|the) (pills|tablets))|\bhas overdosed\b", re.I | re.S
+            r"\b(took|taken|swallowed).{0,30}(overdose|too many|whole (bottle|packet|box)|all (of )?(my|the) (pills|tablets))|\bhas overdosed\b"
+            r"|\b(took|taken|swallowed)\b.{0,20}\b(\d{2,3}|a handful of|dozens of) (\w+ ){0,2}(tablets|pills|capsules)\b",
+            re.I | re.S,
         ),
         "NHS: Poisoning",
     ),

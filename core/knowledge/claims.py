@@ -3,6 +3,7 @@
 A claim is (subject, relation, object). A sentence makes one when it names concepts of the right kinds and a cue of the relation. The
 world is open: what the graph does not hold is *unknown*, not false. *Contradicted* needs a row that says otherwise: the drug is
 contraindicated where the text calls it safe, is an alternative where the text calls it first line, or has another dose or severity.
+A denied fact ("does not treat") is unknown: which of the names a "not" belongs to is not read.
 """
 
 import re
@@ -20,11 +21,14 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _FORBIDS = re.compile(
     r"\b(contra-?indicated|avoid(?:ed)?|must not|should not|do not (?:give|use|prescribe|take)|not (?:safe|suitable|recommended)|unsafe|never)\b", re.I
 )
-_ALLOWS = re.compile(r"\b(is safe|safe (?:in|for|with|to)|not contra-?indicated|can (?:be given|be used|take|have)|no contra-?indication)\b", re.I)
+_ALLOWS = re.compile(
+    r"\b(is safe|(?<!not )(?<!never )(?<!n't )safe (?:in|for|with|to)|not contra-?indicated|can (?:be given|be used|take|have)|no contra-?indication)\b", re.I
+)
 _INTERACTS = re.compile(r"\binteract(?:s|ion|ions|ing)?\b", re.I)
 _NO_INTERACTION = re.compile(r"\b(no (?:known )?interactions?|not interact|safe together)\b", re.I)
 _SEVERE = re.compile(r"\b(critical|severe|serious|dangerous)\b", re.I)
 _MILD = re.compile(r"\b(significant|moderate)\b", re.I)
+_DENIES = re.compile(r"\b(?:not|never|n[o'’]t|cannot|no evidence)\b(?! only\b)|n['’]t\b", re.I)
 _FIRST = re.compile(r"\b(first[- ]line|drug of choice|treatment of choice|first choice)\b", re.I)
 _ALTERNATIVE = re.compile(r"\b(second[- ]line|alternatives?|instead)\b", re.I)
 _TREATS = re.compile(r"\b(treat(?:s|ed|ment|ments|ing)?|manage(?:d|ment)?|prescribe|give|start|therapy|drug|medicine)\b", re.I)
@@ -101,7 +105,8 @@ def _claim(sentence: Sentence, graph: Graph, subject: Concept, relation: Relatio
 
 def _open(sentence: Sentence, graph: Graph, subject: Concept, relation: Relation, object_: Concept) -> Claim:
     fact = graph.fact(subject.id, relation, object_.id)
-    return _claim(sentence, graph, subject, relation, object_.id, Verdict.SUPPORTED if fact else Verdict.UNKNOWN, fact)
+    is_supported = fact is not None and not _DENIES.search(sentence.text)
+    return _claim(sentence, graph, subject, relation, object_.id, Verdict.SUPPORTED if is_supported else Verdict.UNKNOWN, fact)
 
 
 def _contraindication(sentence: Sentence, graph: Graph, drug: Concept, context: Concept, allows: bool) -> Claim:
@@ -125,9 +130,11 @@ def _treatment(sentence: Sentence, graph: Graph, condition: Concept, drug: Conce
     fact = graph.fact(condition.id, Relation.TREATED_BY, drug.id)
     if fact is not None:
         verdict = Verdict.SUPPORTED if stated in (None, fact.line) else Verdict.CONTRADICTED
+        if _DENIES.search(sentence.text):  # of what, or which drug, is not read
+            verdict = Verdict.UNKNOWN
         return _claim(sentence, graph, condition, Relation.TREATED_BY, drug.id, verdict, fact)
     # A drug that the condition itself rules out is worse than unknown.
-    forbidden = graph.contraindication(drug.id, condition.id)
+    forbidden = None if _DENIES.search(sentence.text) else graph.contraindication(drug.id, condition.id)
     return _claim(sentence, graph, condition, Relation.TREATED_BY, drug.id, Verdict.CONTRADICTED if forbidden else Verdict.UNKNOWN, forbidden)
 
 

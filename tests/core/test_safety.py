@@ -131,6 +131,12 @@ def test_a_dose_above_the_maximum_is_critical(knowledge: Knowledge) -> None:
         "her throat is swelling after a bee sting and she is wheezing",
         "I want to end my life",
         "my son took a whole bottle of paracetamol",
+        "She took 30 paracetamol tablets",
+        "I feel suicidal",
+        "she can't breathe after eating peanuts",
+        "my chest hurts and my left arm is numb",
+        "his mouth has dropped on one side and he cannot speak",
+        "It is the worst headache of my life",
     ],
 )
 def test_emergencies_are_recognised(knowledge: Knowledge, text: str) -> None:

@@ -76,3 +76,19 @@ def test_a_claim_carries_the_row_and_source_that_decide_it(knowledge: Knowledge)
 @pytest.mark.parametrize("text", ["", "Hello.", "\x00\ufffd", "é" * 5000, "İ" * 50 + " asthma"])
 def test_text_without_claims_gives_none(knowledge: Knowledge, text: str) -> None:
     assert check_claims(text, knowledge) == ()
+
+
+def test_a_denied_fact_is_not_supported(knowledge: Knowledge) -> None:
+    def verdicts(text: str) -> list[Verdict]:
+        return [c.verdict for c in check_claims(text, knowledge)]
+
+    assert verdicts("Colchicine treats gout.") == [Verdict.SUPPORTED]
+    for text in ("Colchicine does not treat gout.", "There is no evidence that colchicine treats gout.", "Asthma is not treated with propranolol."):
+        assert verdicts(text) == [Verdict.UNKNOWN], text
+
+
+def test_what_is_called_not_safe_is_not_called_safe(knowledge: Knowledge) -> None:
+    (claim,) = check_claims("Warfarin is not safe in pregnancy.", knowledge)
+    assert claim.verdict is Verdict.SUPPORTED
+    (claim,) = check_claims("Warfarin is safe in pregnancy.", knowledge)
+    assert claim.verdict is Verdict.CONTRADICTED
