@@ -69,7 +69,7 @@ class Unavailable(AppError):
 
 
 class KnowledgeError(BadInput):
-    """A knowledge source is malformed; names file and line. The graph that was loaded before stays."""
+    """A knowledge source is malformed; names file and line. Nothing of it is used."""
 
 
 class RecipeError(BadInput):

@@ -79,7 +79,12 @@ def train_round(round_id: str, stop: "Stop") -> int:
             verify_artifact(job.adapter)
             return 0
         torch.set_num_threads(settings().train_threads)
+        # A run that was killed while it saved leaves a draft behind; nobody else writes here while we hold the lock.
+        for leftover in job.adapter.parent.glob(f".{job.adapter.name}.*.draft"):
+            shutil.rmtree(leftover, ignore_errors=True)
         dataset_hash = verify_artifact(job.dataset)
+        if job.parent_adapter is not None:
+            verify_artifact(job.parent_adapter)  # damaged weights of the right shape would load, and be learnt from
         policy = load_policy(job.base_model, job.parent_adapter, job.recipe)
         samples = _fitting(load_dataset(job.dataset), policy, job.recipe)
         run_hash = content_hash([job.recipe.hash, dataset_hash, job.base_model, str(job.parent_adapter)])

@@ -161,3 +161,23 @@ def test_an_error_is_one_line_and_an_exit_code(child):
     code, last_line = child("round-f", stepz=3).train()
     assert code == 2, last_line
     assert last_line.startswith("error: recipe of round-f: stepz: ")
+
+
+def test_a_damaged_parent_adapter_is_not_continued_and_old_drafts_go(child):
+    parent = settings().data_dir.resolve() / "checkpoints" / "cp-parent"
+    with new_artifact(parent) as draft:
+        write_text_atomically(draft / ADAPTER_WEIGHTS, "weights")
+    (parent / ADAPTER_WEIGHTS).write_text("other weights")
+    with unit_of_work() as session:
+        store.add_candidate(session, Checkpoint(
+            id="cp-parent", parent_id="base-1", base_model=settings().base_model, uri=str(parent), sha256="1" * 64, status=CheckpointStatus.CANDIDATE
+        ))  # fmt: skip
+    begun = child("round-1")
+    with unit_of_work() as session:
+        store.get_round(session, "round-1").parent_id = "cp-parent"
+    draft = begun.adapter.with_name(f".{begun.adapter.name}.0123abcd.draft")
+    draft.mkdir()
+    with pytest.raises(ArtifactError, match="was changed"):
+        train_round("round-1", Stop())
+    assert not draft.exists()
+    assert not begun.adapter.exists()
