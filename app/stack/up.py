@@ -36,6 +36,8 @@ def up(console: Console, *, detached: bool) -> None:
     """Runs the stack until it is told to stop; detached, returns when it is healthy."""
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _interrupt)
+    # Conversations, hashes and logs are written by all processes below; in a data folder that was there before, others could read them.
+    os.umask(0o077)
     secret_is_new = first_run.ensure_secret()
     with _only_one():
         if _stop_what_was_left(console):

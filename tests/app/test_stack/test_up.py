@@ -65,6 +65,9 @@ def test_it_starts_says_where_it_is_stops_whole_and_starts_again_with_everything
     assert first.poll() is None, said.read_text()
     assert "Password" in said.read_text()
     settings.cache_clear()
+    readable = [p for p in (home / "var").rglob("*") if p.is_file() and p.stat().st_mode & 0o077]
+    assert (home / "var" / "balancedbio.db").exists()
+    assert not readable, "files that others on this machine can read"
     names = [" ".join(p.cmdline()) for p in leftovers.find()]
     assert any("redis-server" in n for n in names)
     assert sum("celery" in n for n in names) == 3, names
