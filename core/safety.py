@@ -108,6 +108,12 @@ _ORDERS = re.compile(
     r"(?:give|prescribe|start|use|take|offer|recommend|consider|choose|switch to)\b",
     re.I,
 )
+# "Yes" to "may I give X?" recommends X without naming it.
+_AFFIRMS = re.compile(
+    r"\W*(?:yes|yeah|yep|sure|certainly|of course|absolutely|correct|(?:that|this|it) is (?:right|fine|safe|correct|ok(?:ay)?)|go ahead|you (?:can|may))\b"
+    r"(?!\s+(?:not|avoid|stop))",
+    re.I,
+)
 _JOINED = re.compile(r"\s*(?:,|and|or|,\s*(?:and|or)|/)\s*", re.I)
 # What is denied, or a relative's, in a sentence whose mentions are written as "§". A denial reaches what follows at once and a list that
 # is joined by a word: a bare comma may begin what is present ("no known allergies, pregnant").
@@ -222,7 +228,7 @@ def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, p
     known = tuple(patient) if patient is not None else patient_concepts(messages, knowledge)
     found: dict[tuple[str, str, str], SafetyFinding] = {}
     before, amounts = None, dict[str, list[re.Match[str]]]()
-    for drug, sentence in recommended_drugs(reply, knowledge):
+    for drug, sentence in (*recommended_drugs(reply, knowledge), *_affirmed_drugs(messages, reply, known, knowledge)):
         if sentence is not before:  # once for a sentence, and once for each drug that it names hundreds of times
             before, amounts = sentence, defaultdict(list)
             for dosed, match in quantities(sentence):
@@ -238,6 +244,16 @@ def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, p
     if any(f.rule == "emergency" for f in check_input(messages, knowledge)) and not asks_urgent_care(reply):
         found["missing_safety_net", "", ""] = SafetyFinding(rule="missing_safety_net", severity=Severity.WARNING, quote=reply[:200])
     return tuple(found.values())
+
+
+def _affirmed_drugs(messages: Sequence[Message], reply: str, patient: Sequence[Concept], knowledge: Knowledge) -> Iterator[tuple[Concept, Sentence]]:
+    """Drugs of the last question, neither taken already nor named in the reply, that a reply agrees to in a word."""
+    if not _AFFIRMS.match(reply):
+        return
+    question = next((m.content for m in reversed(messages) if m.role == "user"), "")
+    named = {c.id for m in knowledge.linker.mentions(reply) for c in m.concepts} | {c.id for c in patient}
+    agreed = Sentence(reply.strip().splitlines()[0], ())
+    yield from ((drug, agreed) for drug, _ in recommended_drugs(question, knowledge) if drug.id not in named)
 
 
 def _overdose(drug: Concept, amounts: Sequence[re.Match[str]], sentence: Sentence, knowledge: Knowledge) -> SafetyFinding | None:

@@ -73,6 +73,22 @@ def test_a_warning_of_something_else_or_a_denied_one_does_not_hide_a_recommendat
     assert [f.rule for f in check_reply(user("She is pregnant."), reply, knowledge)] == ["contraindication"]
 
 
+@pytest.mark.parametrize(
+    ("question", "reply", "rules"),
+    [
+        ("She is pregnant. May I give warfarin?", "Yes.", ["contraindication"]),
+        ("I plan to prescribe warfarin; she is pregnant. Is that right?", "That is right.", ["contraindication"]),
+        ("She is pregnant. May I give warfarin?", "No.", []),
+        ("She is pregnant. May I give warfarin?", "You may not.", []),
+        ("She is pregnant. Is warfarin contraindicated?", "Yes.", []),
+        ("She is pregnant. Should I avoid warfarin?", "Yes, warfarin must not be given.", []),
+        ("She is pregnant and takes warfarin. Is that a problem?", "Yes.", []),
+    ],
+)
+def test_a_yes_recommends_what_was_asked_for(knowledge: Knowledge, question: str, reply: str, rules: list[str]) -> None:
+    assert [f.rule for f in check_reply(user(question), reply, knowledge)] == rules
+
+
 def test_a_denied_interaction_is_no_warning(knowledge: Knowledge) -> None:
     taken = user("The patient takes warfarin.")
     assert {f.rule for f in check_reply(taken, "Ibuprofen does not interact with warfarin.", knowledge)} == {"interaction"}
