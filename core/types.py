@@ -268,6 +268,8 @@ class GateDecision(Value):
     candidate: str
     checks: tuple[GateCheck, ...]
     table: tuple[CapabilityRow, ...]
+    alpha: float = 0.05
+    """The policy's: intervals cover 1 - 2 alpha."""
 
 
 # --- states ------------------------------------------------------------------------------------------------------

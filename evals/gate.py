@@ -41,6 +41,7 @@ def decide(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: Ev
         candidate=candidate.model,
         checks=tuple(checks),
         table=tuple(_row(suite, baseline, candidate, c, comparison) for c, comparison in comparisons.items()),
+        alpha=policy.alpha,
     )
 
 

@@ -44,7 +44,8 @@ def markdown(decision: GateDecision, baseline: EvalReport | None = None, candida
 
 def table_markdown(decision: GateDecision) -> str:
     """Per capability: items, score before, score after, change with its interval, in percentage points."""
-    lines = ["| capability | items | before | after | change (90 % interval) |", "|---|---:|---:|---:|---:|"]
+    covered = round(100 * (1 - 2 * decision.alpha), 1)
+    lines = [f"| capability | items | before | after | change ({covered:g} % interval) |", "|---|---:|---:|---:|---:|"]
     for row in decision.table:
         low, change, high = (100 * value for value in (row.interval[0], row.candidate - row.baseline, row.interval[1]))
         lines.append(f"| {row.capability} | {row.items} | {row.baseline:.1%} | {row.candidate:.1%} | {change:+.1f} ({low:+.1f} to {high:+.1f}) |")

@@ -77,3 +77,8 @@ def test_junit_counts_a_rejection_as_failure_and_a_hold_as_error(tmp_path: Path)
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
     assert [[child.tag for child in case] for case in suite.iter("testcase")] == [[], ["failure"], ["error"]]
+
+
+def test_the_table_names_the_interval_of_its_policy() -> None:
+    assert "(90 % interval)" in table_markdown(decision())
+    assert "(95 % interval)" in table_markdown(decision().model_copy(update={"alpha": 0.025}))
