@@ -157,6 +157,8 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
     kinds = {knowledge.graph.concept(i).kind for i in answers}
     # Several things of one kind ("amoxicillin or doxycycline") are choices; things of different kinds are all wanted.
     groups = tuple(tuple(i for i in answers if knowledge.graph.concept(i).kind is k) for k in _ANSWER_KINDS if k in kinds)
+    # A scripted rater's correction stays recognisable in everything that is made from it.
+    generator = "simulated-correction-1" if example.simulated else "correction-1"
     patient = patient_concepts(example.messages, knowledge)
     if harm := next((f for f in check_reply(example.messages, correction, knowledge, patient) if f.severity is Severity.CRITICAL), None):
         return f"unsafe_{harm.rule}"
@@ -166,7 +168,7 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
         family="correction",
         reference=Reference(kind="concepts", concepts=groups, text=correction),
         patient=tuple(sorted(c.id for c in patient)),
-        provenance=Provenance(source="feedback", ids=(example.id,), generator="correction-1", recipe_hash=recipe_hash),
+        provenance=Provenance(source="feedback", ids=(example.id,), generator=generator, recipe_hash=recipe_hash),
     )
 
 

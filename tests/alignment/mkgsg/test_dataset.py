@@ -72,6 +72,12 @@ def test_a_correction_that_would_harm_the_patient_of_the_question_is_dropped():
     assert {GRAPH.label(i) for i in sample.patient} >= {"asthma"}
 
 
+def test_a_simulated_correction_stays_recognisable():
+    correction = f"Give {GRAPH.label(FIRST.object)}."
+    assert correction_sample(_feedback(correction, simulated=True), "r", KNOWN).provenance.generator == "simulated-correction-1"
+    assert correction_sample(_feedback(correction), "r", KNOWN).provenance.generator == "correction-1"
+
+
 def test_a_denied_history_is_not_the_patients():
     sample = correction_sample(_feedback("Give propranolol.", "No history of asthma. What helps against hypertension?"), "r", KNOWN)
     assert "asthma" not in {GRAPH.label(i) for i in sample.patient}
