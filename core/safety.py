@@ -108,6 +108,7 @@ _ORDERS = re.compile(
     r"(?:give|prescribe|start|use|take|offer|recommend|consider|choose|switch to)\b",
     re.I,
 )
+_NEXT_ONES = re.compile(r"\b(?:not|never|cannot)\s*$", re.I)  # "X, never Y" warns of Y
 # "Yes" to "may I give X?" recommends X without naming it.
 _AFFIRMS = re.compile(
     r"\W*(?:yes|yeah|yep|sure|certainly|of course|absolutely|correct|(?:that|this|it) is (?:right|fine|safe|correct|ok(?:ay)?)|go ahead|you (?:can|may))\b"
@@ -206,7 +207,8 @@ def _unwarned(sentence: Sentence) -> Iterator[Concept]:
     for position, run in enumerate(runs):
         begin = runs[position - 1][-1][1] if position else 0
         end = runs[position + 1][0][0] if position + 1 < len(runs) else len(sentence.text)
-        if not _is_warned(sentence.text[begin : run[0][0]], sentence.text[run[-1][1] : end]):
+        after = _NEXT_ONES.sub("", sentence.text[run[-1][1] : end]) if end < len(sentence.text) else sentence.text[run[-1][1] :]
+        if not _is_warned(sentence.text[begin : run[0][0]], after):
             yield from (drug for _, _, drug in run)
 
 

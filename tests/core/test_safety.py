@@ -66,6 +66,7 @@ def test_a_warning_reaches_its_own_drug_only(knowledge: Knowledge) -> None:
         "Warfarin is not contraindicated in pregnancy.",
         "Warfarin must not be stopped.",
         "Not only warfarin helps.",
+        "The drug of choice is warfarin, never colchicine.",
         "Give warfarin even though it is contraindicated.",
     ],
 )
