@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 import httpx
 import openai
@@ -42,7 +43,10 @@ class OpenAIChat:
     """Any OpenAI-compatible endpoint: vLLM, our own gateway, a vendor's."""
 
     def __init__(self, base_url: str, api_key: str = "none", timeout_seconds: float = 120.0) -> None:
-        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout_seconds, max_retries=0)
+        # A proxy that the environment names reaches vendors; it does not reach this machine's own vLLM.
+        is_local = urlsplit(base_url).hostname in {"127.0.0.1", "localhost", "::1"}
+        transport = openai.DefaultAsyncHttpxClient(trust_env=not is_local)
+        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout_seconds, max_retries=0, http_client=transport)
 
     async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
         try:

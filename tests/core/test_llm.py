@@ -73,6 +73,14 @@ async def test_a_reply_is_streamed_with_its_reason_and_counts() -> None:
     assert (asked[0]["stream"], asked[0]["top_k"], asked[0]["temperature"]) == (True, 3, 0.0)
 
 
+async def test_a_proxy_of_the_environment_does_not_come_between_us_and_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with endpoint(streamed(delta("Naproxen"), delta(finish_reason="stop"), USAGE, DONE)) as chat:
+        assert (await ask(chat))[0] == "Naproxen"
+
+
 async def test_an_endpoint_that_counts_nothing_still_gives_the_reason() -> None:
     async with endpoint(streamed(delta("yes"), delta(finish_reason="stop"), DONE)) as chat:
         assert await ask(chat) == ("yes", Chunk(finish_reason="stop"))
