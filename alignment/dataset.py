@@ -36,7 +36,6 @@ class FeedbackExample(Value):
     id: str
     messages: tuple[Message, ...]
     """The conversation up to and with the question."""
-    reply: str
     rating: int | None = None
     """-1, 1, or None."""
     correction: str | None = None

@@ -43,7 +43,6 @@ def _example(feedback: Feedback, turn: Turn) -> FeedbackExample:
     return FeedbackExample(
         id=feedback.id,
         messages=tuple(Message.model_validate(m) for m in turn.messages),
-        reply=turn.reply,
         rating=feedback.ratings.get("overall"),
         correction=feedback.correction,
         unsafe="unsafe" in feedback.flags,

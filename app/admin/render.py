@@ -147,7 +147,7 @@ def decision(found: GateDecision | None) -> str:
         return '<p class="bb-hint">The decision appears here after the exam.</p>'
     before_after = table(
         "Exam scores before and after",
-        ("Capability", "Items", "Production", "Candidate", "Change (90 % interval), points"),
+        ("Capability", "Items", "Production", "Candidate", f"Change ({100 * (1 - 2 * found.alpha):.0f} % interval), points"),
         [
             (
                 escape(row.capability),

@@ -18,7 +18,7 @@ QUESTION = f"What helps against {GRAPH.label(FIRST.subject)}?"
 
 
 def _feedback(correction=None, question=QUESTION, **more):
-    return FeedbackExample(id="fb_1", messages=(Message(role="user", content=question),), reply="I do not know.", correction=correction, **more)
+    return FeedbackExample(id="fb_1", messages=(Message(role="user", content=question),), correction=correction, **more)
 
 
 def _build(folder, feedback=(), **more):
