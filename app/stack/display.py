@@ -28,8 +28,9 @@ class StartDisplay:
         self._started = time.monotonic()
         self._ready: dict[str, float] = {}
         self._notes: dict[str, str] = {}
-        self._live = Live(console=console, refresh_per_second=8, transient=False, get_renderable=self._table) if console.is_terminal else None
         self._spinner = Spinner("dots")
+        # Last: Live renders at once, and needs all of the above.
+        self._live = Live(console=console, refresh_per_second=8, transient=False, get_renderable=self._table) if console.is_terminal else None
 
     def __enter__(self) -> "StartDisplay":
         if self._live:
