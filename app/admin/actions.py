@@ -138,7 +138,7 @@ async def _round_view(gateway: Api, round_id: str | None, known: Any, drawn: Any
         listed,
         picture,
         render.round_card(row, utc_now()),
-        gr.skip() if is_drawn else render.decision(row.decision if row else None),
+        gr.skip() if is_drawn else render.decision(row.decision, row.status.is_final) if row else render.decision(None),
         gr.skip() if is_drawn else _plot(row),
         gr.skip() if is_drawn else render.frozen(row),
         gr.update(interactive=row is not None and row.finished_at is None and not row.cancel_requested),

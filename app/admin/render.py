@@ -141,10 +141,10 @@ def _note(row: RoundDetail) -> str:
     return ""
 
 
-def decision(found: GateDecision | None) -> str:
+def decision(found: GateDecision | None, ended: bool = False) -> str:
     """The table before and after, then every check of the gate."""
     if found is None:
-        return '<p class="bb-hint">The decision appears here after the exam.</p>'
+        return f'<p class="bb-hint">{"This round ended before its exam was decided." if ended else "The decision appears here after the exam."}</p>'
     before_after = table(
         "Exam scores before and after",
         ("Capability", "Items", "Production", "Candidate", f"Change ({100 * (1 - 2 * found.alpha):.0f} % interval), points"),

@@ -28,7 +28,7 @@ def watch_round(round_id: str, console: Console = errors) -> dict[str, Any]:
             note = _note(row)
             stage = progress.get("stage") or str(status)
             bar.update(task, description=stage, total=progress.get("total"), completed=progress.get("done", 0), note=note)
-            line = f"{status}: {stage} {progress.get('done', 0)}/{progress.get('total', '?')} {note}"
+            line = str(status) if status.is_final else f"{status}: {stage} {progress.get('done', 0)}/{progress.get('total', '?')} {note}".rstrip()
             if not console.is_terminal and line != last_line:
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
             last_line = line
@@ -52,7 +52,7 @@ def _patiently(round_id: str) -> dict[str, Any]:
 def _note(row: dict[str, Any]) -> str:
     progress = row["progress"] or {}
     parts = [progress.get("note") or ""]
-    if row["metrics"] and (reward := (row["metrics"][-1].get("values") or row["metrics"][-1]).get("reward")) is not None:
+    if "reward" not in parts[0] and row["metrics"] and (reward := (row["metrics"][-1].get("values") or row["metrics"][-1]).get("reward")) is not None:
         parts.append(f"reward {reward:.2f}")
     if (left := progress.get("seconds_left")) is not None:
         parts.append(f"{left // 60:.0f}:{left % 60:02.0f} left")

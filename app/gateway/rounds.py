@@ -70,7 +70,7 @@ def sign_off(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> dict[str, 
     with unit_of_work() as session:
         row = store.get_round(session, round_id)
         if row.status != RoundStatus.AWAITING_SIGNOFF or row.cancel_requested:
-            raise Conflict(f"Round {row.id} does not wait for a sign-off: {'being cancelled' if row.cancel_requested else row.status}")
+            raise Conflict(f"Round {row.id} does not wait for a sign-off: {'being cancelled' if row.cancel_requested and not row.finished_at else row.status}")
         if (row.decision or {}).get("outcome") != Outcome.PROMOTE:
             raise Conflict(f"The gates did not pass the candidate of round {row.id}")
         if row.signed_off_by is None:

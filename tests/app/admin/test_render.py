@@ -124,6 +124,10 @@ def test_a_step_without_a_scored_reply_leaves_a_gap_in_the_plot() -> None:
     assert render.reward_points([{"step": 1, "rewards": {"safety": 0.5, "domain": None}}, {"step": 2}]) == [{"step": 1, "capability": "safety", "reward": 0.5}]
 
 
+def test_a_round_that_ended_without_an_exam_promises_no_decision() -> None:
+    assert "ended before" in render.decision(None, ended=True)
+
+
 @pytest.mark.parametrize("html", [render.feedback_card(None, 0, 0), render.round_card(None, NOW), render.decision(None), render.checkpoint_table([])])
 def test_an_empty_list_says_what_to_do(html: str) -> None:
     assert "bb-hint" in html
