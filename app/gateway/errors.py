@@ -47,8 +47,9 @@ def _app_error(request: Request, error: Exception) -> JSONResponse:
 def _validation_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    # "body" and "path" say where FastAPI found the field, which the caller knows.
-    param = ".".join(str(part) for part in first["loc"] if part not in ("body", "path", "query", "header")) or None
+    # "body" and "path" say where FastAPI found the field, which the caller knows; a part with brackets names a type of ours.
+    named = (str(part) for part in first["loc"] if part not in ("body", "path", "query", "header"))
+    param = ".".join(part for part in named if "[" not in part) or None
     reason = str(first["msg"]).removeprefix("Value error, ")
     return JSONResponse(error_body(400, f"{param}: {reason}" if param else reason, "invalid_request", param), status_code=400)
 

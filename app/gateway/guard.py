@@ -119,7 +119,9 @@ def is_banner(text: str) -> bool:
 def notice(findings: Sequence[SafetyFinding]) -> str:
     """What stands in the place of a withheld reply: the reason and its evidence, never the unsafe words."""
     reasons = dict.fromkeys(f"{_REASONS.get(f.rule, f.rule.replace('_', ' '))}{_because(f.evidence)}" for f in findings)
-    return f"{_NOTICE} {' '.join(f'{reason}.' for reason in reasons)} Please check a trusted source or ask in another way."
+    # Who asks for help to cause harm is not invited to find other words for it.
+    advice = "" if any(f.rule == "harmful_request" for f in findings) else " Please check a trusted source or ask in another way."
+    return f"{_NOTICE} {' '.join(f'{reason}.' for reason in reasons)}{advice}"
 
 
 def shown(finding: SafetyFinding) -> SafetyFinding:

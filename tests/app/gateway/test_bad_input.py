@@ -40,6 +40,7 @@ CASES = {
     "no messages": Bad(CHAT, b'{"model": "balancedbio", "messages": []}', 400, "messages"),
     "no model": Bad(CHAT, b'{"messages": [{"role": "user", "content": "hi"}]}', 400, "model"),
     "messages of the wrong kind": Bad(CHAT, b'{"model": "balancedbio", "messages": "hi"}', 400, "messages"),
+    "content of no kind": Bad(CHAT, asking(None), 400, "messages.0.content: "),
     "an image": Bad(CHAT, asking([{"type": "image_url", "image_url": {"url": "x"}}]), 400, "messages"),
     "unknown role": Bad(CHAT, b'{"model": "balancedbio", "messages": [{"role": "king", "content": "hi"}]}', 400, "role"),
     "two choices": Bad(CHAT, asking("hi", n=2), 400, "one choice"),
