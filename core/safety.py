@@ -42,13 +42,40 @@ _EMERGENCIES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ),
     (
         "possible sepsis",
-        re.compile(r"\b(blue|mottled|ashen|blotchy) (skin|lips)|(fever|infection).{0,80}(confus|slurred|mottled)", re.I | re.S),
+        re.compile(
+            r"\b(blue|mottled|ashen|blotchy) (skin|lips)"
+            r"|\b(lips|tongue|skin|baby) (is|are|looks?|(has |have )?(gone|turned)|(is |are )?(going|turning)) (blue|mottled)\b"
+            r"|(fever|infection).{0,80}(confus|slurred|mottled)",
+            re.I | re.S,
+        ),
         "NHS: Symptoms of sepsis",
     ),
     (
         "unable to breathe",
         re.compile(r"\b(can(?:no|['’])?t|can not|unable to|struggl\w+ to) breathe\b|\bstopped breathing\b|\bis choking\b", re.I),
         "NHS: Shortness of breath",
+    ),
+    (
+        "not breathing or unconscious",
+        re.compile(
+            r"\b(not|isn['’]?t|no longer|barely|hardly) breathing\b|\bno pulse\b(?! ox)|\bgasping for (air|breath)\b|\bchoking on\b"
+            r"|\b(is|was found|found|became|now) (unresponsive|unconscious)\b|\b(in|had a|having a) cardiac arrest\b",
+            re.I,
+        ),
+        "NHS: When to call 999",
+    ),
+    (
+        "bleeding that does not stop",
+        re.compile(r"\bbleeding\b.{0,30}\b(won['’]?t|will not|does not|doesn['’]?t|cannot be|can['’]?t be) stop", re.I),
+        "NHS: When to call 999",
+    ),
+    (
+        "a seizure that does not stop",
+        re.compile(
+            r"\b(seizure|fitting|convuls\w+)\b.{0,40}\b(not stop\w*|won['’]?t stop|(more|longer) than (5|five) min|for (over )?([5-9]|\d{2}|five|ten) min)",
+            re.I,
+        ),
+        "NHS: What to do if someone has a seizure (fit)",
     ),
     ("possible bleeding in the head", re.compile(r"\bworst headache of (my|his|her|their) life\b", re.I), "NHS: Brain aneurysm"),
     (

@@ -154,13 +154,30 @@ def test_a_dose_above_the_maximum_is_critical(knowledge: Knowledge) -> None:
         "my chest hurts and my left arm is numb",
         "his mouth has dropped on one side and he cannot speak",
         "It is the worst headache of my life",
+        "My baby is not breathing",
+        "he has no pulse",
+        "She was found unconscious at home",
+        "her lips have turned blue",
+        "a toddler choking on a grape",
+        "the bleeding from her leg won't stop",
+        "a seizure that has lasted for 10 minutes",
     ],
 )
 def test_emergencies_are_recognised(knowledge: Knowledge, text: str) -> None:
     assert [f.rule for f in check_input(user(text), knowledge)] == ["emergency"]
 
 
-@pytest.mark.parametrize("text", ["What is the first-line treatment of gout?", "How is asthma confirmed?", "Max dose of ibuprofen for an adult?", "hello"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is the first-line treatment of gout?",
+        "How is asthma confirmed?",
+        "Max dose of ibuprofen for an adult?",
+        "Which drug should not stop suddenly?",
+        "The patient has no pulse oximeter at home",
+        "hello",
+    ],
+)
 def test_ordinary_questions_raise_nothing(knowledge: Knowledge, text: str) -> None:
     assert check_input(user(text), knowledge) == ()
 
