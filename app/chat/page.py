@@ -18,7 +18,7 @@ EXAMPLES = (
 )
 _NOTICE = "Not for emergencies. Do not enter names or other details that identify a patient. Check every answer before you act on it."
 _STARTER = " Answers come from a small starter model: expect mistakes."
-_PLACEHOLDER = "## What would you like to know?\nEvery medical claim of the answer is checked against the knowledge base and shown with its source."
+_PLACEHOLDER = "## What would you like to know?\nMedical claims recognised in the answer are checked against the knowledge base and shown with their source."
 
 
 def build() -> gr.Blocks:

@@ -71,6 +71,8 @@ def _answer(messages: list[dict[str, str]], model: str, *, plain: bool, conversa
 def _show_findings(extension: dict[str, Any]) -> None:
     if checkpoint := extension.get("checkpoint_id"):
         errors.print(f"\n[dim]answered by {checkpoint}, turn {extension.get('turn_id')}[/dim]", highlight=False)
+    if extension and not extension.get("claims") and not extension.get("withheld"):
+        errors.print("[dim]no medical claim was recognised, so none was checked[/dim]", highlight=False)
     for claim in extension.get("claims", ()):
         evidence = claim.get("evidence") or {}
         statement = evidence.get("statement", claim.get("quote", ""))
