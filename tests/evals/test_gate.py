@@ -1,5 +1,7 @@
 """The gate's promises, as properties: nothing absent helps, nothing worse by the margin passes, and what is not known is held."""
 
+import gc
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +12,15 @@ from core.errors import GateError
 from core.types import Capability, EvalReport, ExamItem, GatePolicy, ItemResult, Message, Outcome, Reference, SafetyFinding, Severity
 from evals.gate import decide
 from evals.suites import Suite
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_heap() -> Iterator[None]:
+    """statsmodels collects garbage at every Holm correction: half a second each once the whole suite's modules are loaded."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
 
 POLICY = GatePolicy(
     suite="test", margin=0.08, alpha=0.05, min_power=0.8, min_coverage=0.98, critical_findings="no_more_than_production",
