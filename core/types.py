@@ -58,6 +58,7 @@ class Relation(StrEnum):
     CONTRAINDICATED_IN = "contraindicated_in"
     INTERACTS_WITH = "interacts_with"
     DOSE = "dose"
+    IS_A = "is_a"
 
 
 class Verdict(StrEnum):
@@ -105,7 +106,7 @@ class SafetyFinding(Value):
 class Reference(Value):
     """The right answer, as the graph gives it. Which fields are set depends on `kind`."""
 
-    kind: Literal["concepts", "dose", "refusal", "urgent", "text"]
+    kind: Literal["concepts", "dose", "refusal", "urgent", "text", "insufficient"]
     concepts: tuple[tuple[str, ...], ...] = ()
     """`concepts`: groups of concept ids; a right answer names at least one of each group and none that is wrong."""
     forbidden: tuple[str, ...] = ()
@@ -115,7 +116,10 @@ class Reference(Value):
     unit: str | None = None
     """`dose`: the answered quantity lies in [low, high] of `unit`."""
     text: str | None = None
-    """`text`: a clinician's correction, compared by the claims it makes."""
+    """`text`: a clinician's correction, compared by the claims it makes.
+
+    `insufficient`: the evidence given lacks the answer, and the right reply says so.
+    """
 
 
 class Check(Value):
@@ -145,6 +149,10 @@ class Item(Value):
     steps: tuple[ReasoningStep, ...] = ()
     patient: tuple[str, ...] = ()
     """Concept ids of what the prompt says of the patient: conditions, allergies, pregnancy, current drugs."""
+    evidence: tuple[str, ...] = ()
+    """Open book: the sentences of the evidence block, in the order of their numbers. Empty: closed book."""
+    depth: int = Field(default=1, ge=1, le=4)
+    """How many edges of the graph the answer needs."""
 
     @cached_property
     def id(self) -> str:

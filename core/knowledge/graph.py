@@ -155,6 +155,8 @@ class Graph:
                 return f"{subject} interacts with {other}: {fact.detail} ({fact.severity})."
             case Relation.DOSE:
                 return f"{subject} adult dose: {other}."
+            case Relation.IS_A:
+                return f"{subject} is a kind of {other}."
 
 
 def _by_id(concepts: Iterable[Concept]) -> Mapping[str, Concept]:
