@@ -1,0 +1,12 @@
+"""Words that mean the same in every question, as alternatives for templates."""
+
+DRUG = "[drug|medicine|medication|treatment|therapy|agent|remedy]"
+TEST = "[test|investigation|examination|study|procedure|diagnostic test|workup]"
+TREAT = "[treat|manage|handle|tackle|approach]"
+GIVE = "[give|prescribe|use|start|choose|order|pick|recommend|administer|offer]"
+ASK = "[Tell me|Name|State|Give|Give me|List|Mention|Say|I need|Remind me of|Explain|Show me|Describe|Specify|Provide|Identify]"
+CAN = "[can|may|should|could|would|must|do|shall]"
+WHO = "[you|I|we|one|a doctor|doctors|clinicians]"
+IN = "[in|for|with|in case of|in cases of|in a patient with|in patients with|in adults with|when there is|in someone with|of]"
+FIRST = "[first-line|first line|first-choice|initial|preferred|standard|usual|best|recommended|main|primary|proper|typical|common]"
+SECOND = "[alternative|second-line|second line|other|second-choice|backup|replacement|different|substitute|further]"
