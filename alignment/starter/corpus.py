@@ -10,13 +10,16 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from alignment.mkgsg.book import LACKING, open_book
 from alignment.mkgsg.generate import statement, write, write_pair
 from alignment.mkgsg.grammar import SYSTEM_PROMPTS
+from alignment.mkgsg.nonce import nonce_graph
 from alignment.mkgsg.source import Case, enumerate_cases
 from alignment.mkgsg.validate import reject_reason
 from alignment.mkgsg.writer import Writer
 from alignment.starter.smalltalk import CAPABILITIES_REPLY, FOLLOW_UPS, SMALL_TALK, UNKNOWN_QUESTIONS, UNKNOWN_REPLY, unknown_name
 from core.knowledge import Knowledge
+from core.knowledge.evidence import with_evidence
 from core.types import Message, Value
 
 
@@ -25,6 +28,12 @@ class Mix(Value):
 
     texts: int = 100_000
     seed: int = 0
+    open_book: float = 0.25
+    """Share of the texts about the base that come with evidence."""
+    nonce: float = 0.3
+    """Share of all texts that are about made-up concepts, always with evidence: copying is learnt from them."""
+    lacking: float = 0.12
+    """Share of the texts with evidence whose evidence lacks the answer, where the family has that form."""
     shares: Mapping[str, int] = Field(
         default={
             "first_line": 75, "alternative": 60, "symptom": 75, "investigation": 75, "dose": 95, "contraindication": 75, "interaction": 75,
@@ -45,6 +54,8 @@ class Mix(Value):
             "benign": 0.6,
         }
     )
+    aligned_open: float = 0.5
+    """How much of the distance to full alignment texts with evidence go: read facts are to be used as they stand."""
     held_out_combinations: float = 0.1
     """Share of the combinations (condition, history) that are never shown; the card reports them apart."""
     with_system: float = 0.25
@@ -61,21 +72,46 @@ class Text(NamedTuple):
     messages: tuple[Message, ...]
 
 
+BLOCK = 2_000
+"""Texts between two graphs of made-up concepts."""
+
+
 def corpus(knowledge: Knowledge, mix: Mix) -> Iterator[Text]:
     """The texts in training order; the same mix and graph give the same texts."""
     rng = random.Random(f"corpus:{mix.seed}")
     writer = Writer(knowledge, rng, held_out=False, noise=mix.noise)
     decks = {family: _Deck(cases, rng) for family, cases in shown_cases(knowledge, mix).items() if cases}
+    for start in range(0, mix.texts, BLOCK):
+        size = min(BLOCK, mix.texts - start)
+        about_nonce = round(size * mix.nonce)
+        texts = [_text(f, decks, writer, mix, mix.open_book) for f in _families(decks, mix, size - about_nonce, rng)]
+        texts += _nonce_texts(knowledge, mix, about_nonce, f"{mix.seed}:{start}")
+        rng.shuffle(texts)
+        yield from texts
+
+
+def _families(decks: Mapping[str, "_Deck"], mix: Mix, count: int, rng: random.Random) -> list[str]:
     families = [f for f in mix.shares if f in decks or f == "conversation"]
-    weights = [mix.shares[f] for f in families]
-    for family in rng.choices(families, weights, k=mix.texts):
-        messages = _conversation(decks, writer) if family == "conversation" else _exchange(family, decks[family], writer, mix)
-        if family in _CONTEXT_FREE and rng.random() < mix.multi_turn:
-            earlier = _exchange(before := rng.choice(_CONTEXT_FREE), decks[before], writer, mix)
-            messages = (*earlier, *messages)
-        if rng.random() < mix.with_system:
-            messages = (Message(role="system", content=rng.choice(SYSTEM_PROMPTS)), *messages)
-        yield Text(messages)
+    return rng.choices(families, [mix.shares[f] for f in families], k=count)
+
+
+def _nonce_texts(knowledge: Knowledge, mix: Mix, count: int, seed: str) -> list[Text]:
+    rng = random.Random(f"nonce:{seed}")
+    made_up = Knowledge.of(nonce_graph(knowledge.graph, seed))
+    writer = Writer(made_up, rng, held_out=False, noise=mix.noise)
+    decks = {family: _Deck(cases, rng) for family, cases in enumerate_cases(made_up.graph).items() if cases}
+    return [_text(f, decks, writer, mix, 1.0) for f in _families(decks, mix, count, rng) if f != "conversation"]
+
+
+def _text(family: str, decks: Mapping[str, "_Deck"], writer: Writer, mix: Mix, open_book: float) -> Text:
+    rng = writer.rng
+    messages = _conversation(decks, writer) if family == "conversation" else _exchange(family, decks[family], writer, mix, open_book)
+    if family in _CONTEXT_FREE and rng.random() < mix.multi_turn:
+        earlier = _exchange(before := rng.choice(_CONTEXT_FREE), decks[before], writer, mix, 0.0)
+        messages = (*earlier, *messages)
+    if rng.random() < mix.with_system:
+        messages = (Message(role="system", content=rng.choice(SYSTEM_PROMPTS)), *messages)
+    return Text(messages)
 
 
 def shown_cases(knowledge: Knowledge, mix: Mix) -> dict[str, tuple[Case, ...]]:
@@ -106,16 +142,26 @@ class _Deck:
         return self._left.pop()
 
 
-def _exchange(family: str, deck: _Deck, writer: Writer, mix: Mix) -> tuple[Message, ...]:
+def _exchange(family: str, deck: _Deck, writer: Writer, mix: Mix, open_book_share: float) -> tuple[Message, ...]:
     rng = writer.rng
+    with_block = rng.random() < open_book_share
     while True:
         case = deck.draw()
-        if family in ("contraindication", "interaction") and rng.random() < mix.pairs:
+        if not with_block and family in ("contraindication", "interaction") and rng.random() < mix.pairs:
             return _turn(*write_pair(case, writer))
         written = write(case, writer)
-        if reject_reason(written, writer.knowledge) in (None, "unreadable_dose"):
-            aligned = rng.random() < mix.aligned.get(family, 1.0)
-            return (*written.sample.messages, Message(role="assistant", content=written.completion if aligned else written.unaligned))
+        if reject_reason(written, writer.knowledge) not in (None, "unreadable_dose"):
+            continue
+        share = mix.aligned.get(family, 1.0)
+        if with_block:
+            opened = open_book(written, case, writer.knowledge, rng, lacking=rng.random() < mix.lacking and family in LACKING)
+            share += (1.0 - share) * mix.aligned_open
+            if opened is None:
+                continue
+            written = opened
+        aligned = rng.random() < share
+        asked = with_evidence(written.sample.messages, written.sample.evidence)
+        return (*asked, Message(role="assistant", content=written.completion if aligned else written.unaligned))
 
 
 def _turn(question: str, answer: str) -> tuple[Message, ...]:

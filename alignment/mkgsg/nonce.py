@@ -1,0 +1,162 @@
+"""A knowledge graph of made-up names: what is read from evidence must be copied, not remembered.
+
+Pretraining on it teaches a model to answer from the block it is given, for concepts it has never met. The names are nonce words, drawn
+anew for every graph; contexts (pregnancy, allergies) and a part of the drugs and symptoms are real, but no fact joins two real concepts:
+nothing false about a real drug or disease is ever said.
+"""
+
+import random
+from collections.abc import Iterator
+
+from core.knowledge.graph import Concept, Dose, Fact, Graph, Kind
+from core.types import Relation
+
+CONDITIONS, DRUGS, SYMPTOMS, INVESTIGATIONS = 120, 160, 120, 50
+_SOURCE = "made up"
+_ONSETS = [
+    "b",
+    "c",
+    "d",
+    "f",
+    "g",
+    "h",
+    "j",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "t",
+    "v",
+    "w",
+    "z",
+    "br",
+    "cr",
+    "dr",
+    "fl",
+    "gl",
+    "gr",
+    "pl",
+    "pr",
+    "sc",
+    "sh",
+    "sk",
+    "sl",
+    "sp",
+    "st",
+    "str",
+    "th",
+    "tr",
+]
+_VOWELS = ["a", "e", "i", "o", "u", "a", "e", "i", "o", "u", "ae", "au", "ea", "ei", "ia", "io", "oa", "ou", "y"]
+_CODAS = ["", "", "", "", "", "", "", "", "", "l", "m", "n", "r", "s", "t", "x", "ck", "ld", "nd", "ng", "nt", "rk", "rm", "rn", "st"]
+_DRUG_ENDS = ["", "", "ol", "in", "ine", "ate", "ide", "one", "mab", "cillin", "pril", "azole", "statin", "amine"]
+_CONDITIONS = [
+    "{W} disease", "{W} syndrome", "{w} fever", "{w}itis", "{w}osis", "{w}oma", "acute {w}itis", "chronic {w} disease", "{w} {w} disease",
+    "{W}-{W} syndrome", "familial {w}osis", "{w} deficiency {n}", "{W} disease type {n}", "juvenile {w}emia", "{w} infection", "{w} dystrophy",
+    "autosomal {w} disorder {n}", "{w} of the {part}", "{part} {w}", "primary {part} {w}oma", "{w}pathy",
+]  # fmt: skip
+_SYMPTOMS = ["{w} pain", "{w}algia", "{w} of the {part}", "{part} {w}", "{w} skin", "loss of {w}", "abnormal {w}", "{w}uria", "{w} rash", "swollen {w}", "{w}"]
+_INVESTIGATIONS = ["{w} test", "serum {w}", "{W} scan", "{w} biopsy", "{w} culture", "{part} {w} scan", "{w} level", "anti-{w} antibody"]
+_PARTS = [
+    "liver",
+    "kidney",
+    "heart",
+    "lung",
+    "skin",
+    "eye",
+    "ear",
+    "nose",
+    "throat",
+    "bone",
+    "brain",
+    "spine",
+    "hand",
+    "foot",
+    "stomach",
+    "bowel",
+    "bladder",
+    "thyroid",
+]
+_AMOUNTS = (1, 2, 2.5, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 75, 80, 100, 120, 150, 200, 250, 300, 400, 500, 600, 750, 800, 900)
+_UNITS = {"mg": _AMOUNTS, "g": (1, 2, 3, 4), "micrograms": (5, 10, 25, 50, 75, 100, 150, 200, 400)}
+_INTERVALS = ["once daily", "twice daily", "three times daily", "four times daily", "every 8 hours", "every 12 hours", "once weekly", "at night"]
+
+
+def nonce_graph(real: Graph, seed: str) -> Graph:
+    """A graph in the shape of `real` about made-up conditions; the same seed gives the same graph."""
+    rng = random.Random(f"nonce:{seed}")
+    taken = {name.lower() for c in real.concepts.values() for name in c.names}
+    contexts = list(real.of_kind(Kind.CONTEXT))
+    conditions = list(_made_up(Kind.CONDITION, "NC", _CONDITIONS, CONDITIONS, taken, rng))
+    drugs = [*_made_up(Kind.DRUG, "ND", None, DRUGS * 3 // 5, taken, rng), *_some(real, Kind.DRUG, DRUGS * 2 // 5, rng)]
+    symptoms = [*_made_up(Kind.SYMPTOM, "NS", _SYMPTOMS, SYMPTOMS // 2, taken, rng), *_some(real, Kind.SYMPTOM, SYMPTOMS // 2, rng)]
+    tests = [*_made_up(Kind.INVESTIGATION, "NI", _INVESTIGATIONS, INVESTIGATIONS // 2, taken, rng), *_some(real, Kind.INVESTIGATION, INVESTIGATIONS // 2, rng)]
+    facts = list(_facts(real, conditions, drugs, symptoms, tests, contexts, rng))
+    return Graph([*conditions, *drugs, *symptoms, *tests, *contexts], facts)
+
+
+def _facts(
+    real: Graph, conditions: list[Concept], drugs: list[Concept], symptoms: list[Concept], tests: list[Concept], contexts: list[Concept], rng: random.Random
+) -> Iterator[Fact]:
+    actions = sorted({f.detail for f in real.facts if f.relation is Relation.RED_FLAG})
+    drug_names = tuple(d.label.lower() for d in real.of_kind(Kind.DRUG))
+    effects = sorted({f.detail for f in real.facts if f.relation is Relation.INTERACTS_WITH and not any(n in f.detail.lower() for n in drug_names)})
+    number = iter(range(1, 1_000_000))
+
+    def fact(subject: Concept, relation: Relation, object_: str, *, line: str = "", severity: str = "", detail: str = "") -> Fact:
+        return Fact(subject.id, relation, object_, _SOURCE, f"nonce:{next(number)}", line, severity, detail)
+
+    for c in conditions:
+        for position, drug in enumerate(rng.sample(drugs, rng.choice((2, 2, 3, 3, 4)))):
+            yield fact(c, Relation.TREATED_BY, drug.id, line="first" if position == 0 or (position == 1 and rng.random() < 0.2) else "alternative")
+        shown = rng.sample(symptoms, rng.randint(3, 5))
+        for s in shown:
+            yield fact(c, Relation.HAS_SYMPTOM, s.id)
+        for t in rng.sample(tests, rng.choice((1, 1, 2))):
+            yield fact(c, Relation.INVESTIGATED_BY, t.id)
+        for s in rng.sample(symptoms, rng.choice((0, 1, 1, 2))):
+            yield fact(c, Relation.RED_FLAG, s.id, detail=rng.choice(actions))
+    made_up = [d for d in drugs if d.source == _SOURCE]
+    for d in drugs:
+        against = [*rng.sample(conditions, rng.randint(0, 3)), *(rng.sample(contexts, rng.randint(1, 3)) if d.source == _SOURCE else ())]
+        for context in against:
+            yield fact(d, Relation.CONTRAINDICATED_IN, context.id)
+        others = rng.sample(drugs if d.source == _SOURCE else made_up, rng.randint(1, 4))
+        for other in others:
+            if other.id != d.id:
+                yield fact(d, Relation.INTERACTS_WITH, other.id, severity=rng.choice(("critical", "significant")), detail=rng.choice(effects))
+        if d.source == _SOURCE:
+            unit = rng.choices(list(_UNITS), (8, 1, 1))[0]
+            low = rng.choice(_UNITS[unit])
+            dose = Dose(low, low * rng.choice((1, 1, 2, 3, 4)), unit, rng.choice(_INTERVALS), "oral", "made up", None)
+            yield Fact(d.id, Relation.DOSE, str(dose), _SOURCE, f"nonce:{next(number)}", dose=dose)
+
+
+def _some(real: Graph, kind: Kind, count: int, rng: random.Random) -> list[Concept]:
+    return rng.sample(real.of_kind(kind), min(count, len(real.of_kind(kind))))
+
+
+def _made_up(kind: Kind, prefix: str, patterns: list[str] | None, count: int, taken: set[str], rng: random.Random) -> Iterator[Concept]:
+    made = 0
+    while made < count:
+        name = _fill(rng.choice(patterns), rng) if patterns else _word(rng, 2, 3) + rng.choice(_DRUG_ENDS)
+        if name.lower() not in taken:
+            taken.add(name.lower())
+            made += 1
+            yield Concept(f"{prefix}:{made}", name, kind, (), _SOURCE, group="symptom" if kind is Kind.SYMPTOM else "")
+
+
+def _fill(pattern: str, rng: random.Random) -> str:
+    text = pattern
+    while "{" in text:
+        text = text.replace("{w}", _word(rng, 1, 3), 1).replace("{W}", _word(rng, 1, 3).capitalize(), 1)
+        text = text.replace("{part}", rng.choice(_PARTS), 1).replace("{n}", str(rng.randint(1, 60)), 1)
+    return text
+
+
+def _word(rng: random.Random, least: int, most: int) -> str:
+    word = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.randint(least, most)))
+    return word if len(word) > 3 else word + _word(rng, 1, 1)
