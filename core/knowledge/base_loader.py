@@ -4,6 +4,7 @@ Fact rows carry ids and labels; a label that is not the concept's own is an erro
 """
 
 import csv
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,21 @@ def _concepts(folder: Path) -> Iterator[Concept]:
                 group=row[group_column] if group_column else "",
                 allergy=row["allergy_class"] if kind is Kind.DRUG else "",
             )
+    yield from _classes(folder)
+
+
+def _classes(folder: Path) -> Iterator[Concept]:
+    """Each class that drugs.tsv names; the source is that of its first drug."""
+    found: dict[str, Concept] = {}
+    for row in _rows(folder / "drugs.tsv", ["drug_class", "source"], may_be_empty=()):
+        concept = Concept(class_id(row["drug_class"]), row["drug_class"], Kind.CLASS, (), row["source"])
+        found.setdefault(concept.id, concept)
+    yield from found.values()
+
+
+def class_id(drug_class: str) -> str:
+    """Our own id: no free vocabulary has these classes. Case and punctuation do not make another class."""
+    return f"CLASS:{re.sub(r'[^a-z0-9]+', '_', drug_class.lower()).strip('_')}"
 
 
 def _facts(folder: Path, concepts: dict[str, Concept]) -> Iterator[Fact]:
@@ -72,6 +88,8 @@ def _facts(folder: Path, concepts: dict[str, Concept]) -> Iterator[Fact]:
         for row in _rows(folder / f"{name}.tsv", columns, may_be_empty):
             yield row, *ends(row, f"{subject}_id", f"{object_}_id")
 
+    for row in _rows(folder / "drugs.tsv", ["id", "drug_class", "source"], may_be_empty=()):
+        yield Fact(row["id"], Relation.IS_A, class_id(row["drug_class"]), row["source"], row.where)
     for row, a, b in pairs("has_symptom", "condition", "symptom"):
         yield Fact(a, Relation.HAS_SYMPTOM, b, row["source"], row.where)
     for row, a, b in pairs("red_flag", "condition", "symptom", "action"):

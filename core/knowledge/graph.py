@@ -1,7 +1,7 @@
 """The knowledge graph: concepts, facts between them, and the look-ups that everything else asks."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -17,6 +17,8 @@ class Kind(StrEnum):
     INVESTIGATION = "investigation"
     CONTEXT = "context"
     """Of a patient, but not a disease: pregnancy, renal impairment, an allergy."""
+    CLASS = "class"
+    """Of drugs: ACE inhibitor, penicillin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,18 @@ class Concept:
     """Drugs: the class ("ACE inhibitor"). Contexts: pregnancy, renal or allergy. Symptoms: symptom or sign."""
     allergy: str = ""
     """Drugs: id of the allergy context that rules the drug out."""
+    also_ids: tuple[str, ...] = ()
+    """Other identifiers of the same concept: alternative ids, and ids of terms that an import merged into it."""
+    xrefs: tuple[str, ...] = ()
+    """Cross-references to other vocabularies ("ICD10CM:J45"). Close, not always the same: see `also_ids`."""
+    unlinked: tuple[str, ...] = ()
+    """Names that are not looked for in text, as an import found them ambiguous there ("cold", "ALL")."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (self.label, *self.synonyms)
+        """What the linker looks for: label and synonyms without `unlinked`."""
+        named = (self.label, *self.synonyms)
+        return tuple(n for n in named if n not in self.unlinked) if self.unlinked else named
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +74,28 @@ class Fact:
     row: str
     """`file:line` in the knowledge base."""
     line: str = ""
-    """treated_by: first or alternative."""
+    """treated_by: first or alternative; empty when the source does not say."""
     severity: str = ""
     """interacts_with: critical or significant."""
     detail: str = ""
-    """interacts_with: the effect; red_flag: the action; contraindicated_in: a note."""
+    """interacts_with: the effect, empty when the source does not say; red_flag: the action; contraindicated_in: a note."""
     dose: Dose | None = None
+    also: tuple[str, ...] = ()
+    """What further sources say of the same, with their rows; among them the milder severity when two disagree."""
 
 
 class Graph:
     """Concepts by id and facts by either end. Immutable once built; `version` hashes all of it.
 
+    `version` is given only by who has stored the graph under it, as hashing a large graph takes longer than loading it.
     Raises KnowledgeError when two concepts share an id or a fact names an unknown one.
     """
 
-    def __init__(self, concepts: Iterable[Concept], facts: Iterable[Fact]) -> None:
+    def __init__(self, concepts: Iterable[Concept], facts: Iterable[Fact], version: str = "") -> None:
+        if version:
+            self.__dict__["version"] = version  # what the cached property would compute
         self.concepts: Mapping[str, Concept] = _by_id(concepts)
+        self._ancestors: dict[str, tuple[str, ...]] = {}
         self.facts: tuple[Fact, ...] = tuple(facts)
         self._out: dict[tuple[str, Relation], list[Fact]] = defaultdict(list)
         self._in: dict[tuple[str, Relation], list[Fact]] = defaultdict(list)
@@ -99,6 +115,14 @@ class Graph:
             return self.concepts[concept_id]
         except KeyError:
             raise NotFound(f"The knowledge base has no concept {concept_id!r}") from None
+
+    @cached_property
+    def _also(self) -> Mapping[str, Concept]:
+        return {other: c for c in self.concepts.values() for other in c.also_ids}
+
+    def find(self, any_id: str) -> Concept | None:
+        """The concept of this id, which may be one of its `also_ids`."""
+        return self.concepts.get(any_id) or self._also.get(any_id)
 
     def label(self, concept_id: str) -> str:
         """The concept's label as it stands inside a sentence: HPO writes its labels with a capital, sentences do not."""
@@ -126,8 +150,59 @@ class Graph:
         return self.fact(drug_a, Relation.INTERACTS_WITH, drug_b) or self.fact(drug_b, Relation.INTERACTS_WITH, drug_a)
 
     def contraindication(self, drug: str, context: str) -> Fact | None:
-        """Why the drug must not be given to a patient with this condition, allergy or other context; None if nothing is known."""
-        return self.fact(drug, Relation.CONTRAINDICATED_IN, context)
+        """Why the drug must not be given to a patient with this condition, allergy or other context; None if nothing is known.
+
+        What holds for a condition holds for every kind of it (asthma, allergic asthma), and what holds for a class of drugs for its members.
+        """
+        rules = self._out
+        for giver in (drug, *self.ancestors(drug)):
+            if (giver, Relation.CONTRAINDICATED_IN) in rules:
+                for place in (context, *self.ancestors(context)):
+                    if fact := self.fact(giver, Relation.CONTRAINDICATED_IN, place):
+                        return fact
+        return None
+
+    def ancestors(self, concept_id: str) -> tuple[str, ...]:
+        """Everything that this is a kind of, the nearest first."""
+        found = self._ancestors.get(concept_id)
+        if found is None:
+            found = self._ancestors[concept_id] = self._closure(concept_id, self._out, lambda f: f.object)
+        return found
+
+    def members(self, concept_id: str) -> tuple[str, ...]:
+        """Everything that is a kind of this, the nearest first: a class's drugs, a condition's forms."""
+        return self._closure(concept_id, self._in, lambda f: f.subject)
+
+    @staticmethod
+    def _closure(start: str, edges: Mapping[tuple[str, Relation], list[Fact]], end: Callable[[Fact], str]) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        layer = [start]
+        while layer:
+            layer = [e for c in layer for f in edges.get((c, Relation.IS_A), ()) if (e := end(f)) not in found and e != start]
+            found |= dict.fromkeys(layer)
+        return tuple(found)
+
+    def path(self, start: str, goal: str) -> tuple[Fact, ...] | None:
+        """A shortest chain of facts between two concepts, read in either direction; None when there is none. Empty: they are the same."""
+        came: dict[str, tuple[str, Fact] | None] = {start: None}
+        layer = [start]
+        while layer and goal not in came:
+            reached = []
+            for here in layer:
+                for relation in Relation:
+                    for fact in (*self._out.get((here, relation), ()), *self._in.get((here, relation), ())):
+                        there = fact.object if fact.subject == here else fact.subject
+                        if there in self.concepts and there not in came:
+                            came[there] = here, fact
+                            reached.append(there)
+            layer = reached
+        if goal not in came:
+            return None
+        chain: list[Fact] = []
+        while step := came[goal]:
+            goal, fact = step
+            chain.append(fact)
+        return tuple(reversed(chain))
 
     def dose(self, drug: str) -> Fact | None:
         return next(iter(self.facts_from(drug, Relation.DOSE)), None)
@@ -148,11 +223,12 @@ class Graph:
             case Relation.INVESTIGATED_BY:
                 return f"{subject} is confirmed by {other}."
             case Relation.TREATED_BY:
-                return f"{subject} is treated by {other} ({'first line' if fact.line == 'first' else 'alternative'})."
+                line = {"first": " (first line)", "alternative": " (alternative)"}.get(fact.line, "")
+                return f"{subject} is treated by {other}{line}."
             case Relation.CONTRAINDICATED_IN:
                 return f"{subject} is contraindicated in {other}{f' ({fact.detail})' if fact.detail else ''}."
             case Relation.INTERACTS_WITH:
-                return f"{subject} interacts with {other}: {fact.detail} ({fact.severity})."
+                return f"{subject} interacts with {other}{f': {fact.detail}' if fact.detail else ''} ({fact.severity})."
             case Relation.DOSE:
                 return f"{subject} adult dose: {other}."
             case Relation.IS_A:
