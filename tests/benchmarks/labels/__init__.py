@@ -29,7 +29,7 @@ class Span(NamedTuple):
     """Ids of the built-in knowledge base; any of them is right. Empty: a medical phrase that the base has no concept for."""
     kind: Kind
     needs_before: bool
-    """The context can only be told with the text that stands before the sentence."""
+    """The context can only be told with what stands before the sentence: earlier text, or the row's section header."""
 
 
 class Sentence(NamedTuple):
@@ -60,19 +60,20 @@ def labelled(shared: Path) -> Iterator[Sentence]:
     for key, group in groupby(_table("labels.tsv"), key=lambda row: row[:5]):
         file, row, field, start, end = key
         labels = list(group)
-        spans = tuple(
-            Span(
-                int(a) - int(start),
-                int(b) - int(start),
-                cast(Context, context),
-                () if ids == "-" else tuple(ids.split("|")),
-                cast(Kind, kind),
-                scope == "before",
-            )
-            for *_, a, b, context, ids, kind, scope, _split in labels
-            if a != "-"
-        )
+        spans = tuple(_span(row, int(start)) for row in labels if row[5] != "-")
         yield Sentence(file, row, field, cast(Split, labels[0][-1]), int(start), int(end), bodies[file][row][field], spans)
+
+
+def _span(row: list[str], origin: int) -> Span:
+    *_, start, end, context, concepts, kind, scope, _split = row
+    return Span(
+        int(start) - origin,
+        int(end) - origin,
+        cast(Context, context),
+        () if concepts == "-" else tuple(concepts.split("|")),
+        cast(Kind, kind),
+        scope == "before",
+    )
 
 
 def _table(name: str) -> list[list[str]]:
