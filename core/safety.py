@@ -9,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from core.knowledge import Knowledge
-from core.knowledge.claims import QUANTITY, Sentence, quantities, quantity, sentences
+from core.knowledge.claims import quantities
 from core.knowledge.graph import Concept, Kind
+from core.knowledge.quantities import QUANTITY, quantity
+from core.knowledge.sentences import Sentence, sentences
 from core.types import Evidence, Message, SafetyFinding, Severity
 
 # Each emergency with the public page that says to call for help at once.

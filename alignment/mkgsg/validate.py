@@ -4,7 +4,8 @@ from functools import lru_cache
 
 from alignment.mkgsg.generate import Written
 from core.knowledge import Knowledge
-from core.knowledge.claims import QUANTITY, check_claims
+from core.knowledge.claims import check_claims
+from core.knowledge.quantities import QUANTITY
 from core.reply import split_reply
 from core.safety import check_reply, is_harmful
 from core.types import Severity, TrainingSample, Verdict

@@ -1,192 +1,293 @@
-"""Reads medical claims out of plain sentences and checks each against the graph.
+"""Reads medical claims out of a reply and checks each against the graph.
 
-A claim is (subject, relation, object). A sentence makes one when it names concepts of the right kinds and a cue of the relation. The
-world is open: what the graph does not hold is *unknown*, not false. *Contradicted* needs a row that says otherwise: the drug is
-contraindicated where the text calls it safe, is an alternative where the text calls it first line, or has another dose or severity.
-A denied fact ("does not treat") is unknown: which of the names a "not" belongs to is not read.
+A claim is (subject, relation, object). A clause makes one when it names concepts of the right kinds and a cue of the relation; the field
+of a structured reply (JSON, "Title: value") is a cue by its heading, and a diagnosis that the reply states is what its later "give X" and
+its fields are about. What a claim's verdict means, for a class too, is in `core.knowledge.verdicts`.
+
+Left out on purpose: pronouns across sentences, and a denial that is not next to the word it denies (its claim is unknown).
 """
 
 import re
 from bisect import bisect
-from collections.abc import Iterator
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
 
 from core.knowledge import Knowledge
-from core.knowledge.graph import Concept, Dose, Fact, Graph, Kind
+from core.knowledge import claim_cues as cues
+from core.knowledge.graph import Concept, Graph, Kind
 from core.knowledge.linker import Mention
-from core.types import Claim, Evidence, Relation, Verdict
+from core.knowledge.quantities import QUANTITY, is_usual
+from core.knowledge.sentences import Role, Sentence, fields
+from core.knowledge.verdicts import Denial, Judged, judge
+from core.types import Claim, Relation, Verdict
 
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
-_FORBIDS = re.compile(
-    r"\b(contra-?indicated|avoid(?:ed)?|must not|should not|do not (?:give|use|prescribe|take)|not (?:safe|suitable|recommended)|unsafe|never)\b", re.I
-)
-_ALLOWS = re.compile(
-    r"\b(is safe|(?<!not )(?<!never )(?<!n't )safe (?:in|for|with|to)|not contra-?indicated|can (?:be given|be used|take|have)|no contra-?indication)\b", re.I
-)
-_INTERACTS = re.compile(r"\binteract(?:s|ion|ions|ing)?\b", re.I)
-_NO_INTERACTION = re.compile(r"\b(no (?:known )?interactions?|not interact|safe together)\b", re.I)
-_SEVERE = re.compile(r"\b(critical|severe|serious|dangerous)\b", re.I)
-_MILD = re.compile(r"\b(significant|moderate)\b", re.I)
-_DENIES = re.compile(r"\b(?:not|never|n[o'’]t|cannot|no evidence)\b(?! only\b)|n['’]t\b", re.I)
-_FIRST = re.compile(r"\b(first[- ]line|drug of choice|treatment of choice|first choice)\b", re.I)
-_ALTERNATIVE = re.compile(r"\b(second[- ]line|alternatives?|instead)\b", re.I)
-_TREATS = re.compile(r"\b(treat(?:s|ed|ment|ments|ing)?|manage(?:d|ment)?|prescribe|give|start|therapy|drug|medicine)\b", re.I)
-_INVESTIGATES = re.compile(r"\b(confirm(?:s|ed|ing|ation|atory)?|investigat\w+|diagnos(?:ed|tic|e) (?:by|with|using|test)|test)\b", re.I)
-_SYMPTOM = re.compile(r"\b(symptoms?|signs?|presents?|presenting|features?|complains?|causes?)\b", re.I)
-_RED_FLAG = re.compile(r"\b(red flags?|urgent|emergency|emergencies)\b", re.I)
+_JOINED = re.compile(r"\s*(?:,|and|or|,\s*(?:and|or)|/|as well as|plus)\s*(?:the\s+|an?\s+)?", re.I)
+_OF = re.compile(r"\s*(?:of\s+)?(?:tablets?\s+|capsules?\s+)?(?:of\s+)?", re.I)
+_IS_ITS_OWN = re.compile(r"[\s:(,]*(?:(?:at|in|is|a|an|the|usual|adult|dose|of)\s+)*", re.I)
 
-_UNITS = {"microgram": 0.001, "micrograms": 0.001, "mcg": 0.001, "ug": 0.001, "µg": 0.001, "mg": 1.0, "g": 1000.0}
-_THOUSANDS = r"\d{1,3}(?:,\d{3})+(?!\d)"
-_NUMBER = rf"{_THOUSANDS}(?:\.\d+)?|\d+(?:[.,]\d+)?"
-# Begins only where a number begins: else a long run of digits costs quadratic time.
-QUANTITY = re.compile(rf"(?<!\d)({_NUMBER})(?:\s*(?:-|–|to)\s*({_NUMBER}))?\s*(micrograms?|mcg|ug|µg|mg|g|units?|ml|mmol)\b", re.I)
-
-_OF = re.compile(r"\s*(?:of\s+)?", re.I)
+Run = tuple[tuple[Mention, Concept], ...]
+"""Mentions of one kind joined by commas, "and" or "or"."""
 
 
-class Sentence(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A part of a sentence that states one thing, with what it inherits: the role of its field, the diagnosis, the drugs just spoken of."""
+
     text: str
     mentions: tuple[Mention, ...]
+    quote: str
+    role: Role = ""
+    topic: Concept | None = None
+    carried: tuple[Concept, ...] = ()
 
-    def concepts(self, *kinds: Kind) -> list[Concept]:
-        return [c for m in self.mentions if (c := m.of_kind(*kinds))]
+    def runs(self, *kinds: Kind) -> list[Run]:
+        runs: list[list[tuple[Mention, Concept]]] = []
+        for mention in self.mentions:
+            if concept := mention.of_kind(*kinds):
+                if runs and _JOINED.fullmatch(self.text, runs[-1][-1][0].end, mention.start):
+                    runs[-1].append((mention, concept))
+                else:
+                    runs.append([(mention, concept)])
+        return [tuple(run) for run in runs]
 
 
-def sentences(text: str, knowledge: Knowledge) -> Iterator[Sentence]:
-    """The sentences of `text` with their mentions; line breaks and semicolons end a sentence too."""
-    for part in _SENTENCE_END.split(text):
-        if part.strip():
-            yield Sentence(part.strip(), knowledge.linker.mentions(part.strip()))
+def check_claims(text: str, knowledge: Knowledge, presenting: Sequence[Concept] = ()) -> tuple[Claim, ...]:
+    """The claims of `text` with verdict and evidence, in order, each once.
 
-
-def check_claims(text: str, knowledge: Knowledge) -> tuple[Claim, ...]:
-    """The claims of `text` with verdict and evidence, in order, each once."""
+    `presenting`: symptoms of the patient in question; a stated diagnosis claims to explain each of them.
+    """
     found: dict[tuple[str, Relation, str], Claim] = {}
-    for sentence in sentences(text, knowledge):
-        for claim in _claims(sentence, knowledge.graph):
+    for clause in clauses(text, knowledge):
+        for claim in _claims(clause, knowledge.graph, presenting):
             found.setdefault((claim.subject, claim.relation, claim.object), claim)
     return tuple(found.values())
 
 
-def _claims(sentence: Sentence, graph: Graph) -> Iterator[Claim]:
-    text = sentence.text
-    drugs = sentence.concepts(Kind.DRUG)
-    conditions = sentence.concepts(Kind.CONDITION)
-    forbids, allows = bool(_FORBIDS.search(text)) and not _ALLOWS.search(text), bool(_ALLOWS.search(text))
-    if _INTERACTS.search(text) or _NO_INTERACTION.search(text):
-        for a, b in pairwise(drugs):
-            if a.id != b.id:  # an effect may name the drug again: "ciclosporin toxicity"
-                yield _interaction(sentence, graph, a, b)
+def clauses(text: str, knowledge: Knowledge) -> Iterator[Clause]:
+    """The clauses that name a concept. A diagnosis stated anywhere is the topic until another one is stated."""
+    parts = [(role, s) for role, s in fields(text, knowledge) if s.mentions]
+    topic = next((c for role, s in parts if (c := _diagnosis(role, s))), None)
+    for role, sentence in parts:
+        topic = _diagnosis(role, sentence) or topic
+        carried: tuple[Concept, ...] = ()
+        for part, mentions in _split(sentence):
+            clause = Clause(part, mentions, sentence.text[:300], role, topic, carried)
+            yield clause
+            if drugs := clause.runs(Kind.DRUG):
+                carried = tuple(c for _, c in drugs[0])
+
+
+def _split(sentence: Sentence) -> Iterator[tuple[str, tuple[Mention, ...]]]:
+    start = 0
+    for end in (*cues.CLAUSE_END.finditer(sentence.text), None):
+        stop = end.start() if end else len(sentence.text)
+        if any(m.start < stop < m.end for m in sentence.mentions):  # the words are part of a name
+            continue
+        inside = tuple(m for m in sentence.mentions if start <= m.start < stop)
+        if start:
+            inside = tuple(m._replace(start=m.start - start, end=m.end - start) for m in inside)
+        yield sentence.text[start:stop], inside
+        start = end.end() if end else stop
+
+
+def _diagnosis(role: Role, sentence: Sentence) -> Concept | None:
+    """The condition that a sentence or field states to be the diagnosis."""
+    conditions = [(m.start, c) for m in sentence.mentions if (c := m.of_kind(Kind.CONDITION))]
+    if not conditions:
+        return None
+    if role == "diagnosis":
+        return conditions[0][1]
+    cue = cues.DIAGNOSIS.search(sentence.text)
+    if cue is None or cues.DENIES.search(sentence.text):
+        return None
+    return next((c for start, c in conditions if start >= cue.end()), conditions[0][1])
+
+
+def _claims(clause: Clause, graph: Graph, presenting: Sequence[Concept]) -> Iterator[Claim]:
+    kinds = {c.kind for m in clause.mentions for c in m.concepts}
+    has_drug = Kind.DRUG in kinds or bool(clause.carried)
+    if presenting and Kind.CONDITION in kinds and (diagnosis := _diagnosis(clause.role, Sentence(clause.text, clause.mentions))):
+        yield from (_presented(clause, graph, diagnosis, s) for s in presenting)
+    if has_drug:
+        if (clause.role == "interaction" or cues.INTERACTS.search(clause.text) or cues.NO_INTERACTION.search(clause.text)) and (
+            pairs := list(_interacting(clause))
+        ):
+            yield from (_interaction(clause, graph, a, b) for a, b in pairs)
+            return
+        allows = cues.ALLOWS.search(clause.text)
+        forbids = None if allows else cues.FORBIDS.search(clause.text)
+        if forbids or allows or clause.role == "contraindication":
+            yield from _contraindications(clause, graph, forbids, allows)
+            return
+        yield from _treatments(clause, graph)
+        if Kind.DRUG in kinds:
+            yield from _doses(clause, graph)
+    if Kind.INVESTIGATION in kinds and (clause.role == "test" or cues.INVESTIGATES.search(clause.text)):
+        yield from _of_condition(clause, graph, Relation.INVESTIGATED_BY, Kind.INVESTIGATION, cues.INVESTIGATES)
+    if Kind.SYMPTOM in kinds:
+        if clause.role == "red_flag" or cues.RED_FLAG.search(clause.text):
+            yield from _of_condition(clause, graph, Relation.RED_FLAG, Kind.SYMPTOM, cues.RED_FLAG)
+        elif clause.role == "symptom" or cues.SYMPTOM.search(clause.text):
+            yield from _of_condition(clause, graph, Relation.HAS_SYMPTOM, Kind.SYMPTOM, cues.SYMPTOM)
+
+
+def _claim(clause: Clause, graph: Graph, subject: Concept, relation: Relation, object_: str, judged: Judged) -> Claim:
+    evidence = graph.evidence(judged.fact) if judged.fact else None
+    return Claim(subject=subject.id, relation=relation, object=object_, quote=clause.quote, verdict=judged.verdict, evidence=evidence)
+
+
+def _denial(clause: Clause, cue: re.Pattern[str], *, is_one_pair: bool) -> Denial:
+    """Clear when it stands right before the cue's word and there is one pair only that it can be about."""
+    if not cues.DENIES.search(clause.text):
+        return Denial.NO
+    if is_one_pair and any(cues.CLEARLY_DENIED.search(clause.text, 0, m.start()) for m in cue.finditer(clause.text)):
+        return Denial.CLEAR
+    return Denial.UNCLEAR
+
+
+def _presented(clause: Clause, graph: Graph, diagnosis: Concept, symptom: Concept) -> Claim:
+    judged = judge(graph, diagnosis.id, Relation.HAS_SYMPTOM, symptom.id)
+    if judged.fact is None:  # a red flag belongs to the picture as well
+        judged = judge(graph, diagnosis.id, Relation.RED_FLAG, symptom.id)
+    return _claim(clause, graph, diagnosis, Relation.HAS_SYMPTOM, symptom.id, judged)
+
+
+# --- two drugs ---------------------------------------------------------------------------------------------------------
+
+
+def _interacting(clause: Clause) -> Iterator[tuple[Concept, Concept]]:
+    """Pairs across the cue ("X interacts with Y and Z"), within a list beside it ("X and Y interact"), or with what was just spoken of."""
+    cue = cues.NO_INTERACTION.search(clause.text) or cues.INTERACTS.search(clause.text)
+    runs = clause.runs(Kind.DRUG)
+    position = cue.start() if cue else 0
+    before = [r for r in runs if r[0][0].start < position]
+    after = [r for r in runs if r[0][0].start >= position]
+    left, right = (before[-1] if before else ()), (after[0] if after else ())
+    if left and right:
+        pairs: Iterator[tuple[Concept, Concept]] = ((a, b) for (_, a), (_, b) in product(left, right))
+    elif len(left or right) > 1:
+        pairs = ((a, b) for (_, a), (_, b) in combinations(left or right, 2))
+    elif len(after) > 1 or len(before) > 1:  # "the combination of X with Y", "X with Y: no interaction"
+        pairs = ((a, b) for (_, a), (_, b) in product(*(after[:2] if len(after) > 1 else before[-2:])))
+    else:
+        pairs = ((a, b) for a, (_, b) in product(clause.carried, right))
+    yield from ((a, b) for a, b in pairs if a.id != b.id)  # an effect may name the drug again: "ciclosporin toxicity"
+
+
+def _interaction(clause: Clause, graph: Graph, a: Concept, b: Concept) -> Claim:
+    severe, mild = bool(cues.SEVERE.search(clause.text)), bool(cues.MILD.search(clause.text))
+    denial = Denial.CLEAR if cues.NO_INTERACTION.search(clause.text) else Denial.NO
+    stated = "" if severe == mild or denial is Denial.CLEAR else "critical" if severe else "significant"  # "severe hypertension (significant)" states neither
+    return _claim(clause, graph, a, Relation.INTERACTS_WITH, b.id, judge(graph, a.id, Relation.INTERACTS_WITH, b.id, denial, stated))
+
+
+# --- a drug and a patient ------------------------------------------------------------------------------------------------
+
+
+def _contraindications(clause: Clause, graph: Graph, forbids: re.Match[str] | None, allows: re.Match[str] | None) -> Iterator[Claim]:
+    cue = forbids or allows
+    drugs = _beside(clause.runs(Kind.DRUG), cue, clause.text) or clause.carried
+    position = cue.end() if cue else 0
+    contexts = [(m, c) for run in clause.runs(Kind.CONDITION, Kind.CONTEXT) for m, c in run]
+    # What the drug is for is not what it is forbidden in, unless nothing else is named.
+    others = [(m, c) for m, c in contexts if not cues.FOR_TREATMENT.search(clause.text, 0, m.start)] or contexts
+    chosen = [c for m, c in others if m.start >= position] or [c for _, c in others]
+    for drug, context in product(drugs, chosen):
+        judged = judge(graph, drug.id, Relation.CONTRAINDICATED_IN, context.id, Denial.CLEAR if allows else Denial.NO)
+        if judged.fact is None and len(chosen) == 1 and context.kind is Kind.CONDITION:
+            used = judge(graph, context.id, Relation.TREATED_BY, drug.id)
+            if used.fact:  # what is given for a condition is neither forbidden in it nor unknown there
+                judged = Judged(Verdict.SUPPORTED if allows else Verdict.CONTRADICTED, used.fact)
+        yield _claim(clause, graph, drug, Relation.CONTRAINDICATED_IN, context.id, judged)
+
+
+def _beside(runs: list[Run], cue: re.Match[str] | None, text: str) -> tuple[Concept, ...]:
+    """The drugs a cue is about: after "avoid", before "is contraindicated"."""
+    if not runs:
+        return ()
+    after = next((r for r in runs if cue is None or r[0][0].start >= cue.end()), None)
+    before = next((r for r in reversed(runs) if cue is not None and r[0][0].start < cue.start()), None)
+    is_next = cue is not None and after is not None and cues.FORBIDS_NEXT.match(cue[0]) and after[0][0].start - cue.end() <= 24
+    chosen = after if is_next else before or after
+    return tuple(c for _, c in chosen or ())
+
+
+# --- a condition and what belongs to it ------------------------------------------------------------------------------------
+
+
+def _conditions(clause: Clause, *, may_be_topic: bool) -> tuple[Concept, ...]:
+    """The conditions that a clause is about: those "for" which something is done, else the first named, else the diagnosis."""
+    runs = clause.runs(Kind.CONDITION)
+    chosen = next((r for r in runs if cues.FOR_TREATMENT.search(clause.text, 0, r[0][0].start)), runs[0] if runs else ())
+    if not chosen and may_be_topic and clause.topic:
+        return (clause.topic,)
+    return tuple(c for _, c in chosen)
+
+
+def _treatments(clause: Clause, graph: Graph) -> Iterator[Claim]:
+    is_field = clause.role in ("treatment", "alternative")
+    if not is_field and not cues.ANY_TREATMENT.search(clause.text):
         return
-    if forbids or allows:
-        for drug in drugs[:1]:
-            for context in sentence.concepts(Kind.CONDITION, Kind.CONTEXT):
-                yield _contraindication(sentence, graph, drug, context, allows)
+    conditions = _conditions(clause, may_be_topic=is_field or bool(cues.GIVES.search(clause.text)))
+    named = [(m, c) for run in clause.runs(Kind.DRUG) for m, c in run]
+    drugs = [c for m, c in named if not cues.NOT_GIVEN.search(clause.text, 0, m.start)] if named else list(clause.carried)
+    if not named and not cues.GOES_ON.match(clause.text):
         return
-    for condition in conditions[:1]:
-        if drugs and (_FIRST.search(text) or _ALTERNATIVE.search(text) or _TREATS.search(text)):
-            for drug in drugs:
-                yield _treatment(sentence, graph, condition, drug)
-        if _INVESTIGATES.search(text):
-            for investigation in sentence.concepts(Kind.INVESTIGATION):
-                yield _open(sentence, graph, condition, Relation.INVESTIGATED_BY, investigation)
-        relation = Relation.RED_FLAG if _RED_FLAG.search(text) else Relation.HAS_SYMPTOM if _SYMPTOM.search(text) else None
-        if relation:
-            for symptom in sentence.concepts(Kind.SYMPTOM):
-                yield _open(sentence, graph, condition, relation, symptom)
-    yield from _doses(sentence, graph)
+    stated = "alternative" if clause.role == "alternative" or cues.ALTERNATIVE.search(clause.text) else "first" if cues.FIRST.search(clause.text) else ""
+    denial = _denial(clause, cues.ANY_TREATMENT, is_one_pair=len(conditions) == len(drugs) == 1)
+    for condition, drug in product(conditions, drugs):
+        judged = judge(graph, condition.id, Relation.TREATED_BY, drug.id, denial, stated)
+        if judged.fact is None and denial is Denial.NO and (forbidden := graph.contraindication(drug.id, condition.id)):
+            judged = Judged(Verdict.CONTRADICTED, forbidden)  # a drug that the condition itself rules out is worse than unknown
+        yield _claim(clause, graph, condition, Relation.TREATED_BY, drug.id, judged)
 
 
-def _claim(sentence: Sentence, graph: Graph, subject: Concept, relation: Relation, object_: str, verdict: Verdict, fact: Fact | None) -> Claim:
-    evidence: Evidence | None = graph.evidence(fact) if fact else None
-    return Claim(subject=subject.id, relation=relation, object=object_, quote=sentence.text[:300], verdict=verdict, evidence=evidence)
+def _of_condition(clause: Clause, graph: Graph, relation: Relation, kind: Kind, cue: re.Pattern[str]) -> Iterator[Claim]:
+    conditions = _conditions(clause, may_be_topic=clause.role != "" or relation is not Relation.HAS_SYMPTOM)
+    objects = [c for run in clause.runs(kind) for _, c in run]
+    denial = _denial(clause, cue, is_one_pair=len(conditions) == len(objects) == 1)
+    for condition, found in product(conditions, objects):
+        yield _claim(clause, graph, condition, relation, found.id, judge(graph, condition.id, relation, found.id, denial))
 
 
-def _open(sentence: Sentence, graph: Graph, subject: Concept, relation: Relation, object_: Concept) -> Claim:
-    fact = graph.fact(subject.id, relation, object_.id)
-    is_supported = fact is not None and not _DENIES.search(sentence.text)
-    return _claim(sentence, graph, subject, relation, object_.id, Verdict.SUPPORTED if is_supported else Verdict.UNKNOWN, fact)
+# --- doses -------------------------------------------------------------------------------------------------------------
 
 
-def _contraindication(sentence: Sentence, graph: Graph, drug: Concept, context: Concept, allows: bool) -> Claim:
-    fact = graph.contraindication(drug.id, context.id)
-    verdict = Verdict.UNKNOWN if fact is None else Verdict.CONTRADICTED if allows else Verdict.SUPPORTED
-    return _claim(sentence, graph, drug, Relation.CONTRAINDICATED_IN, context.id, verdict, fact)
-
-
-def _interaction(sentence: Sentence, graph: Graph, a: Concept, b: Concept) -> Claim:
-    fact = graph.interaction(a.id, b.id)
-    severe, mild = bool(_SEVERE.search(sentence.text)), bool(_MILD.search(sentence.text))
-    stated = None if severe == mild else "critical" if severe else "significant"  # "severe hypertension (significant)" states neither clearly
-    denied = bool(_NO_INTERACTION.search(sentence.text))
-    wrong = fact is not None and (denied or (stated is not None and stated != fact.severity))
-    verdict = Verdict.CONTRADICTED if wrong else Verdict.SUPPORTED if fact and not denied else Verdict.UNKNOWN
-    return _claim(sentence, graph, a, Relation.INTERACTS_WITH, b.id, verdict, fact)
-
-
-def _treatment(sentence: Sentence, graph: Graph, condition: Concept, drug: Concept) -> Claim:
-    stated = "alternative" if _ALTERNATIVE.search(sentence.text) else "first" if _FIRST.search(sentence.text) else None
-    fact = graph.fact(condition.id, Relation.TREATED_BY, drug.id)
-    if fact is not None:
-        verdict = Verdict.SUPPORTED if stated in (None, fact.line) else Verdict.CONTRADICTED
-        if _DENIES.search(sentence.text):  # of what, or which drug, is not read
-            verdict = Verdict.UNKNOWN
-        return _claim(sentence, graph, condition, Relation.TREATED_BY, drug.id, verdict, fact)
-    # A drug that the condition itself rules out is worse than unknown.
-    forbidden = None if _DENIES.search(sentence.text) else graph.contraindication(drug.id, condition.id)
-    return _claim(sentence, graph, condition, Relation.TREATED_BY, drug.id, Verdict.CONTRADICTED if forbidden else Verdict.UNKNOWN, forbidden)
-
-
-def _doses(sentence: Sentence, graph: Graph) -> Iterator[Claim]:
-    for drug, match in quantities(sentence):
+def _doses(clause: Clause, graph: Graph) -> Iterator[Claim]:
+    for drug, match, before, after in dosed(clause):
         fact = graph.dose(drug.id)
         if fact is None or fact.dose is None:
             continue
-        within = in_range(match, fact.dose)
-        verdict = Verdict.UNKNOWN if within is None else Verdict.SUPPORTED if within else Verdict.CONTRADICTED
-        yield _claim(sentence, graph, drug, Relation.DOSE, match.group(0), verdict, fact)
+        usual = is_usual(match, fact.dose, before, after)
+        verdict = Verdict.UNKNOWN if usual is None else Verdict.SUPPORTED if usual else Verdict.CONTRADICTED
+        yield _claim(clause, graph, drug, Relation.DOSE, match[0], Judged(verdict, fact))
 
 
-def quantities(sentence: Sentence) -> Iterator[tuple[Concept, re.Match[str]]]:
-    """Each quantity with its drug: the one it stands beside ("ibuprofen 400 mg", "400 mg of ibuprofen"), else the nearest before it,
-    else the sentence's only drug.
+def dosed(part: Clause | Sentence) -> Iterator[tuple[Concept, re.Match[str], str, str]]:
+    """Each quantity with its drug and the words before and after it, up to the next drug or quantity.
+
+    Its drug is the one it stands beside ("ibuprofen 400 mg", "400 mg of ibuprofen"), else the nearest before it, else the only one.
     """
-    drugs = [(m, c) for m in sentence.mentions if (c := m.of_kind(Kind.DRUG))]
+    drugs = [(m, c) for m in part.mentions if (c := m.of_kind(Kind.DRUG))]
+    if not drugs:
+        return
     starts = [m.start for m, _ in drugs]
-    for match in QUANTITY.finditer(sentence.text):
+    matches = list(QUANTITY.finditer(part.text))
+    for position, match in enumerate(matches):
         after = bisect(starts, match.start())
         before = drugs[after - 1] if after else None
         following = drugs[after] if after < len(drugs) else None
-        is_its_own = before is not None and not sentence.text[before[0].end : match.start()].strip(" :(")
-        if following and not is_its_own and _OF.fullmatch(sentence.text, match.end(), following[0].start):
-            yield following[1], match
-        elif before:
-            yield before[1], match
-        elif len(drugs) == 1:
-            yield drugs[0][1], match
+        begin = max(before[0].end if before else 0, matches[position - 1].end() if position else 0)
+        end = matches[position + 1].start() if position + 1 < len(matches) else len(part.text)
+        stop = min([end, *(s for s in starts[after : after + 2] if s > match.end() + 4)])
+        is_its_own = before is not None and _IS_ITS_OWN.fullmatch(part.text, before[0].end, match.start())
+        if following and not is_its_own and _OF.fullmatch(part.text, match.end(), following[0].start):
+            yield following[1], match, part.text[begin : match.start()], part.text[match.end() : stop]
+        elif before or len(drugs) == 1:
+            yield (before or drugs[0])[1], match, part.text[begin : match.start()], part.text[match.end() : stop]
 
 
-def quantity(match: re.Match[str]) -> tuple[float, float, str]:
-    """Lowest and highest number of a `QUANTITY` match in mg (or its own unit when that is not a mass), and that unit."""
-    low = _number(match[1])
-    high = _number(match[2]) if match[2] else low
-    unit = match[3].lower()
-    factor = _UNITS.get(unit)
-    return (low * factor, high * factor, "mg") if factor else (low, high, unit.rstrip("s"))
-
-
-def _number(text: str) -> float:
-    """ "4,000" is four thousand: read as a decimal it would hide an overdose. "2,5" is two and a half."""
-    return float(text.replace(",", "") if re.match(_THOUSANDS, text) else text.replace(",", "."))
-
-
-def in_range(match: re.Match[str], dose: Dose) -> bool | None:
-    """Whether the quantity lies within the dose range; None when the units cannot be compared."""
-    low, high, unit = quantity(match)
-    factor = _UNITS.get(dose.unit.lower())
-    if (unit == "mg") != (factor is not None) or (factor is None and unit != dose.unit.lower().rstrip("s")):
-        return None
-    scale = factor or 1.0
-    tolerance = 1e-9 * dose.high * scale
-    return dose.low * scale - tolerance <= low and high <= dose.high * scale + tolerance
+def quantities(sentence: Sentence) -> Iterator[tuple[Concept, re.Match[str]]]:
+    """Each quantity of a sentence with its drug, as `dosed`."""
+    yield from ((drug, match) for drug, match, _, _ in dosed(sentence))

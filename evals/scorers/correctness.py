@@ -7,8 +7,8 @@ what was named that is right. What the question itself names, and drugs that a s
 import re
 
 from core.knowledge import Knowledge
-from core.knowledge.claims import QUANTITY, quantity
 from core.knowledge.graph import Kind
+from core.knowledge.quantities import QUANTITY, quantity
 from core.reply import split_reply
 from core.safety import asks_urgent_care, recommended_drugs
 from core.types import Item, Reference, Score

@@ -8,8 +8,9 @@ do with the case costs its share: a list of everything passes every step and is 
 import re
 
 from core.knowledge import Knowledge
-from core.knowledge.claims import check_claims, sentences
+from core.knowledge.claims import check_claims
 from core.knowledge.graph import Kind
+from core.knowledge.sentences import sentences
 from core.reply import split_reply
 from core.types import Item, Score, Verdict
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from core.knowledge.claims import QUANTITY
 from core.knowledge.graph import Dose, Fact, Graph, Kind
+from core.knowledge.quantities import QUANTITY
 from core.types import Capability, Check, ExamItem, Message, ReasoningStep, Reference, Relation
 
 _SEED = 20261

@@ -78,13 +78,30 @@ def test_text_without_claims_gives_none(knowledge: Knowledge, text: str) -> None
     assert check_claims(text, knowledge) == ()
 
 
-def test_a_denied_fact_is_not_supported(knowledge: Knowledge) -> None:
-    def verdicts(text: str) -> list[Verdict]:
-        return [c.verdict for c in check_claims(text, knowledge)]
+def verdicts(knowledge: Knowledge, text: str) -> list[str]:
+    return [c.verdict.value for c in check_claims(text, knowledge)]
 
-    assert verdicts("Colchicine treats gout.") == [Verdict.SUPPORTED]
-    for text in ("Colchicine does not treat gout.", "There is no evidence that colchicine treats gout.", "Asthma is not treated with propranolol."):
-        assert verdicts(text) == [Verdict.UNKNOWN], text
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("Colchicine treats gout.", "supported"),
+        ("Colchicine does not treat gout.", "contradicted"),
+        ("Colchicine is not usually used for gout.", "contradicted"),
+        ("Gout is not treated with colchicine.", "contradicted"),
+        ("Wheeze is not a symptom of asthma.", "contradicted"),
+        ("Asthma is not confirmed by spirometry.", "contradicted"),
+        ("Warfarin isn't contraindicated in pregnancy.", "contradicted"),
+        ("Warfarin does not interact with fluconazole.", "contradicted"),
+        ("Warfarin and fluconazole can safely be combined.", "contradicted"),
+        # What is denied is not clear, or the graph holds nothing: unknown.
+        ("There is no evidence that colchicine treats gout.", "unknown"),
+        ("Asthma is not treated with propranolol.", "unknown"),
+        ("Amoxicillin does not treat gout.", "unknown"),
+    ],
+)
+def test_a_denied_fact_is_contradicted_where_the_scope_of_the_denial_is_clear(knowledge: Knowledge, text: str, verdict: str) -> None:
+    assert verdicts(knowledge, text) == [verdict]
 
 
 def test_what_is_called_not_safe_is_not_called_safe(knowledge: Knowledge) -> None:

@@ -1,0 +1,94 @@
+"""The words by which a clause states a relation, denies it, or says how firmly. Read by `core.knowledge.claims` alone."""
+
+import re
+
+
+def _words(*parts: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(parts)})\b", re.I)
+
+
+def _before(*parts: str) -> re.Pattern[str]:
+    """The words right before a name."""
+    return re.compile(rf"\b(?:{'|'.join(parts)})\s+$", re.I)
+
+
+_VERB = r"(?:give|prescribe|start|use|avoid|offer|choose|switch to|stop|do not|never)"
+CLAUSE_END = re.compile(
+    r"\s*[,:]?\s+(?:but|however|although|though|whereas|yet|therefore|hence|because(?! of)|so(?! that)|which)\s+"
+    rf"|,\s*(?=(?:(?:and|then|so|please|instead)\s+){{0,2}}{_VERB}\b)"
+    r"|\s+and\s+(?=(?:is|are|does|do|should|must|interacts?|treats?|give|avoid|it)\b)",
+    re.I,
+)
+
+FORBIDS = _words(
+    r"contra-?indicat\w*", "avoid(?:ed|ing)?", "must not", "mustn['’]t", "should not", "shouldn['’]t",
+    "(?:do not|don['’]t|never) (?:give|use|prescribe|take|start|combine)", "not (?:safe|suitable|recommended)", "not to be (?:given|used)",
+    "unsafe", "unsuitable", "never", "forbidden", "ruled out",
+)  # fmt: skip
+ALLOWS = _words(
+    r"(?:is|are) (?:\w+ly )?safe", r"(?<!not )(?<!never )(?<!n't )safe (?:in|for|with|to)", "(?:is|are) suitable", "not (?:be )?contra-?indicated",
+    "(?:isn|aren)['’]t contra-?indicated", "no contra-?indications?", "can (?:safely )?(?:be (?:given|used|taken)|take|have|receive|use)",
+    "no (?:need|reason) to avoid", "need not (?:be avoided|avoid)",
+)  # fmt: skip
+FORBIDS_NEXT = re.compile(r"avoid(?:ing)?|(?:do not|don['’]t|never) \w+|contra-?indications?|(?:must|should) ?n[o'’]t", re.I)
+""" "Avoid X" forbids what follows; "X must not be given" what stands before, if anything does."""
+FOR_TREATMENT = re.compile(r"\b(?:for|to treat|treating|against|treatment of)\s+(?:the\s+|an?\s+|treating\s+)?$", re.I)
+
+INTERACTS = _words("interact(?:s|ed|ion|ions|ing)?", "(?:taken|given|used) together", "in combination", r"combin\w+")
+NO_INTERACTION = re.compile(
+    r"\b(?:no (?:\w+ ){0,3}interactions?|(?:not|never) (?:\w+ )?interact\w*|safe(?:ly)? (?:together|(?:be )?(?:combined|taken together))"
+    r"|can (?:safely )?be (?:combined|(?:taken|given|used) together))\b|n['’]t interact\w*",
+    re.I,
+)
+SEVERE = _words("critical(?:ly)?", "severe(?:ly)?", "serious(?:ly)?", "dangerous(?:ly)?")
+MILD = _words("significant(?:ly)?", "moderate(?:ly)?")
+
+DENIES = re.compile(r"\b(?:not|never|n[o'’]t|cannot|neither|nor|without|no longer|no evidence|no proof|unlikely|rarely|seldom)\b(?! only\b)|n['’]t\b", re.I)
+_AUXILIARY = "(?:do|does|did|is|are|was|were|has|have|can|could|will|would)"
+_BETWEEN = (
+    "(?:usually|normally|typically|commonly|generally|effectively|be|been|an?|any|the|known|listed|considered|used|given|as|typical|common|usual|suitable"
+    "|effective|one|of|for|to|recommended)"
+)
+CLEARLY_DENIED = re.compile(rf"\b(?:{_AUXILIARY}\s+not|(?:{_AUXILIARY}|ca|wo)n['’]t|cannot|never|no longer)\s+(?:{_BETWEEN}\s+){{0,4}}$", re.I)
+"""Ends where the word of the relation begins: "does not usually | treat", "is not a | symptom"."""
+
+FIRST = _words(
+    "first[- ]line", "(?:drug|treatment|medicine|agent)s? of (?:first )?choice", "first[- ]choice", "initial (?:treatment|drug|therapy)"
+)  # fmt: skip
+ALTERNATIVE = _words("second[- ]line", "second[- ]choice", "alternatives?", "alternatively", "instead")
+TREATS = _words(
+    "treat(?:s|ed|ment|ments|ing)?", "manag(?:es|ed|ement|ing)", "prescrib(?:e|es|ed)", "gives?", "given", "start", "used?", "offer", "choose",
+    "recommend(?:ed|s)?", "therapy", "drugs?", "medicines?", "cures?", "help(?:s|ful)?", "works?", "effective", "relieves?",
+)  # fmt: skip
+ANY_TREATMENT = re.compile("|".join(p.pattern for p in (TREATS, FIRST, ALTERNATIVE)), re.I)
+GIVES = _words(
+    "give", "prescribe", "start", "offer", "choose", "recommend", "treat(?:ed)? with", "manage with", "treatment is", "first[- ]line", "drug of choice",
+    "alternative", "switch to", "use",
+)  # fmt: skip
+GOES_ON = re.compile(r"\s*(?:it |they )?(?:treats?|is|are|does|do|helps?|can|could|works?|used)\b", re.I)
+"""How a clause begins that says more of the drug just spoken of."""
+NOT_GIVEN = _before(
+    "on", "taking", "takes?", "receiv(?:es|ing)", "current(?:ly)?(?: drug| medication)?:?", "instead of", "rather than", "than", "without", "unlike",
+    "stop(?:ping)?", "already", "alternatives? to", "allergic to", "patients? with", "failed", "intolerant (?:of|to)", "not",
+)  # fmt: skip
+"""Right before a drug: it is taken already, or set aside."""
+
+INVESTIGATES = _words(
+    "confirm(?:s|ed|ing|ation|atory)?", r"investigat\w+", "diagnos(?:ed|tic|e|es) (?:by|with|using|on|test)", "diagnoses", "tests?", "proven", "proves?",
+    "established by", "work-?up", "order",
+)  # fmt: skip
+SYMPTOM = _words(
+    "symptoms?", "signs?", "presents?", "presenting", "presentation", "features?", "complain(?:s|ts?)?", "causes?", r"manifest\w*", r"characteri[sz]ed",
+    "typically", "include[sd]?",
+)  # fmt: skip
+RED_FLAG = _words(
+    "red[- ]flags?", "urgent(?:ly)?", "emergency", "emergencies", "call (?:999|112|911|an ambulance)", "hospital", "same day", "immediately"
+)  # fmt: skip
+IS_A = re.compile(
+    r"\b(?:is|are|belongs? to|was|were)\s+(?:also\s+)?(?:(?:an?|the)\s+)?(?:(?:kind|type|sort|form|member|class)s? of\s+(?:(?:an?|the)\s+)?)?$", re.I
+)
+"""Stands between a concept and its class."""
+DIAGNOSIS = _words(
+    "diagnos(?:is|es) (?:is|of|would be)", "diagnosed (?:with|as)", "likely", "probabl[ey]", "suggests?", "suggestive of", "consistent with", "points? to",
+    "indicat(?:es|ive of)", "suspect(?:ed)?", "this is", "typical of",
+)  # fmt: skip
