@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     """Set to true behind HTTPS; a PUBLIC_URL that begins with https does so by itself."""
     session_hours: int = Field(default=12, ge=1)
 
+    evidence_tokens: int = Field(default=300, ge=0, le=4_000)
+    """Room for the facts of the knowledge base that a question is asked with, in tokens. 0: none are given. They never take the room of the reply:
+    what does not fit VLLM_MAX_MODEL_LEN is left out."""
+
     max_request_bytes: int = Field(default=200_000, ge=1_000)
     max_prompt_chars: int = Field(default=20_000, ge=100)
     request_timeout_seconds: float = Field(default=120.0, gt=0)

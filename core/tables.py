@@ -95,6 +95,8 @@ class Turn(Table):
     reply: Mapped[str] = mapped_column(Text)
     finish_reason: Mapped[str] = mapped_column(String(20))
     """`stop`, `length`, `withheld` (by the guard), `cancelled` (client gone) or `error`."""
+    evidence: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    """The facts that the model was given with the question, in the order of their numbers; none in turns before there were any."""
     claims: Mapped[list[Any]]
     findings: Mapped[list[Any]]
     usage: Mapped[dict[str, Any]]

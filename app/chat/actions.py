@@ -4,7 +4,6 @@ The gateway's errors end here, as one sentence on the page; the visitor's words 
 """
 
 from collections.abc import AsyncIterator
-from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -171,7 +170,6 @@ def nothing_to_judge() -> str:
     return '<p class="bb-hint">Ask a question first; then tell us here whether the answer was right.</p>'
 
 
-@lru_cache(maxsize=4096)
 def names(concept_id: str) -> str:
     """A concept's label, or its id when the knowledge base no longer has it."""
     concept = knowledge().graph.concepts.get(concept_id)
@@ -208,5 +206,6 @@ def _is_answering(transcript: Transcript) -> bool:
 
 
 def _room_chars() -> int:
-    """Room for questions and earlier turns: a token is about three characters, and a third of the window is left for the reply."""
-    return min(settings().max_prompt_chars, settings().vllm_max_model_len * 2)
+    """Room for questions and earlier turns: a token is about three characters, a third of the window is left for the reply, and the facts need some."""
+    tokens = settings().vllm_max_model_len * 2 // 3 - settings().evidence_tokens
+    return min(settings().max_prompt_chars, max(0, tokens) * 3)

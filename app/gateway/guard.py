@@ -9,11 +9,12 @@ import re
 from collections.abc import Sequence
 
 from core.knowledge import Knowledge
+from core.knowledge.citations import check_citations
 from core.reply import END_THINK, THINK, split_reply
 from core.safety import check_input, check_reply, patient_concepts
 from core.types import Evidence, Message, SafetyFinding, Severity
 
-# The same ends of a sentence as `core.knowledge.claims`, so that no rule ever sees half of one.
+# The same ends of a sentence as `core.knowledge.sentences`, so that no rule ever sees half of one.
 _SENTENCE_END = re.compile(rf"(?P<tag>{THINK}|{END_THINK})|[.!?;]\s+|\n+")
 _BANNER = "> **This may be an emergency"
 _NOTICE = "> **Withheld by the safety check.**"
@@ -29,8 +30,10 @@ _REASONS = {
 class Guard:
     """The check of one turn. Create it with the conversation, pass the reply through it, then read `findings`."""
 
-    def __init__(self, messages: Sequence[Message], knowledge: Knowledge) -> None:
+    def __init__(self, messages: Sequence[Message], knowledge: Knowledge, evidence: Sequence[Evidence] = ()) -> None:
         self._messages, self._knowledge = messages, knowledge
+        self.evidence = tuple(evidence)
+        """What the model is given besides; no rule reads it as the user's words, only citations are checked against it."""
         self._patient = patient_concepts(messages, knowledge)
         self.input_findings = check_input(messages, knowledge)
         self.withheld: tuple[SafetyFinding, ...] = ()
@@ -81,7 +84,8 @@ class Guard:
         """Everything found on the question and on what the model said, the unsafe sentence included."""
         answer = split_reply(self.seen).answer
         on_reply = self._check(answer)
-        return (*self.input_findings, *on_reply, *(f for f in self.withheld if f not in on_reply))
+        on_citations = check_citations(self._messages, answer, [e.statement for e in self.evidence], self._knowledge)
+        return (*self.input_findings, *on_reply, *(f for f in self.withheld if f not in on_reply), *on_citations)
 
     def _think(self, sentence: str) -> str:
         self._is_thinking = sentence != END_THINK

@@ -4,13 +4,17 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from core.knowledge import Knowledge
+from core.knowledge import Knowledge, knowledge
 from core.llm import ChatModel
 
 
 class House(NamedTuple):
     chat: ChatModel
-    knowledge: Knowledge
+    known: Knowledge | None = None
+    """None: whatever is imported at the time of a request."""
+
+    def knowledge(self) -> Knowledge:
+        return self.known or knowledge()
 
 
 def house(request: Request) -> House:

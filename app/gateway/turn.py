@@ -18,15 +18,16 @@ from app.gateway.guard import Guard, notice, shown, without_notices
 from app.gateway.wire import ALIAS, ChatRequest, Extension
 from core import store
 from core.db import reading, unit_of_work
-from core.errors import NotAllowed, NotFound, Unavailable
+from core.errors import BadInput, NotAllowed, NotFound, Unavailable
 from core.knowledge import Knowledge
 from core.knowledge.claims import check_claims
+from core.knowledge.evidence import CHARS_PER_TOKEN, retrieve, with_evidence
 from core.llm import ChatModel, Chunk
 from core.phi import deidentify
 from core.reply import split_reply
 from core.settings import settings
 from core.tables import Checkpoint, Conversation, Turn, new_id
-from core.types import CheckpointStatus, Claim, Message, SafetyFinding, Scope
+from core.types import CheckpointStatus, Claim, Evidence, Message, SafetyFinding, Scope
 
 Emit = Callable[[str], Awaitable[None]]
 
@@ -42,6 +43,8 @@ class Ticket(NamedTuple):
     checkpoint_id: str
     messages: tuple[Message, ...]
     options: Mapping[str, Any]
+    evidence_tokens: int = 0
+    """Room for facts of the knowledge base."""
 
 
 class Answer(NamedTuple):
@@ -69,7 +72,14 @@ def open_turn(caller: Caller, request: ChatRequest) -> Ticket:
         checkpoint_id=checkpoint.id,
         messages=request.conversation,
         options=request.options,
+        evidence_tokens=_room_for_evidence(request.conversation) if request.evidence else 0,
     )
+
+
+def _room_for_evidence(messages: tuple[Message, ...]) -> int:
+    """As set, but a third of the model's window stays for the reply."""
+    asked = sum(len(m.content) for m in messages) / CHARS_PER_TOKEN
+    return max(0, min(settings().evidence_tokens, int(settings().vllm_max_model_len * 2 / 3 - asked)))
 
 
 async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: Emit) -> Answer:
@@ -79,7 +89,7 @@ async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: 
     text stores the turn as `error` and is raised. Raises Unavailable, BadInput.
     """
     started = time.monotonic()
-    guard = await run_sync(Guard, ticket.messages, knowledge)
+    guard = await run_sync(_guard, ticket, knowledge)
     last = Chunk()
     finish_reason = "error"
     try:
@@ -96,11 +106,11 @@ async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: 
             # The client may be gone; what was said is kept all the same.
             with anyio.CancelScope(shield=True):
                 claims, findings = await run_sync(_judge, guard, knowledge)
-                turn = _row(ticket, guard.seen, finish_reason, claims, findings, last, time.monotonic() - started)
+                turn = _row(ticket, guard, finish_reason, claims, findings, last, time.monotonic() - started)
                 await run_sync(_store, ticket, turn)
                 _count(ticket, finish_reason, findings, last)
     return Answer(
-        extension=_extension(ticket, () if finish_reason == "withheld" else claims, findings, withheld=finish_reason == "withheld"),
+        extension=_extension(ticket, guard.evidence, () if finish_reason == "withheld" else claims, findings, withheld=finish_reason == "withheld"),
         finish_reason="content_filter" if finish_reason == "withheld" else finish_reason,
         usage={"prompt_tokens": last.prompt_tokens, "completion_tokens": last.completion_tokens, "total_tokens": last.prompt_tokens + last.completion_tokens},
     )
@@ -108,7 +118,12 @@ async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: 
 
 def opening(ticket: Ticket) -> Extension:
     """What can be said of the turn before it is answered."""
-    return _extension(ticket, (), (), withheld=False)
+    return _extension(ticket, (), (), (), withheld=False)
+
+
+def _guard(ticket: Ticket, knowledge: Knowledge) -> Guard:
+    facts = retrieve(ticket.messages, knowledge, ticket.evidence_tokens) if ticket.evidence_tokens else ()
+    return Guard(ticket.messages, knowledge, [knowledge.graph.evidence(f) for f in facts])
 
 
 async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
@@ -117,9 +132,21 @@ async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> C
         await emit(guard.banner)
     if guard.refused:
         await emit(notice(guard.refused))
+        guard.evidence = ()
         return Chunk()
+    try:
+        return await _pass_on(ticket, chat, guard, emit)
+    except BadInput:
+        if guard.seen or not guard.evidence:
+            raise
+        guard.evidence = ()  # the prompt is too long for the model: what was added goes first
+        return await _pass_on(ticket, chat, guard, emit)
+
+
+async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
     started, is_first, last = time.monotonic(), True, Chunk()
-    stream = chat.stream(ticket.checkpoint_id, without_notices(ticket.messages), ticket.options)
+    prompt = with_evidence(without_notices(ticket.messages), [e.statement for e in guard.evidence])
+    stream = chat.stream(ticket.checkpoint_id, prompt, ticket.options)
     try:
         # Closed on every way out, so that the model server stops as soon as nobody reads.
         async with aclosing(cast(AsyncGenerator[Chunk, None], stream)) as chunks:
@@ -152,7 +179,7 @@ def may_ask(caller: Caller, checkpoint: Checkpoint) -> bool:
     return checkpoint.status in (CheckpointStatus.PRODUCTION, CheckpointStatus.RETIRED) or caller.may(Scope.ADMIN)
 
 
-def _row(ticket: Ticket, reply: str, finish_reason: str, claims: tuple[Claim, ...], findings: tuple[SafetyFinding, ...], last: Chunk, seconds: float) -> Turn:
+def _row(ticket: Ticket, guard: Guard, finish_reason: str, claims: tuple[Claim, ...], findings: tuple[SafetyFinding, ...], last: Chunk, seconds: float) -> Turn:
     """The turn as it is stored: the model's own words (a withheld reply too, for reviewers), with identifiers removed."""
     return Turn(
         id=ticket.turn_id,
@@ -160,8 +187,9 @@ def _row(ticket: Ticket, reply: str, finish_reason: str, claims: tuple[Claim, ..
         user_id=ticket.user_id,
         checkpoint_id=ticket.checkpoint_id,
         messages=[{"role": m.role, "content": deidentify(m.content)} for m in ticket.messages],
-        reply=deidentify(reply),
+        reply=deidentify(guard.seen),
         finish_reason=finish_reason,
+        evidence=[e.model_dump(mode="json") for e in guard.evidence],
         claims=[c.model_copy(update={"quote": deidentify(c.quote)}).model_dump(mode="json") for c in claims],
         findings=[f.model_copy(update={"quote": deidentify(f.quote)}).model_dump(mode="json") for f in findings],
         usage={"prompt_tokens": last.prompt_tokens, "completion_tokens": last.completion_tokens},
@@ -184,11 +212,12 @@ def _count(ticket: Ticket, finish_reason: str, findings: tuple[SafetyFinding, ..
     metrics.count_findings(findings)
 
 
-def _extension(ticket: Ticket, claims: tuple[Claim, ...], findings: tuple[SafetyFinding, ...], withheld: bool) -> Extension:
+def _extension(ticket: Ticket, evidence: tuple[Evidence, ...], claims: tuple[Claim, ...], findings: tuple[SafetyFinding, ...], withheld: bool) -> Extension:
     return Extension(
         turn_id=ticket.turn_id,
         conversation_id=ticket.conversation_id,
         checkpoint_id=ticket.checkpoint_id,
+        evidence=evidence,
         claims=claims,
         findings=tuple(shown(f) for f in findings),
         withheld=withheld,

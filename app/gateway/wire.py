@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from core.settings import settings
-from core.types import Claim, FeedbackStatus, Message, SafetyFinding, Value
+from core.types import Claim, Evidence, FeedbackStatus, Message, SafetyFinding, Value
 
 ALIAS = "balancedbio"
 """The model name that always means the checkpoint in production."""
@@ -83,6 +83,8 @@ class ChatRequest(BaseModel):
     n: int | None = None
     conversation_id: Id | None = None
     """Ours: the conversation that this turn belongs to; the header X-Conversation-Id says the same."""
+    evidence: bool = True
+    """Ours: whether the model is given facts of the knowledge base with the question; the setting EVIDENCE_TOKENS = 0 turns them off for all."""
 
     @field_validator("n")
     @classmethod
@@ -125,6 +127,8 @@ class Extension(Value):
     turn_id: str
     conversation_id: str
     checkpoint_id: str
+    evidence: tuple[Evidence, ...] = ()
+    """What the model was given to answer from: a reply's [1] is the first."""
     claims: tuple[Claim, ...] = ()
     findings: tuple[SafetyFinding, ...] = ()
     withheld: bool = False

@@ -21,6 +21,8 @@ class Asked(NamedTuple):
     drugs: tuple[Concept, ...]
     symptoms: tuple[Concept, ...]
     investigations: tuple[Concept, ...]
+    classes: tuple[Concept, ...]
+    """Of drugs: "an ACE inhibitor"."""
     patient: tuple[Concept, ...]
     """Conditions, contexts and drugs that the conversation mentions besides: what may speak against a drug."""
     is_presentation: bool
@@ -36,8 +38,8 @@ def read_question(messages: Sequence[Message], knowledge: Knowledge) -> Asked | 
     found = _parts(text, knowledge)
     earlier = [_parts(m.content, knowledge) for m in messages[:last] if m.role != "assistant"]
     relations = _relations(text)
-    if not (found.named or earlier):
-        return None
+    if not (found.named or (relations and any(p.named for p in earlier))):
+        return None  # nothing that is known, or "Thank you."
     conditions, drugs, symptoms = found.asked, found.drugs, found.symptoms
     past = [*found.history, *(c for p in earlier for c in (*p.asked, *p.history, *p.drugs))]
     is_presentation = len(symptoms) > 1 and (not conditions or bool(DIAGNOSIS.search(text)))
@@ -45,7 +47,7 @@ def read_question(messages: Sequence[Message], knowledge: Knowledge) -> Asked | 
         past, conditions, drugs = [*conditions, *drugs, *past], (), ()
     elif conditions:  # what the patient takes already is not what is asked about, unless nothing else is
         past, drugs = [*(d for d in drugs if d in found.taken), *past], tuple(d for d in drugs if d not in found.taken)
-    if not (conditions or drugs or is_presentation or found.investigations):
+    if not (conditions or drugs or is_presentation or found.investigations or found.classes):
         # "And if she is pregnant?", "What is its dose?": the subject is an earlier message's.
         said = [_parts(m.content, knowledge) for m in messages[:last]]
         subject = next((p for p in reversed(said) if p.asked or p.drugs or p.symptoms), None)
@@ -60,7 +62,7 @@ def read_question(messages: Sequence[Message], knowledge: Knowledge) -> Asked | 
             is_presentation = len(symptoms) > 1 and not conditions
     taken = {c.id for c in (*conditions, *drugs)}
     patient = tuple({c.id: c for c in past if c.id not in taken}.values())
-    return Asked(relations, conditions, drugs, symptoms, found.investigations, patient, is_presentation)
+    return Asked(relations, conditions, drugs, symptoms, found.investigations, found.classes, patient, is_presentation)
 
 
 class _Parts(NamedTuple):
@@ -71,6 +73,7 @@ class _Parts(NamedTuple):
     """Of the drugs those that the text says the patient takes."""
     symptoms: tuple[Concept, ...]
     investigations: tuple[Concept, ...]
+    classes: tuple[Concept, ...]
 
     @property
     def named(self) -> bool:
@@ -96,6 +99,7 @@ def _parts(text: str, knowledge: Knowledge) -> _Parts:
         _of([m for m in mentions if TAKES.search(text[max(0, m.start - REACH) : m.start])], Kind.DRUG),
         tuple({s.id: s for s in symptoms}.values()),
         _of(mentions, Kind.INVESTIGATION),
+        _of(mentions, Kind.CLASS),
     )
 
 

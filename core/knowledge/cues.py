@@ -27,6 +27,7 @@ NOUNS: tuple[tuple[Relation, re.Pattern[str]], ...] = (
             r"contra-?indicat\w*", r"avoid\w*", "unsuitable", "unsafe", r"forbid\w*", r"prohibit\w*", r"rules? .{0,30}\bout", r"(?:must|should) (?:not|never)",
         ),
     ),
+    (Relation.IS_A, _words("class(?:es)?", "(?:what|which|a) (?:kind|type|sort|form)s? of", "belongs? to", "(?:kind|type|form|member)s of")),
     (
         Relation.HAS_SYMPTOM,
         _words(

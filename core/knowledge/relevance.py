@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from core.knowledge.asked import Asked
-from core.knowledge.graph import Concept, Fact, Graph
+from core.knowledge.graph import Concept, Fact, Graph, Kind
 from core.types import Relation
 
 Scored = tuple[Fact, float]
@@ -27,6 +27,7 @@ def relevant_facts(asked: Asked, graph: Graph) -> Iterator[Scored]:
     for investigation in asked.investigations if not asked.conditions else ():
         yield from _listing(graph.facts_to(investigation.id, Relation.INVESTIGATED_BY), 0.7)
     yield from _drugs(asked, graph)
+    yield from _classes(asked, graph)
 
 
 def otherwise(asked: Asked, graph: Graph) -> Iterator[Scored]:
@@ -84,6 +85,8 @@ def _condition(condition: Concept, asked: Asked, graph: Graph) -> Iterator[Score
         wanted |= {Relation.TREATED_BY}
     if Relation.TREATED_BY in wanted:
         yield from _treatments(condition.id, asked, graph, 1.0)
+    if Relation.IS_A in asked.relations:
+        yield from _listing(graph.facts_from(condition.id, Relation.IS_A), 0.7)
     for relation in _OF_CONDITION[1:]:
         if relation in wanted:
             yield from _listing(graph.facts_from(condition.id, relation), 0.9)
@@ -99,7 +102,8 @@ def _treatments(condition: str, asked: Asked, graph: Graph, score: float) -> Ite
     for treatment in _first_line_first(graph.treatments(condition)):
         here = score if treatment.line == "first" else 0.97 * score
         yield treatment, here
-        yield from ((rule, 0.95 * score) for other in against if (rule := _rule(graph, treatment.object, other)))
+        for other in against:
+            yield from _ruled_out(graph, treatment.object, other, 0.95 * score)
         if Relation.DOSE in asked.relations and not asked.drugs and (dose := graph.dose(treatment.object)):
             yield dose, 0.9 * score
 
@@ -109,10 +113,12 @@ def _drugs(asked: Asked, graph: Graph) -> Iterator[Scored]:
     drugs, context = asked.drugs, (*asked.patient, *asked.conditions)
     wanted = asked.relations & set(_OF_DRUG)
     pairs = [(d.id, o.id) for place, d in enumerate(drugs) for o in (*context, *drugs[place + 1 :])]
-    rules = {pair: rule for pair in pairs if (rule := _rule(graph, *pair))}
-    ruled = {end for pair in rules for end in pair}
-    yield from ((rule, 1.0) for rule in rules.values())
+    ruled = {end for pair in pairs if _rule(graph, *pair) for end in pair}
+    for pair in pairs:
+        yield from _ruled_out(graph, *pair, 1.0)
     for drug in drugs:
+        if Relation.IS_A in asked.relations:
+            yield from _listing(graph.facts_from(drug.id, Relation.IS_A), 0.9)
         if Relation.DOSE in wanted and (dose := graph.dose(drug.id)):
             yield dose, 1.0
         if drug.id in ruled or (asked.conditions and not wanted):
@@ -124,6 +130,19 @@ def _drugs(asked: Asked, graph: Graph) -> Iterator[Scored]:
             yield from _listing(_interactions(graph, drug.id), listed)
         if not wanted and not context and len(drugs) == 1:
             yield from _drug_overview(drug.id, asked, graph)
+
+
+def _classes(asked: Asked, graph: Graph) -> Iterator[Scored]:
+    """A class is asked about through its drugs: those that something named rules out, else which they are."""
+    others = [c.id for c in (*asked.patient, *asked.conditions, *asked.drugs)]
+    for group in asked.classes:
+        members = [m for m in graph.members(group.id) if graph.concept(m).kind is Kind.DRUG]
+        ruled = [m for m in members if any(_rule(graph, m, other) for other in others)][: _LISTED // 2]
+        for member in ruled:
+            for other in others:
+                yield from _ruled_out(graph, member, other, 0.9)
+        if ruled or Relation.IS_A in asked.relations or not others:
+            yield from _listing((f for m in ruled or members for f in graph.facts_from(m, Relation.IS_A) if f.object == group.id), 0.8)
 
 
 def _drug_overview(drug: str, asked: Asked, graph: Graph) -> Iterator[Scored]:
@@ -143,6 +162,25 @@ def _first_line_first(treatments: Sequence[Fact]) -> list[Fact]:
 
 def _rule(graph: Graph, drug: str, other: str) -> Fact | None:
     return graph.contraindication(drug, other) or graph.interaction(drug, other)
+
+
+def _ruled_out(graph: Graph, drug: str, other: str, score: float) -> Iterator[Scored]:
+    """The rule, and where it is one on a wider condition, why it holds for this one."""
+    if rule := _rule(graph, drug, other):
+        yield rule, score
+        if rule.relation is Relation.CONTRAINDICATED_IN:
+            for own, wider in ((drug, rule.subject), (other, rule.object)):
+                yield from ((link, score) for link in _chain(graph, own, wider))
+
+
+def _chain(graph: Graph, own: str, wider: str) -> Iterator[Fact]:
+    """The is_a facts from a concept up to a wider one."""
+    while own != wider:
+        link = next((f for f in graph.facts_from(own, Relation.IS_A) if f.object == wider or wider in graph.ancestors(f.object)), None)
+        if link is None:
+            return
+        yield link
+        own = link.object
 
 
 def _interactions(graph: Graph, drug: str) -> tuple[Fact, ...]:

@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 
 from app.server import create_app
 from core.db import reading, unit_of_work
-from core.errors import NotFound, Unavailable
+from core.errors import BadInput, NotFound, Unavailable
 from core.llm import ChatModel, Chunk
+from core.settings import settings
 from core.store import get_turn
 from core.tables import Checkpoint, Turn
 from core.types import CheckpointStatus, Message
@@ -158,7 +159,7 @@ def test_unknown_fields_reach_the_model_server_and_ours_do_not() -> None:
         {"role": "assistant", "content": "> **This may be an emergency: x.** Call.\n\n<think> hm </think> Naproxen."},
         {"role": "user", "content": "Sure?", "name": "ana"},
     ]
-    body = {"model": "balancedbio", "messages": messages, "top_k": 5, "max_tokens": 7, "n": 1, "user": None, "stream_options": None}
+    body = {"model": "balancedbio", "messages": messages, "top_k": 5, "max_tokens": 7, "n": 1, "user": None, "stream_options": None, "evidence": False}
     assert client.post("/v1/chat/completions", headers=headers, json=body).status_code == 200
     assert chat.options == {"top_k": 5, "max_tokens": 7}
     assert [m.content for m in chat.messages] == ["Gout?", "Naproxen.", "Sure?"]
@@ -222,3 +223,71 @@ async def test_a_client_that_goes_away_aborts_the_model_and_leaves_a_cancelled_t
         turn = session.query(Turn).one()
         assert (turn.finish_reason, turn.reply) == ("cancelled", "One sentence. Two")
     assert ("One sentence." in str(sent)) is stream
+
+
+def test_the_model_is_given_numbered_facts_and_the_client_and_the_turn_hold_them(ward: Ward, script: list[str]) -> None:
+    script[:] = ["The first-line treatment of gout is naproxen [1]."]
+    extension: Any = ward.ask("What is the first-line treatment of gout?")["balancedbio"]
+    first = extension["evidence"][0]
+    assert first["statement"] == "Gout is treated by naproxen (first line)."
+    assert first["row"].startswith("treated_by.tsv:")
+    assert extension["findings"] == []
+    turn = stored(extension["turn_id"])
+    assert turn.evidence == extension["evidence"]
+    assert turn.messages == [{"role": "user", "content": "What is the first-line treatment of gout?"}]  # as the user wrote it
+
+
+def test_a_citation_that_does_not_support_its_sentence_is_a_finding(ward: Ward, script: list[str]) -> None:
+    script[:] = ["Gout is treated by colchicine [1]. Naproxen helps [9]."]
+    extension: Any = ward.ask("What is the first-line treatment of gout?")["balancedbio"]
+    found = [(f["rule"], f["severity"], f["quote"]) for f in extension["findings"]]
+    assert found == [("citation", "warning", "Gout is treated by colchicine."), ("citation", "warning", "Naproxen helps.")]
+    assert extension["withheld"] is False
+
+
+def test_a_request_or_a_setting_turns_the_facts_off(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ward.ask("Treatment of gout?", evidence=False)["balancedbio"]["evidence"] == []
+    monkeypatch.setenv("EVIDENCE_TOKENS", "0")
+    settings.cache_clear()
+    assert ward.ask("Treatment of gout?")["balancedbio"]["evidence"] == []
+
+
+def test_facts_leave_a_third_of_the_window_to_the_reply(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_MAX_MODEL_LEN", "300")
+    settings.cache_clear()
+    assert ward.ask("Treatment of gout?")["balancedbio"]["evidence"]
+    assert ward.ask("The patient was well before. " * 30 + "Treatment of gout?")["balancedbio"]["evidence"] == []
+
+
+class NarrowChat:
+    """A model whose window has no room for more than the question."""
+
+    def __init__(self) -> None:
+        self.prompts: list[str] = []
+
+    async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+        self.prompts.append(messages[-1].content)
+        if len(messages[-1].content) > 60:
+            raise BadInput("The model refused the request: too long")
+        yield Chunk(text="Naproxen.")
+        yield Chunk(finish_reason="stop")
+
+
+def test_facts_are_dropped_first_when_the_prompt_is_too_long_for_the_model() -> None:
+    chat = NarrowChat()
+    client, headers = visit(chat)
+    body = {"model": "balancedbio", "messages": [{"role": "user", "content": "Treatment of gout?"}]}
+    reply = client.post("/v1/chat/completions", headers=headers, json=body)
+    assert [p.startswith("Evidence:") for p in chat.prompts] == [True, False]
+    assert reply.json()["choices"][0]["message"]["content"] == "Naproxen."
+    assert stored(reply.json()["balancedbio"]["turn_id"]).evidence == []
+    body["messages"] = [{"role": "user", "content": "Treatment of gout? " * 10}]
+    assert client.post("/v1/chat/completions", headers=headers, json=body).status_code == 400
+
+
+def test_no_rule_takes_the_facts_for_what_the_user_said_of_the_patient(ward: Ward, script: list[str]) -> None:
+    script[:] = ["Give naproxen [1]."]
+    extension: Any = ward.ask("Naproxen: contraindications?")["balancedbio"]
+    assert "Naproxen is contraindicated in peptic ulcer disease" in " ".join(e["statement"] for e in extension["evidence"])
+    assert [f["rule"] for f in extension["findings"]] == ["citation"]
+    assert extension["withheld"] is False
