@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from alignment.mkgsg.constraints.content import Constraint, Content, Rule
 from alignment.mkgsg.constraints.wording import NOTES, NUMBERS
-from alignment.mkgsg.workflow import capital, listed
+from alignment.mkgsg.workflow import listed
 from alignment.mkgsg.writer import Writer
 from core.types import Check
 from evals.scorers.format.tokens import sentence_count
@@ -66,10 +66,9 @@ def keyword_less_than(text: str, content: Content, w: Writer) -> Constraint | No
 
 def forbidden_words(text: str, content: Content, w: Writer) -> Constraint | None:
     """Words of a note that is then left out, or words of the answer itself, which is then given by its bare name."""
-    if text == content.text and w.rng.random() < 0.5:
-        bare = f"{capital(content.topic)}: {listed(list(content.labels))}."
-        said = set(_PLAIN_WORD.findall(text)) - set(_PLAIN_WORD.findall(bare.lower()))
-        text, plain = bare, text
+    if text == content.text and content.labels_suffice and w.rng.random() < 0.5:
+        said = set(_PLAIN_WORD.findall(text)) - set(_PLAIN_WORD.findall(content.bare.lower()))
+        text, plain = content.bare, text
     else:
         note = w.rng.choice(NOTES)
         said = set(_PLAIN_WORD.findall(note)) - set(_PLAIN_WORD.findall(text.lower()))

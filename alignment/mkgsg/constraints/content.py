@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from alignment.mkgsg.workflow import capital, listed
 from alignment.mkgsg.writer import Writer
 from core.types import Check
 
@@ -21,7 +22,14 @@ class Content(NamedTuple):
     question: str = ""
     """As it was asked. Empty: no reply is asked to repeat it."""
     verdict: Literal["", "yes", "no"] = ""
-    """Of a question that yes or no answers; `text` may then begin with that word."""
+    """Of a question that yes or no answers; `text` may then begin with that word. Such a question is not repeated: it may name a drug to be warned of."""
+    labels_suffice: bool = True
+    """Whether the labels alone answer. False where the text says more that must be said, such as a safety-net."""
+
+    @property
+    def bare(self) -> str:
+        """The shortest answer."""
+        return f"{capital(self.topic)}: {listed(list(self.labels))}."
 
 
 class Constraint(NamedTuple):

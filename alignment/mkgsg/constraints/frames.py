@@ -49,7 +49,7 @@ def highlights(text: str, content: Content, w: Writer) -> Constraint | None:
 
 
 def repeat_question(text: str, content: Content, w: Writer) -> Constraint | None:
-    if not content.question:
+    if not content.question or content.verdict:
         return None
     check = Check(kind="combination:repeat_prompt", args={"prompt_to_repeat": content.question})
     return Constraint(check, {}, f"{content.question}\n{text}", text)

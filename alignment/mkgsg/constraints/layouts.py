@@ -6,7 +6,7 @@ import re
 from alignment.mkgsg.constraints.additions import notes, number, quoted
 from alignment.mkgsg.constraints.content import Constraint, Content, Rule
 from alignment.mkgsg.constraints.wording import LANGUAGES, MARKS, NOTES
-from alignment.mkgsg.workflow import capital, listed
+from alignment.mkgsg.workflow import capital
 from alignment.mkgsg.writer import Writer
 from core.types import Check
 
@@ -38,11 +38,10 @@ def paragraph_first_word(text: str, content: Content, w: Writer) -> Constraint |
 
 def bullet_list(text: str, content: Content, w: Writer) -> Constraint | None:
     """Labels alone where several answer, else the sentences of the text; notes fill up."""
-    points = list(content.labels) if len(content.labels) > 1 and text == content.text and w.rng.random() < 0.7 else _SENTENCE_END.split(text)
-    if content.labels[0] in points:
-        points = points[: w.rng.randint(2, len(points))]
+    if len(content.labels) > 1 and content.labels_suffice and text == content.text and w.rng.random() < 0.7:
+        points = list(content.labels[: w.rng.randint(2, len(content.labels))])
     else:
-        points += notes(w, w.rng.randint(0, 2))
+        points = [*_SENTENCE_END.split(text), *notes(w, w.rng.randint(0, 2))]
     check = Check(kind="detectable_format:number_bullet_lists", args={"num_bullets": len(points)})
     return Constraint(check, {"n": number(len(points), w)}, "\n".join(f"* {capital(p)}" for p in points), text)
 
@@ -56,23 +55,26 @@ def sections(text: str, content: Content, w: Writer) -> Constraint | None:
 
 
 def two_responses(text: str, content: Content, w: Writer) -> Constraint | None:
-    other = w.rng.choice((f"{capital(content.topic)}: {listed(list(content.labels))}.", f"{text} {w.rng.choice(NOTES)}"))
+    longer = f"{text} {w.rng.choice(NOTES)}"
+    other = w.rng.choice((content.bare, longer)) if content.labels_suffice else longer
     first, second = w.rng.sample((text, other), 2)
     return Constraint(Check(kind="combination:two_responses"), {}, f"{first}\n******\n{second}", text)
 
 
 def any_json(text: str, content: Content, w: Writer) -> Constraint | None:
-    named = {"topic": content.topic, content.key: content.labels[0] if len(content.labels) == 1 else list(content.labels)}
-    value = w.rng.choice((named, {"reply": text}, {content.key: named[content.key], "note": w.rng.choice(NOTES)}))
-    return Constraint(Check(kind="detectable_format:json_format"), {}, json.dumps(value, ensure_ascii=False), text)
+    answer = content.labels[0] if len(content.labels) == 1 else list(content.labels)
+    whole: dict[str, str | list[str]] = {"reply": text}
+    value = w.rng.choice((whole, {"topic": content.topic, content.key: answer}, {content.key: answer, "note": w.rng.choice(NOTES)}))
+    return Constraint(Check(kind="detectable_format:json_format"), {}, json.dumps(value if content.labels_suffice else whole, ensure_ascii=False), text)
 
 
 def schema_json(text: str, content: Content, w: Writer) -> Constraint | None:
     """JSON to a schema with one or two fields, the answer as a text or as a list."""
-    as_list = len(content.labels) > 1 or w.rng.random() < 0.3
+    said = list(content.labels) if content.labels_suffice else [text]
+    as_list = len(said) > 1 or w.rng.random() < 0.3
     key = f"{content.key}s" if as_list else content.key
-    of_answer = {"type": "array", "items": {"type": "string"}, "minItems": len(content.labels)} if as_list else {"type": "string"}
-    fields = {"topic": ({"type": "string"}, content.topic), key: (of_answer, list(content.labels) if as_list else content.labels[0])}
+    of_answer = {"type": "array", "items": {"type": "string"}, "minItems": len(said)} if as_list else {"type": "string"}
+    fields = {"topic": ({"type": "string"}, content.topic), key: (of_answer, said if as_list else said[0])}
     if w.rng.random() < 0.4:
         del fields["topic"]
     schema = json.dumps({"type": "object", "properties": {k: kind for k, (kind, _) in fields.items()}, "required": list(fields), "additionalProperties": False})
@@ -82,7 +84,7 @@ def schema_json(text: str, content: Content, w: Writer) -> Constraint | None:
 
 def language(text: str, content: Content, w: Writer) -> Constraint | None:
     """The answer alone, where it is one drug: it has the same name in every language, while conditions would need translations."""
-    if content.key != "drug" or len(content.labels) != 1 or content.verdict or text != content.text:
+    if content.key != "drug" or len(content.labels) != 1 or content.verdict or not content.labels_suffice:
         return None
     code = w.rng.choice(list(LANGUAGES))
     name, sentence = LANGUAGES[code]
