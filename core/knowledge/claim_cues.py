@@ -9,7 +9,7 @@ def _words(*parts: str) -> re.Pattern[str]:
 
 def _before(*parts: str) -> re.Pattern[str]:
     """The words right before a name."""
-    return re.compile(rf"\b(?:{'|'.join(parts)})\s+$", re.I)
+    return re.compile(rf"\b(?:{'|'.join(parts)})\s+(?:(?:an?|the)\s+)?$", re.I)
 
 
 _VERB = r"(?:give|prescribe|start|use|avoid|offer|choose|switch to|stop|do not|never)"
@@ -85,9 +85,11 @@ RED_FLAG = _words(
     "red[- ]flags?", "urgent(?:ly)?", "emergency", "emergencies", "call (?:999|112|911|an ambulance)", "hospital", "same day", "immediately"
 )  # fmt: skip
 IS_A = re.compile(
-    r"\b(?:is|are|belongs? to|was|were)\s+(?:also\s+)?(?:(?:an?|the)\s+)?(?:(?:kind|type|sort|form|member|class)s? of\s+(?:(?:an?|the)\s+)?)?$", re.I
+    r"\s*(?:(?:is|are|was|were|belongs?)\s+(?:(?P<not>not)\s+)?(?:also\s+)?(?:to\s+)?(?:(?:an?|the)\s+)?"
+    r"(?:(?:kind|type|sort|form|member|class)e?s?\s+of\s+)?(?:(?:an?|the)\s+)?|,\s+an?\s+|\s*\(an?\s+)",
+    re.I,
 )
-"""Stands between a concept and its class."""
+"""Stands between a concept and its class: "is a", "belongs to the", or a mere ", a"."""
 DIAGNOSIS = _words(
     "diagnos(?:is|es) (?:is|of|would be)", "diagnosed (?:with|as)", "likely", "probabl[ey]", "suggests?", "suggestive of", "consistent with", "points? to",
     "indicat(?:es|ive of)", "suspect(?:ed)?", "this is", "typical of",

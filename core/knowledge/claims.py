@@ -11,7 +11,7 @@ import re
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 from core.knowledge import Knowledge
 from core.knowledge import claim_cues as cues
@@ -25,6 +25,8 @@ from core.types import Claim, Relation, Verdict
 _JOINED = re.compile(r"\s*(?:,|and|or|,\s*(?:and|or)|/|as well as|plus)\s*(?:the\s+|an?\s+)?", re.I)
 _OF = re.compile(r"\s*(?:of\s+)?(?:tablets?\s+|capsules?\s+)?(?:of\s+)?", re.I)
 _IS_ITS_OWN = re.compile(r"[\s:(,]*(?:(?:at|in|is|a|an|the|usual|adult|dose|of)\s+)*", re.I)
+
+_DRUGS = frozenset((Kind.DRUG, Kind.CLASS))
 
 Run = tuple[tuple[Mention, Concept], ...]
 """Mentions of one kind joined by commas, "and" or "or"."""
@@ -74,7 +76,7 @@ def clauses(text: str, knowledge: Knowledge) -> Iterator[Clause]:
         for part, mentions in _split(sentence):
             clause = Clause(part, mentions, sentence.text[:300], role, topic, carried)
             yield clause
-            if drugs := clause.runs(Kind.DRUG):
+            if drugs := clause.runs(Kind.DRUG, Kind.CLASS):
                 carried = tuple(c for _, c in drugs[0])
 
 
@@ -106,7 +108,9 @@ def _diagnosis(role: Role, sentence: Sentence) -> Concept | None:
 
 def _claims(clause: Clause, graph: Graph, presenting: Sequence[Concept]) -> Iterator[Claim]:
     kinds = {c.kind for m in clause.mentions for c in m.concepts}
-    has_drug = Kind.DRUG in kinds or bool(clause.carried)
+    has_drug = bool(kinds & _DRUGS) or bool(clause.carried)
+    if len(clause.mentions) > 1:
+        yield from _kinds_of(clause, graph)
     if presenting and Kind.CONDITION in kinds and (diagnosis := _diagnosis(clause.role, Sentence(clause.text, clause.mentions))):
         yield from (_presented(clause, graph, diagnosis, s) for s in presenting)
     if has_drug:
@@ -153,13 +157,27 @@ def _presented(clause: Clause, graph: Graph, diagnosis: Concept, symptom: Concep
     return _claim(clause, graph, diagnosis, Relation.HAS_SYMPTOM, symptom.id, judged)
 
 
+def _kinds_of(clause: Clause, graph: Graph) -> Iterator[Claim]:
+    """ "Bisoprolol is a beta blocker", "amoxicillin, a penicillin,": neighbours with the words of a class between them."""
+    for first, second in pairwise(clause.mentions):
+        between = cues.IS_A.fullmatch(clause.text, first.end, second.start)
+        if between is None:
+            continue
+        is_verb = between[0].lstrip()[:1].isalpha()
+        for lower, upper in ((_DRUGS, Kind.CLASS), *(((frozenset((Kind.CONDITION,)), Kind.CONDITION),) if is_verb else ())):
+            below, above = first.of_kind(*lower), second.of_kind(upper)
+            if below and above and below is not above:
+                judged = judge(graph, below.id, Relation.IS_A, above.id, Denial.CLEAR if between["not"] else Denial.NO)
+                yield _claim(clause, graph, below, Relation.IS_A, above.id, judged)
+
+
 # --- two drugs ---------------------------------------------------------------------------------------------------------
 
 
 def _interacting(clause: Clause) -> Iterator[tuple[Concept, Concept]]:
     """Pairs across the cue ("X interacts with Y and Z"), within a list beside it ("X and Y interact"), or with what was just spoken of."""
     cue = cues.NO_INTERACTION.search(clause.text) or cues.INTERACTS.search(clause.text)
-    runs = clause.runs(Kind.DRUG)
+    runs = clause.runs(Kind.DRUG, Kind.CLASS)
     position = cue.start() if cue else 0
     before = [r for r in runs if r[0][0].start < position]
     after = [r for r in runs if r[0][0].start >= position]
@@ -187,7 +205,7 @@ def _interaction(clause: Clause, graph: Graph, a: Concept, b: Concept) -> Claim:
 
 def _contraindications(clause: Clause, graph: Graph, forbids: re.Match[str] | None, allows: re.Match[str] | None) -> Iterator[Claim]:
     cue = forbids or allows
-    drugs = _beside(clause.runs(Kind.DRUG), cue, clause.text) or clause.carried
+    drugs = _beside(clause.runs(Kind.DRUG, Kind.CLASS), cue, clause.text) or clause.carried
     position = cue.end() if cue else 0
     contexts = [(m, c) for run in clause.runs(Kind.CONDITION, Kind.CONTEXT) for m, c in run]
     # What the drug is for is not what it is forbidden in, unless nothing else is named.
@@ -230,7 +248,7 @@ def _treatments(clause: Clause, graph: Graph) -> Iterator[Claim]:
     if not is_field and not cues.ANY_TREATMENT.search(clause.text):
         return
     conditions = _conditions(clause, may_be_topic=is_field or bool(cues.GIVES.search(clause.text)))
-    named = [(m, c) for run in clause.runs(Kind.DRUG) for m, c in run]
+    named = [(m, c) for run in clause.runs(Kind.DRUG, Kind.CLASS) for m, c in run]
     drugs = [c for m, c in named if not cues.NOT_GIVEN.search(clause.text, 0, m.start)] if named else list(clause.carried)
     if not named and not cues.GOES_ON.match(clause.text):
         return
@@ -238,8 +256,10 @@ def _treatments(clause: Clause, graph: Graph) -> Iterator[Claim]:
     denial = _denial(clause, cues.ANY_TREATMENT, is_one_pair=len(conditions) == len(drugs) == 1)
     for condition, drug in product(conditions, drugs):
         judged = judge(graph, condition.id, Relation.TREATED_BY, drug.id, denial, stated)
-        if judged.fact is None and denial is Denial.NO and (forbidden := graph.contraindication(drug.id, condition.id)):
-            judged = Judged(Verdict.CONTRADICTED, forbidden)  # a drug that the condition itself rules out is worse than unknown
+        if judged.fact is None and denial is Denial.NO:
+            forbidden = judge(graph, drug.id, Relation.CONTRAINDICATED_IN, condition.id)
+            if forbidden.verdict is Verdict.SUPPORTED:  # a drug that the condition itself rules out is worse than unknown
+                judged = Judged(Verdict.CONTRADICTED, forbidden.fact)
         yield _claim(clause, graph, condition, Relation.TREATED_BY, drug.id, judged)
 
 
