@@ -18,7 +18,7 @@ class Content(NamedTuple):
     topic: str
     """Label of what is asked about."""
     key: str = "answer"
-    """What the labels are: drug, test, symptom, dose."""
+    """What the labels are: drug, test, symptom, dose, contraindication, interaction. Only a drug to be given is a "drug"."""
     question: str = ""
     """As it was asked. Empty: no reply is asked to repeat it."""
     verdict: Literal["", "yes", "no"] = ""
@@ -28,8 +28,8 @@ class Content(NamedTuple):
 
     @property
     def bare(self) -> str:
-        """The shortest answer."""
-        return f"{capital(self.topic)}: {listed(list(self.labels))}."
+        """The shortest answer that cannot be misread: a bare drug beside a condition could be its treatment or its contraindication."""
+        return f"{capital(self.key)} ({self.topic}): {listed(list(self.labels))}."
 
 
 class Constraint(NamedTuple):

@@ -286,12 +286,12 @@ ENDINGS = (
 )  # fmt: skip
 MARKS = ("Section", "SECTION", "Part", "PART", "Chapter", "Block", "Passage")
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
-# The answer alone, in other languages; drugs keep their international names. {a}: a drug.
+# The answer alone, in other languages; drugs keep their international names. {a}: a drug, first line or not.
 LANGUAGES = {
-    "de": ("German", "Das Mittel der Wahl in diesem Fall ist {a}. Bitte besprechen Sie die Behandlung mit dem Patienten."),
-    "fr": ("French", "Le médicament de choix dans ce cas est {a}. Veuillez discuter du traitement avec le patient."),
-    "es": ("Spanish", "El medicamento de elección en este caso es {a}. Por favor, hable del tratamiento con el paciente."),
-    "it": ("Italian", "Il farmaco di scelta in questo caso è {a}. Si prega di discutere della terapia con il paziente."),
-    "nl": ("Dutch", "Het middel van keuze in dit geval is {a}. Bespreek de behandeling met de patiënt."),
-    "pt": ("Portuguese", "O medicamento de escolha neste caso é {a}. Por favor, converse com o doente sobre o tratamento."),
-}  # fmt: skip
+    "de": ("German", "Das gesuchte Arzneimittel ist {a}. Bitte besprechen Sie die Behandlung mit dem Patienten."),
+    "fr": ("French", "Le médicament recherché est {a}. Veuillez discuter du traitement avec le patient."),
+    "es": ("Spanish", "El medicamento buscado es {a}. Por favor, hable del tratamiento con el paciente."),
+    "it": ("Italian", "Il farmaco richiesto è {a}. Si prega di discutere della terapia con il paziente."),
+    "nl": ("Dutch", "Het gevraagde geneesmiddel is {a}. Bespreek de behandeling met de patiënt."),
+    "pt": ("Portuguese", "O medicamento procurado é {a}. Por favor, converse sobre o tratamento com o doente."),
+}
