@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from app.chat.transcript import ChatTurn, Transcript, TurnState
+from core.knowledge.citations import cited_numbers
 from core.types import Claim, Evidence, Relation, SafetyFinding, Severity, Verdict
 
 Names = Callable[[str], str]
@@ -40,9 +41,12 @@ _RULES = {
     "overdose": "Dose above the maximum",
     "missing_safety_net": "No advice to seek urgent care",
     "harmful_request": "Request for help to cause harm",
+    "citation": "The source cited does not support this sentence",
     "prompt_injection": "The question tries to change the rules of the assistant",
 }
 _FINDING_STYLE = {Severity.CRITICAL: "critical", Severity.WARNING: "warning", Severity.NOTE: "note"}
+_MARK = re.compile(r"&#91;(\d{1,3})\]")
+"""A citation in text that `safe_markdown` has been over."""
 _SCHEME = re.compile(r"(?<=[A-Za-z]):(?=//)|(?<=www)\.", re.I)
 
 
@@ -79,7 +83,7 @@ def _turn_messages(turn: ChatTurn, names: Names) -> list[ChatMessage]:
         metadata = {"title": "Thinking — not checked, not part of the answer", "status": "done"}
         found.append({"role": "assistant", "content": safe_markdown(thinking), "metadata": metadata})
     if answer:
-        found.append({"role": "assistant", "content": safe_markdown(answer)})
+        found.append({"role": "assistant", "content": _with_sources(safe_markdown(answer), turn)})
     elif turn.state is TurnState.ANSWERING:
         found.append({"role": "assistant", "content": "*Answering …*"})
     elif turn.state is TurnState.ANSWERED:
@@ -91,7 +95,7 @@ def _turn_messages(turn: ChatTurn, names: Names) -> list[ChatMessage]:
 
 def panel(turn: ChatTurn, names: Names) -> str:
     """What is known of a reply: findings first, then its claims, then who answered. On one line, or Markdown would read it."""
-    parts = [_state_note(turn), _findings(turn), _claims(turn, names), _about(turn)]
+    parts = [_state_note(turn), _findings(turn), _sources(turn), _claims(turn, names), _about(turn)]
     return f'<div class="bb-panel">{"".join(parts)}</div>'.replace("\n", " ")
 
 
@@ -127,6 +131,39 @@ def finding_item(finding: SafetyFinding) -> str:
         f'<li class="bb-{_FINDING_STYLE[finding.severity]}"><strong>{escape(title)}</strong> '
         f'<span class="bb-severity">{finding.severity}</span>{quote}{_evidence(finding.evidence)}</li>'
     )
+
+
+def _with_sources(answer: str, turn: ChatTurn) -> str:
+    """Each mark of a fact that was given says on hover which one it is; the list below says it to everybody."""
+    given = turn.extension.evidence if turn.extension else ()
+
+    def marked(found: re.Match[str]) -> str:
+        number = int(found[1])
+        if not 1 <= number <= len(given):
+            return found[0]
+        return f'<span class="bb-cite" title="{escape(given[number - 1].statement)}">&#91;{number}&#93;</span>'
+
+    return answer if "`" in answer else _MARK.sub(marked, answer)  # inside code our markup would be shown as it is
+
+
+def _sources(turn: ChatTurn) -> str:
+    """The facts that the answer cites, under its numbers; those it was given besides are folded away."""
+    if turn.extension is None or turn.extension.withheld or not turn.extension.evidence:
+        return ""
+    cited = cited_numbers(turn.reply.answer)
+    numbered = list(enumerate(turn.extension.evidence, start=1))
+    used, unused = [e for e in numbered if e[0] in cited], [e for e in numbered if e[0] not in cited]
+    parts = f'<details open="" class="bb-checks"><summary>Sources cited</summary>{_source_list(used)}</details>' if used else ""
+    if unused:
+        count = f"{len(unused)} fact{'s' * (len(unused) > 1)}"
+        title = f"Given to the model besides: {count}" if used else f"Given to the model: {count}; the answer cites none"
+        parts += f'<details class="bb-checks bb-unused"><summary>{title}</summary>{_source_list(unused)}</details>'
+    return parts
+
+
+def _source_list(numbered: Sequence[tuple[int, Evidence]]) -> str:
+    items = "".join(f'<li><span class="bb-number">&#91;{number}&#93;</span>{_evidence(evidence)}</li>' for number, evidence in numbered)
+    return f'<ul class="bb-sources">{items}</ul>'
 
 
 def _claims(turn: ChatTurn, names: Names) -> str:

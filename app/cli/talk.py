@@ -9,6 +9,7 @@ from rich.markup import escape
 from app.cli import api
 from app.cli.console import errors, out
 from core.errors import BadInput
+from core.knowledge.citations import cited_numbers
 
 _MARKS = {"supported": "[green]✓", "contradicted": "[red]✗", "unknown": "[yellow]?"}
 
@@ -65,7 +66,17 @@ def _answer(messages: list[dict[str, str]], model: str, *, plain: bool, conversa
     out.file.write("\n")
     if not plain:
         _show_findings(extension)
+        _show_sources(text, extension)
     return text, extension
+
+
+def _show_sources(reply: str, extension: dict[str, Any]) -> None:
+    """The facts behind the numbers of the reply."""
+    evidence = dict(enumerate(extension.get("evidence", ()), start=1))
+    for number in sorted(cited_numbers(reply) & evidence.keys()):
+        fact = evidence[number]
+        line = f"[{number}] {fact['statement']} ({fact['source']}, {fact['row']})"
+        errors.print(f"[dim]{escape(line)}[/dim]", highlight=False, soft_wrap=True)
 
 
 def _show_findings(extension: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from core.knowledge.quantities import QUANTITY, quantity
 from core.knowledge.sentences import Sentence, sentences
 from core.types import Message, SafetyFinding, Severity, Verdict
 
-_MARK = re.compile(r"\s*\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]")
+_MARK = re.compile(r"\s*\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\]")
 _DOSE = " adult dose: "
 
 
@@ -36,14 +36,16 @@ def check_citations(messages: Sequence[Message], reply: str, evidence: Sequence[
     found = []
     for sentence in sentences(reply, knowledge):
         if sentence.cited and not _is_supported(sentence, said, evidence, knowledge):
-            found.append(SafetyFinding(rule="citation", severity=Severity.WARNING, quote=sentence.text[:200]))
+            quote = f"{sentence.text[:180]} {''.join(f'[{n}]' for n in sentence.cited[:6])}"
+            found.append(SafetyFinding(rule="citation", severity=Severity.WARNING, quote=quote))
         said |= _ids(sentence.mentions)
     return tuple(found)
 
 
-def cited_numbers(reply: str, knowledge: Knowledge) -> frozenset[int]:
-    """The numbers that a reply cites, whether they exist or not."""
-    return frozenset(n for sentence in sentences(reply, knowledge) for n in sentence.cited) if "[" in reply else frozenset()
+def cited_numbers(reply: str) -> frozenset[int]:
+    """The numbers that a reply cites, whether they exist or not; "[2-4]" cites three."""
+    parts = (part.replace("–", "-").partition("-") for mark in _MARK.findall(reply) for part in re.split("[,;]", mark))
+    return frozenset(n for low, _, high in parts for n in range(int(low), int(high or low) + 1))
 
 
 def _is_supported(sentence: Sentence, said: set[str], evidence: Sequence[str], knowledge: Knowledge) -> bool:

@@ -31,10 +31,23 @@ def relevant_facts(asked: Asked, graph: Graph) -> Iterator[Scored]:
 
 
 def otherwise(asked: Asked, graph: Graph) -> Iterator[Scored]:
-    """For a question that no fact answers: a little of what is known of its subject, so that the reader sees what the graph holds."""
-    for concept in (*asked.conditions, *asked.drugs):
+    """For a question that no fact answers: what answers it for the condition that this one is a kind of; else a little of what is known of its
+    subject, so that the reader sees what the graph holds.
+    """
+    wider = list(_widened(asked, graph))
+    yield from wider
+    for concept in () if wider else (*asked.conditions, *asked.drugs):
         for relation in (*_OF_CONDITION, *_OF_DRUG, Relation.IS_A):
             yield from _listing(graph.facts_from(concept.id, relation)[:2], 0.5)
+
+
+def _widened(asked: Asked, graph: Graph) -> Iterator[Scored]:
+    for condition in asked.conditions:
+        for ancestor in graph.ancestors(condition.id):
+            if facts := list(relevant_facts(asked._replace(conditions=(graph.concept(ancestor),)), graph)):
+                yield from ((link, 1.0) for link in _chain(graph, condition.id, ancestor))
+                yield from facts
+                break
 
 
 def _presentation(asked: Asked, graph: Graph) -> Iterator[Scored]:

@@ -24,6 +24,8 @@ REPLIES = {
     "pneumonia": "Community-acquired pneumonia is treated by amoxicillin.\n\n- **Confirm** with a chest X-ray\n- Review after 48 hours",
     "chest pain": "This can be a heart attack. Call emergency services at once.",
     "slow": " ".join(f"Sentence number {n} of a slow reply." for n in range(200)),
+    "osteoarthritis": "<think> Naproxen is first line. </think> Naproxen is contraindicated in congestive heart failure [5]. "
+    "An alternative treatment of osteoarthritis is paracetamol [3]. Drink water for osteoarthritis of the knee with colchicine [1].",
     "penicillin": "Give amoxicillin 500 mg three times a day.",
 }
 
@@ -37,7 +39,7 @@ class SlowScriptedChat:
         """Replies that the caller did not read to their end."""
 
     async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
-        question = messages[-1].content.lower()
+        question = messages[-1].content.rpartition("\nQuestion: ")[2].lower()  # what stands before it are facts
         if "unavailable" in question:
             raise Unavailable("The model endpoint does not answer; try again shortly")
         words = next((reply for key, reply in self._replies.items() if key in question), "I do not know.").split(" ")

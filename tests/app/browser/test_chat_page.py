@@ -202,3 +202,13 @@ def test_a_clinician_has_no_way_into_the_admin_page(chat_page: Page, app: Served
     answer = chat_page.goto(f"{app.address}/admin")
     assert answer is not None
     assert answer.status == 403
+
+
+def test_cited_facts_stand_below_the_answer_with_their_rows(chat_page: Page) -> None:
+    page = chat_page
+    ask(page, "Which drug for osteoarthritis in a patient with congestive heart failure?")
+    sources = page.locator(".bb-sources").first
+    expect(sources).to_contain_text("Osteoarthritis is treated by paracetamol (alternative).")
+    expect(sources).to_contain_text("treated_by.tsv:")
+    expect(page.locator(".bb-cite").first).to_have_attribute("title", re.compile("contraindicated in congestive heart failure"))
+    expect(page.get_by_text("The source cited does not support this sentence")).to_be_visible()

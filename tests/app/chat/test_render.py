@@ -1,6 +1,7 @@
 """What the browser is given: nothing that a model or a person wrote may become markup."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -69,6 +70,8 @@ def test_model_text_holds_no_tag_link_or_picture_once_rendered(text: str) -> Non
 def test_a_panel_has_only_our_own_tags_and_attributes(quote: str, statement: str) -> None:
     evidence = Evidence(statement=statement, source=quote, row=f"{quote}:1")
     turn = answered(
+        "As said [1].",
+        evidence=[evidence, evidence],
         claims=[claim(Verdict.UNKNOWN, object=quote, evidence=evidence)],
         findings=[SafetyFinding(rule=quote or "r", severity=Severity.NOTE, quote=quote, evidence=evidence)],
     )
@@ -149,3 +152,41 @@ def test_every_message_leads_back_to_its_turn(texts: list[str], state: TurnState
 def test_long_text_is_cut_to_one_line() -> None:
     assert render.shortened("a\n b   c", 5) == "a b c"
     assert render.shortened("x" * 50, 10) == "x" * 9 + "…"
+
+
+SOURCES = [SEEN, Evidence(statement="Gout is confirmed by serum uric acid.", source="NHS: Gout", row="investigated_by.tsv:7")]
+
+
+def test_cited_facts_stand_under_their_numbers_with_source_and_row() -> None:
+    panel = render.panel(answered("Naproxen [1].", evidence=SOURCES), name)
+    cited, besides = panel.split("Given to the model besides: 1 fact<")
+    assert all(part in cited for part in ("Sources cited", "&#91;1&#93;", SEEN.statement, SEEN.source, SEEN.row))
+    assert "&#91;2&#93;" in besides
+    assert "NHS: Gout" in besides
+
+
+def test_an_answer_that_cites_nothing_says_so() -> None:
+    panel = render.panel(answered("Naproxen.", evidence=SOURCES), name)
+    assert "Given to the model: 2 facts; the answer cites none" in panel
+    assert "Sources cited" not in panel
+
+
+def test_a_mark_says_which_fact_it_is_unless_there_is_none() -> None:
+    message = render.chat_messages(Transcript(turns=(answered("Naproxen [1], so [3].", evidence=SOURCES),)), name)[1]["content"]
+    assert [(tag, attributes["title"]) for tag, attributes in Tags(message).found] == [("span", SEEN.statement)]
+    assert "[3]" in unescape(message)
+
+
+@given(HOSTILE, HOSTILE)
+def test_a_mark_lets_no_markup_through(text: str, statement: str) -> None:
+    evidence = [Evidence(statement=statement, source="s", row="r:1")]
+    message = render.chat_messages(Transcript(turns=(answered(f"{text} [1]", evidence=evidence),)), name)[1]["content"]
+    assert {tag for tag, _ in Tags(message).found} <= {"span"}
+    assert all(set(attributes) == {"class", "title"} for _, attributes in Tags(message).found)
+
+
+def test_a_finding_on_a_citation_is_shown() -> None:
+    finding = SafetyFinding(rule="citation", severity=Severity.WARNING, quote="Give colchicine.")
+    panel = render.panel(answered("Give colchicine [2].", evidence=SOURCES, findings=[finding]), name)
+    assert "The source cited does not support this sentence" in panel
+    assert "<q>Give colchicine.</q>" in panel

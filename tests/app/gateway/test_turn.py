@@ -241,7 +241,7 @@ def test_a_citation_that_does_not_support_its_sentence_is_a_finding(ward: Ward, 
     script[:] = ["Gout is treated by colchicine [1]. Naproxen helps [9]."]
     extension: Any = ward.ask("What is the first-line treatment of gout?")["balancedbio"]
     found = [(f["rule"], f["severity"], f["quote"]) for f in extension["findings"]]
-    assert found == [("citation", "warning", "Gout is treated by colchicine."), ("citation", "warning", "Naproxen helps.")]
+    assert found == [("citation", "warning", "Gout is treated by colchicine. [1]"), ("citation", "warning", "Naproxen helps. [9]")]
     assert extension["withheld"] is False
 
 

@@ -20,7 +20,7 @@ QUESTION = (Message(role="user", content="The patient has osteoarthritis and con
 def unsupported(reply: str, known: Knowledge) -> list[str]:
     found = check_citations(QUESTION, reply, EVIDENCE, known)
     assert all(f.rule == "citation" and f.severity is Severity.WARNING for f in found)
-    return [f.quote for f in found]
+    return [without_citations(f.quote) for f in found]
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_an_unsupported_sentence_is_one(reply: str, knowledge: Knowledge) -> Non
 
 
 def test_without_evidence_every_number_is_made_up(knowledge: Knowledge) -> None:
-    assert [f.quote for f in check_citations(QUESTION, "Give paracetamol [1].", (), knowledge)] == ["Give paracetamol."]
+    assert [f.quote for f in check_citations(QUESTION, "Give paracetamol [1].", (), knowledge)] == ["Give paracetamol. [1]"]
 
 
-def test_the_numbers_of_a_reply(knowledge: Knowledge) -> None:
-    assert cited_numbers("A [1]. B [2, 4][9]; c [x].", knowledge) == {1, 2, 4, 9}
+def test_the_numbers_of_a_reply() -> None:
+    assert cited_numbers("A [1]. B [2, 4][9]; c [x] d [11-13].") == {1, 2, 4, 9, 11, 12, 13}
     assert without_citations("A [1, 2]. B.[3]\nC [12]") == "A. B.\nC"
