@@ -1,20 +1,26 @@
-"""Finds the graph's concepts in text: an Aho-Corasick automaton over all names, word boundaries, longest match.
+"""Finds the graph's concepts in text: words become characters, names become short strings, one automaton finds them all.
 
-Matching ignores case and takes a plural s. A name that several concepts share gives all of them: the reader of a mention knows
-which kind it needs.
+The text is cut into words and what stands between them, and each piece becomes one character, through a dictionary that learns the pieces
+it meets. Spelling, plurals, accents and case are decided there, once for a distinct word instead of once for an occurrence, so that they cost
+nothing at run time; word boundaries need no check, and the automaton reads five times fewer characters (decision 0011).
+
+A name that several concepts share gives all of them: the reader of a mention knows which kind it needs.
 """
 
 import re
 from collections import defaultdict
-from operator import itemgetter
+from collections.abc import Iterable
+from itertools import accumulate
 from typing import NamedTuple
 
-import ahocorasick
+import ahocorasick_rs
 
 from core.knowledge.graph import Concept, Graph, Kind
+from core.knowledge.pieces import PIECES, Pieces, plain
+from core.knowledge.words import ALSO_WORDS
 
-_WORD = re.compile(r"\w")
-_TYPOGRAPHY = str.maketrans({"’": "'", "‘": "'", "‐": "-", "‑": "-", "–": "-", "\u00a0": " ", "\u202f": " ", "\n": " ", "\t": " "})
+_SHOUTED = re.compile(r"[A-Z]{5}")
+_ABBREVIATION = re.compile(r"(?=.*[A-Z].*[A-Z])[A-Z0-9]{2,6}")
 
 
 class Mention(NamedTuple):
@@ -29,44 +35,101 @@ class Mention(NamedTuple):
 
 class Linker:
     def __init__(self, graph: Graph) -> None:
-        names: dict[str, list[Concept]] = defaultdict(list)
-        for concept in graph.concepts.values():
-            for name in concept.names:
-                # Two-letter names ("MI") would match inside prose written in capitals; three letters and up are safe behind word boundaries.
-                if len(name) > 2 and concept not in names[_plain(name)]:
-                    names[_plain(name)].append(concept)
-        self._automaton = ahocorasick.Automaton()
-        for name, concepts in names.items():
-            self._automaton.add_word(name, (len(name), tuple(concepts)))
-        self._automaton.make_automaton()
+        names = [(n, c) for c in graph.concepts.values() for n in c.names if len(n) > 2 or n.isupper()]
+        self._pieces = Pieces(n for n, _ in names)
+        found: dict[str, list[tuple[str, Concept]]] = defaultdict(list)
+        for name, concept in names:
+            for key in self._pieces.keys_of(name):
+                found[key].append((name, concept))
+        self._entries = [_entry(named) for named in found.values()]
+        self._automaton = ahocorasick_rs.AhoCorasick(found, store_patterns=False)
 
     def mentions(self, text: str) -> tuple[Mention, ...]:
         """Mentions in order, none overlapping; of two that overlap the longer one, then the earlier one, stays."""
-        lowered = _plain(text)
-        found: list[tuple[int, int, bool, Mention]] = []  # longest first, then earliest, then written so rather than a plural
-        for last, (length, concepts) in self._automaton.iter(lowered):
-            start, end = last - length + 1, last + 1
-            is_plural = end < len(lowered) and lowered[end] == "s" and not _is_word(lowered, end + 1)
-            end += is_plural
-            if not (_is_word(lowered, start - 1) or _is_word(lowered, end)):
-                found.append((start - end, start, is_plural, Mention(start, end, text[start:end], concepts)))
-        found.sort(key=itemgetter(0, 1, 2))
-        taken = bytearray(len(text))
-        kept: list[Mention] = []
-        for *_, mention in found:
-            if not any(taken[mention.start : mention.end]):
-                taken[mention.start : mention.end] = b"\x01" * (mention.end - mention.start)
-                kept.append(mention)
-        return tuple(sorted(kept, key=lambda m: m.start))
+        pieces = PIECES.findall(text)
+        hits = self._automaton.find_matches_as_indexes(self._pieces.code(pieces), overlapping=True)
+        if not hits:
+            return ()
+        ends = [0, *accumulate(map(len, pieces))]
+        spans: list[Span] = []
+        for number, first, last in hits:
+            start, end, entry = ends[first], ends[last], self._entries[number]
+            if concepts := entry.concepts(text, start, end) if isinstance(entry, _Choice) else entry:
+                spans.append((start, -end, concepts))
+        spans.sort()
+        return tuple([Mention(s, -e, text[s:-e], c) for s, e, c in _longest(spans)])
 
 
-def _plain(text: str) -> str:
-    """Lower case with plain quotes, hyphens and spaces, character by character, so that offsets fit the text."""
-    lowered = text.lower()
-    if len(lowered) != len(text):  # a few letters change length in lower case
-        lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    return lowered.translate(_TYPOGRAPHY)
+Span = tuple[int, int, tuple[Concept, ...]]
+"""Start, end times -1, concepts: sorts by start, then longest first. No two have both ends in common."""
 
 
-def _is_word(text: str, position: int) -> bool:
-    return 0 <= position < len(text) and _WORD.match(text[position]) is not None
+def _longest(spans: list[Span]) -> list[Span]:
+    kept: list[Span] = []
+    crossing: list[Span] = []  # spans of which one begins within another and ends after it
+    begin, reach = 0, -1
+    for position, span in enumerate(spans):
+        if span[0] >= reach:
+            if crossing:
+                kept[-1:] = _longest_first(spans[begin:position])
+                crossing = []
+            kept.append(span)
+            begin, reach = position, -span[1]
+        elif -span[1] > reach:
+            crossing, reach = [span], -span[1]
+    if crossing:
+        kept[-1:] = _longest_first(spans[begin:])
+    return kept
+
+
+def _longest_first(spans: list[Span]) -> list[Span]:
+    taken: list[Span] = []
+    first, last = spans[0][0], max(-s[1] for s in spans)
+    free = bytearray(last - first)
+    for span in sorted(spans, key=lambda s: (s[0] + s[1], s[0])):
+        start, end = span[0] - first, -span[1] - first
+        if not (free[start] or free[end - 1]):  # a longer one cannot lie inside
+            free[start:end] = b"\x01" * (end - start)
+            taken.append(span)
+    return sorted(taken)
+
+
+class _Choice:
+    """What a key means where that depends on how it is written: "colds" may be a name of its own, "AIDS" is not "aids"."""
+
+    __slots__ = ("abbreviations", "ordinary", "written")
+
+    def __init__(self, named: list[tuple[str, Concept]]) -> None:
+        self.abbreviations = _grouped((n, c) for n, c in named if _ABBREVIATION.fullmatch(n))
+        ordinary = [(plain(n), c) for n, c in named if not _ABBREVIATION.fullmatch(n)]
+        self.written = _grouped(ordinary)
+        self.ordinary = tuple(dict.fromkeys(c for _, c in ordinary))
+
+    def concepts(self, text: str, start: int, end: int) -> tuple[Concept, ...]:
+        written = text[start:end]
+        ordinary = self.written.get(plain(written)) or self.ordinary
+        name = written if written.isupper() else written[:-1] if written[-1] == "s" and written[:-1].isupper() else written.upper()
+        short = self.abbreviations.get(name)
+        if short is None or ((len(name) == 2 or name in ALSO_WORDS) and not (written.startswith(name) and _stands_out(text, start, end))):
+            return ordinary
+        return tuple(dict.fromkeys((*short, *ordinary)))
+
+
+def _entry(named: list[tuple[str, Concept]]) -> tuple[Concept, ...] | _Choice:
+    concepts = tuple(dict.fromkeys(c for _, c in named))
+    if not any(_ABBREVIATION.fullmatch(n) for n, _ in named) and (len(concepts) == 1 or len({plain(n) for n, _ in named}) == 1):
+        return concepts
+    return _Choice(named)
+
+
+def _grouped(named: Iterable[tuple[str, Concept]]) -> dict[str, tuple[Concept, ...]]:
+    found: dict[str, dict[Concept, None]] = defaultdict(dict)
+    for name, concept in named:
+        found[name][concept] = None
+    return {name: tuple(concepts) for name, concepts in found.items()}
+
+
+def _stands_out(text: str, start: int, end: int) -> bool:
+    """Whether capitals mean something here: not in shouted text, and not as a heading ("FH: her mother had ...")."""
+    around = text[max(0, start - 60) : start] + text[end : end + 60]
+    return text[end : end + 1] != ":" and (around != around.upper() or not _SHOUTED.search(around))

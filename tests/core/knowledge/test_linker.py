@@ -44,7 +44,7 @@ def found(text: str) -> list[str]:
         ("type 2 diabetes mellitus", ["type 2 diabetes mellitus=type 2 diabetes mellitus"]),
         ("type 2 diabetes", ["type 2 diabetes=type 2 diabetes mellitus"]),
         ("diabetes mellitus type 2", ["diabetes mellitus=diabetes mellitus"]),
-        ("HF and CHF", ["CHF=heart failure"]),  # two letters are too few
+        ("HF and CHF", ["HF=heart failure", "CHF=heart failure"]),
         ("a cold, several colds", ["cold=cold", "colds=colds remedy"]),  # the exact name beats a plural
         ("fever", ["fever=fever/Fever"]),
         ("Crohn’s disease", ["Crohn’s disease=Crohn's disease"]),

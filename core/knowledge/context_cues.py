@@ -1,0 +1,137 @@
+"""The words that say in which context a text mentions something (see `core.knowledge.context`).
+
+Our own list, written with those of NegEx (Chapman 2001), ConText (Harkema 2009) and medspaCy at hand.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+
+
+class Context(StrEnum):
+    """Rising in weight: of two that apply, the later one counts ("no family history of gout" is someone else's)."""
+
+    AFFIRMED = "affirmed"
+    HISTORICAL = "historical"
+    """Over: a past stroke, a stopped drug. A chronic condition in the history is affirmed."""
+    NEGATED = "negated"
+    HYPOTHETICAL = "hypothetical"
+    """Asked, feared, planned, to be excluded or prevented."""
+    OTHER = "other"
+    """Someone else's."""
+
+
+class Role(StrEnum):
+    BEFORE = "before"
+    """The cue stands before what it concerns."""
+    AFTER = "after"
+    NOTHING = "nothing"
+    """Looks like a cue and is none."""
+    STOP = "stop"
+    """Ends every scope but another person's."""
+    PATIENT = "patient"
+    """Ends every scope: the text is back with the patient."""
+    COMMA = "comma"
+    SENTENCE_END = "sentence_end"
+    QUESTION = "question"
+
+
+_RELATIVE = (
+    "(mother|father|mom|mum|dad|brother|brothers|sister|sisters|parent|parents|grandmother|grandfather|grandparents|grandma|grandpa|aunt|aunts|uncle|uncles"
+    "|cousin|cousins|niece|nephew|sibling|siblings|wife|husband|spouse|son|sons|daughter|daughters|boyfriend|girlfriend|roommate|coworker|friend)"
+)
+_BE = "(is|was|are|were|has been|have been|been)"
+_LIFE = "(child|kid|baby|teenager|teen|infant|boy|girl)"
+_SHE = "(she|he|they|i|you|patient|the patient)"
+
+# Each line: phrases by commas; a bracket lists alternatives.
+CUES: tuple[tuple[Role, Context, str], ...] = (
+    (
+        Role.BEFORE,
+        Context.NEGATED,
+        "no, not, never, neither, nor, without, deny, denies, denied, denying, (negative|neg) for, free of, absence of, lack of, lacks, rules out, ruled out,"
+        " (do|does|did|is|are|was|were|has|have|had)n't, (do|does|did|is|are|was|were|has|have|had)nt, not have, never had, no (evidence|signs|sign|history|hx) of,"
+        " unremarkable for, fails to reveal, no known, not been",
+    ),
+    (
+        Role.AFTER,
+        Context.NEGATED,
+        f"{_BE} (ruled out|negative|absent|denied|excluded), {_BE} not (present|seen|noted|identified|found|appreciated|evident|observed), not (present|seen|noted|identified"
+        "|appreciated|evident|observed), absent, : (no|none|negative|denied|denies|absent), unlikely, is unlikely",
+    ),
+    (
+        Role.NOTHING,
+        Context.AFFIRMED,
+        "no (increase|change|significant change|interval change|improvement|relief|better|doubt|problem|problems with|further|wonder|matter|longer), not (only|just|necessarily|sure|certain"
+        "|controlled|well controlled|improved|improving|better|getting better|relieved|helping|helped|working|due to|cause|know|think|to mention|too bad|bad|tolerate|tolerating|like),"
+        " without (difficulty|change|improvement|relief|further), if not, or not, why not, gram negative, (do|does|did)n't (know|think|help|work|like|tolerate|mind|want|remember),"
+        " (is|was|are|were)n't (helping|working|sure|controlled|improving|getting better), has not (improved|helped), have not (improved|helped), not been (helping|controlled|improving),"
+        " prior to, past (few|two|three|several|couple|week|month|year|day|days|weeks|months), history of present illness, history and physical, social history, medication history,"
+        " family (doctor|physician|practice|medicine|planning|is|are), even if, as if, i wonder if, wondering if, (dr|mr|mrs|ms|vs) ., (a|old) (mother|father|parent|wife|husband),"
+        f" {_RELATIVE} (says|states|reports|reported|stated|noticed|denies|denied|thinks|brought|notes|noted|said|told), (by|with) (her|his|my|their|the) {_RELATIVE},"
+        " likely to, most likely, more likely, would like, i would like to know, not in, no (more|less) than, no one, no change in",
+    ),
+    (
+        Role.BEFORE,
+        Context.HISTORICAL,
+        "history of, h/o, hx of, hx, past medical history, past history, medical history, pmh, past medical history of, medical history of, previous, previously, prior, formerly, past,"
+        f" remote, status post, s/p, used to (have|take|be on|get), recovered from, no longer (taking|on|takes|has|have|uses|using), (stopped|quit|discontinued) (taking|using|the|her|his|my),"
+        f" discontinued, stopped, held, hold, came off, off of, childhood, when {_SHE} was a {_LIFE}, when {_SHE} (was|were) (young|little|younger), in the past, previous history of, years ago",
+    ),
+    (
+        Role.AFTER,
+        Context.HISTORICAL,
+        f"as a {_LIFE}, as an infant, as (children|kids), in (childhood|college|high school), (years|year) ago, a long time ago, in the past, (back|way back) in, last year,"
+        f" when {_SHE} was (a {_LIFE}|young|little|younger|pregnant), in remission, {_BE} resolved, resolved, has resolved, have resolved, went away, has gone away, is gone, cleared up, at age,"
+        " at the age of, (was|were) (discontinued|stopped|held)",
+    ),
+    (
+        Role.BEFORE,
+        Context.HYPOTHETICAL,
+        "if, in case of, in case, should (you|he|she|they|there|the patient), unless, whether, (risk|risks) (of|for), risk factors for, at risk for, at risk of, possible, possibly, probable,"
+        " suspected, suspect, suspicious for, suspicion of, suspicion for, concern for, concerned (about|for), concerning for, worried about, worry about, afraid of, (may|might|could) (be|have|cause|develop),"
+        " can cause, rule out, r/o, to exclude, (evaluate|test|tested|check|checked|screen|screening|assess|look|looking|watch|monitor|workup|work up) for, (prevent|prevention of|prophylaxis|avoid),"
+        " side effects, side effect, as needed for, prescribe, prescribing, (will|to|would) (start|begin|order|get|obtain|give|take|try|add|send|schedule|refer), (order|ordering|ordered), (schedule|scheduled|scheduling) (for|a|an),"
+        " (recommend|recommended|recommending), consider, considering, trial of, candidate for, i'll (start|order|get|give|prescribe|add|send), we'll (start|order|get|give|prescribe|add|do|see),"
+        " let's (start|order|get|give|do|try|add), put you on, start you on, plan for, planning, would need, need a, needs a, needed for, differential, looks like it could be",
+    ),
+    (
+        Role.AFTER,
+        Context.HYPOTHETICAL,
+        "(is|was|are) (possible|suspected|likely|recommended|ordered|scheduled|planned|pending), vaccine, vaccines, vaccination, vaccinations, shot, shots, immunization, immunizations,"
+        " prophylaxis, prevention, risk, risks, precautions, screening, will be (ordered|obtained|scheduled|started|done|performed), to be (ruled out|done|scheduled)",
+    ),
+    (
+        Role.BEFORE,
+        Context.OTHER,
+        f"{_RELATIVE}, family history, family hx, family history of, maternal, paternal, family members, family member, relatives, relative",
+    ),
+    (
+        Role.AFTER,
+        Context.OTHER,
+        "(run|runs) in (the|my|her|his|your|their|our) family, in (the|my|her|his|your|their|our) family, in (her|his|my|the) " + _RELATIVE,
+    ),
+    (
+        Role.STOP,
+        Context.AFFIRMED,
+        "however, although, though, except, except for, apart from, aside from, besides, other than, which, because, secondary to, presents with, presented with, presenting with, complains of,"
+        " complaining of, complained of, reports, reported, reporting, states, stated, admits, admits to, endorses, endorsed, positive for, still, and (has|have|is|was|does|did|had|now), does have, do have, did have,"
+        " there is, there was, except that, started, began, currently, now, today, since, treated with, takes, taking",
+    ),
+    (Role.PATIENT, Context.AFFIRMED, "but, and (she|he|i|the patient|patient), the patient, i have, i had, i've, i'm, i am, i do, patient (has|is|was|had)"),
+)
+
+
+def phrases(text: str) -> Iterator[str]:
+    """The phrases of a line of `CUES`; brackets, which may hold brackets, are multiplied out."""
+    for phrase in re.split(r",(?![^(]*\))\s*", text):
+        yield from _expanded(phrase.strip())
+
+
+def _expanded(phrase: str) -> Iterator[str]:
+    inner = re.search(r"\(([^()]*)\)", phrase)
+    if inner is None:
+        yield phrase
+    else:
+        for choice in inner[1].split("|"):
+            yield from _expanded(phrase[: inner.start()] + choice + phrase[inner.end() :])

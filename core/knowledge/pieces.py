@@ -1,0 +1,134 @@
+"""Text as a string of words: each word, and what stands between two words, becomes one character.
+
+A dictionary learns the pieces that it meets: spelling, plurals, accents and case are decided once for a distinct word, not once for an
+occurrence, so that they cost nothing at run time. A name is then a short string, and names are found by an ordinary string search.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from core.knowledge.words import singulars, spelled
+
+# A word with its possessive, or what stands between two words; U+0300 to U+036F are accents written as characters of their own.
+PIECES = re.compile(r"[\w\u0300-\u036f]+(?:['’]s(?!\w))?|[^\w\u0300-\u036f]+")
+UNKNOWN, BREAK, JOIN = "\x00", "\x01", " "
+"""A word of no name; what no name reaches across; a space, a hyphen, an apostrophe or the end of a line."""
+_LONGEST_PIECE = 64
+"""No word of a name is longer; what is longer is not looked at."""
+_MOST_PIECES = 200_000
+"""Distinct pieces remembered, some 30 MB. Clinical text has a few ten thousand."""
+_PLAIN = str.maketrans("’‘‐‑–\u00a0\u202f", "''---  ")
+# Forms that are written with and without a hyphen before a word: gastro-oesophageal, nonspecific.
+_COMBINING = re.compile(
+    r"(anti|angio|broncho|cardio|cerebro|electro|entero|extra|gastro|hepato|hyper|hypo|inter|intra|mal|micro|multi|musculo|myo|naso|neuro|non|oro|osteo|over|para|peri|poly"
+    r"|post|pre|pseudo|radio|semi|sub|supra|thrombo|tracheo|under)(\w{4,})"
+)
+_MARKED = re.compile("[-‐‑–.,]")
+_GRADED = frozenset(("type", "stage", "grade", "class", "group", "factor"))
+_ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
+_NUMERALS = {str(n): roman for n, roman in enumerate(_ROMAN, start=1)} | {roman.lower(): str(n) for n, roman in enumerate(_ROMAN, start=1)}
+
+Cut = tuple[str, ...]
+"""A name's pieces: words at even places, what stands between them at odd ones."""
+
+
+class Pieces(dict[str, str]):
+    """Characters by piece, learnt as pieces are met: words that are the same word share one, and what is in no name is UNKNOWN."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__()
+        cuts = [_cut(name) for name in names]
+        known = _known_words(cuts)
+        marks = {_separator(piece) for piece in {piece for cut in cuts for piece in cut[1::2]}} - {JOIN, BREAK}
+        self._known = known
+        self._letters = {JOIN: JOIN, BREAK: BREAK, **dict(zip((*sorted(marks), *sorted(known)), _characters(), strict=False))}
+
+    def code(self, pieces: Iterable[str]) -> str:
+        """One character for each of `pieces`."""
+        if len(self) > _MOST_PIECES:
+            self.clear()
+        return "".join(map(self.__getitem__, pieces))
+
+    def keys_of(self, name: str) -> Iterator[str]:
+        """The strings that the name may be: as it is, without its hyphens or with one more, without its dots and commas, "type II" for "type 2"."""
+        pieces = _cut(name)
+        if pieces:
+            yield self.code(pieces)
+            if _MARKED.search(name):
+                yield self.code(_without_marks(pieces))
+            for position in range(0, len(pieces), 2):
+                if other := self._other_form(pieces, position):
+                    yield self.code((*pieces[:position], *other, *pieces[position + 1 :]))
+
+    def _other_form(self, pieces: Cut, position: int) -> Cut:
+        word = pieces[position].lower()
+        if word in _NUMERALS and position > 1 and pieces[position - 2].lower() in _GRADED:
+            return (_NUMERALS[word],)
+        form = _COMBINING.fullmatch(word)
+        return (form[1], JOIN, form[2]) if form and spelled(form[2]) in self._known else ()
+
+    def __missing__(self, piece: str) -> str:
+        if len(piece) > _LONGEST_PIECE:
+            return UNKNOWN
+        letter = self._letters.get(self._word(piece), UNKNOWN) if _is_word(piece) else self._letters.get(_separator(piece), BREAK)
+        self[piece] = letter
+        return letter
+
+    def _word(self, piece: str) -> str:
+        """The known word that `piece` is, in its own form or as a plural; else its spelling."""
+        proposals = (piece[:-1],) if piece[-1] == "s" and piece[:-1].isupper() else singulars(piece.lower())
+        return next((s for p in proposals if (s := spelled(p)) in self._known), spelled(piece))
+
+
+def plain(text: str) -> str:
+    """Lower case, with plain quotes, hyphens and single spaces."""
+    return " ".join(text.translate(_PLAIN).lower().split())
+
+
+def _characters() -> Iterator[str]:
+    yield from map(chr, range(0x100, 0xD800))
+    yield from map(chr, range(0xE000, 0x110000))  # surrogates lie between
+
+
+def _is_word(piece: str) -> bool:
+    return piece[0].isalnum() or piece[0] == "_" or "\u0300" <= piece[0] <= "\u036f"
+
+
+def _separator(piece: str) -> str:
+    """JOIN, BREAK, or the punctuation without the spaces around it."""
+    mark = piece.translate(_PLAIN).strip()
+    if mark in ("", "'", "-"):
+        is_dash = mark == "-" and piece[0].isspace()
+        return BREAK if is_dash or piece.count("\n") > 1 else JOIN
+    return mark
+
+
+def _cut(name: str) -> Cut:
+    pieces = PIECES.findall(name)
+    return tuple(islice(pieces, not _is_word(pieces[0]), len(pieces) - (not _is_word(pieces[-1])))) if pieces else ()
+
+
+def _known_words(cuts: Iterable[Cut]) -> frozenset[str]:
+    """The words of all names as they are spelled, with the singular of what names write in the plural, and hyphenated words joined."""
+    written: set[str] = set()
+    for pieces in cuts:
+        written.update(pieces[::2])
+        if len(pieces) > 1 and any(_MARKED.search(mark) for mark in pieces[1::2]):
+            written.update(_without_marks(pieces)[::2])
+        if len(pieces) > 1:
+            written.update(word[:-1] for word, mark in zip(pieces[::2], pieces[1::2], strict=False) if mark[0] in "'’")  # Graves' disease
+        if pieces and pieces[-1][-1] == "s" and len(pieces[-1]) > 7:
+            written.update(singulars(pieces[-1].lower())[:1])  # palpitations
+    return frozenset(map(spelled, written))
+
+
+def _without_marks(pieces: Cut) -> Cut:
+    """Hyphenated words as one; a space for a dot or a comma."""
+    kept = [pieces[0]]
+    for mark, word in zip(pieces[1::2], pieces[2::2], strict=True):
+        if mark.translate(_PLAIN) == "-":
+            kept[-1] += word
+        else:
+            kept += [JOIN if mark.strip() in (".", ",") else mark, word]
+    return tuple(kept)
