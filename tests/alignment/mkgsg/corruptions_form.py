@@ -183,6 +183,8 @@ def form_without_content(bed: Bed, rng: random.Random) -> Written | None:
                 answer = filler.upper()
             case "one_sentence", _:
                 answer = rng.choice(("Here is one sentence.", "The answer is given in a single sentence.", f"{capital(filler)}."))
+            case "bullets", {"n": int(n)}:
+                answer = "\n".join([f"- {filler}"] * n)
             case "max_words", _:
                 answer = filler
             case _:
