@@ -24,12 +24,63 @@ from tests.conftest import SHARED
 
 _BENCH = "formats"
 _PARTS = (
-    "The usual treatment is amoxicillin.", "Is it gout? No!", "e.g. 2.5 mg b.i.d. with food", "Dr. Smith saw Mrs. Jones at 5 p.m. She left.", "* item one", "*", "**", "***", "******",
-    "- item two", "  * *emphasis* and **bold** text", "[name] lives at [address]", "[[", "]]", "<<A title>>", "<<>>", "<< >", "P.S. more", "p. s. more", "P.P.S and more", "PPS more",
-    "Section 1", "SECTION 2", "Day 3", "Audience 1", '"quoted"', '"', "```json", '{"a": 1}', "```", "[1, 2]", "My answer is yes.", "My answer is no", "HELLO WORLD", "ALL CAPS HERE, I'LL SAY.",
-    "all small letters here, and more of them", "a, b, c", "", " ", "\t", "\u2028", "\r", "Él está en la casa y no quiere salir", "Това е текст на български език", "هذا نص باللغة العربية",
-    "ਇਹ ਪੰਜਾਬੀ ਵਿੱਚ ਹੈ", "हे मराठी आहे आणि ते चांगले आहे", "1. first", "2) second", "don't can't O'Brien's", "U.S. policy. The end", "…", "A.B.C. Then", "İstanbul ſtraße K", "12345", "x" * 300,
-)  # fmt: skip
+    "The usual treatment is amoxicillin.",
+    "Is it gout? No!",
+    "e.g. 2.5 mg b.i.d. with food",
+    "Dr. Smith saw Mrs. Jones at 5 p.m. She left.",
+    "* item one",
+    "*",
+    "**",
+    "***",
+    "******",
+    "- item two",
+    "  * *emphasis* and **bold** text",
+    "[name] lives at [address]",
+    "[[",
+    "]]",
+    "<<A title>>",
+    "<<>>",
+    "<< >",
+    "P.S. more",
+    "p. s. more",
+    "P.P.S and more",
+    "PPS more",
+    "Section 1",
+    "SECTION 2",
+    "Day 3",
+    "Audience 1",
+    '"quoted"',
+    '"',
+    "```json",
+    '{"a": 1}',
+    "```",
+    "[1, 2]",
+    "My answer is yes.",
+    "My answer is no",
+    "HELLO WORLD",
+    "ALL CAPS HERE, I'LL SAY.",
+    "all small letters here, and more of them",
+    "a, b, c",
+    "",
+    " ",
+    "\t",
+    "\u2028",
+    "\r",
+    "Él está en la casa y no quiere salir",
+    "Това е текст на български език",
+    "هذا نص باللغة العربية",
+    "ਇਹ ਪੰਜਾਬੀ ਵਿੱਚ ਹੈ",
+    "हे मराठी आहे आणि ते चांगले आहे",
+    "1. first",
+    "2) second",
+    "don't can't O'Brien's",
+    "U.S. policy. The end",
+    "…",
+    "A.B.C. Then",
+    "İstanbul ſtraße K",
+    "12345",
+    "x" * 300,
+)
 
 
 def rows() -> Iterator[Row]:
@@ -50,29 +101,72 @@ def _agreement(items: list[dict[str, Any]]) -> Iterator[Row]:
         return
     trained = _trained_punkt()
     _same_ground(theirs)
+    yield _compared("verdicts that differ from lm-evaluation-harness", items, theirs)
+    yield _compared("the same, arguments drawn at random", list(_drawn(random.Random(7), 40)), theirs)
+    if trained is None:
+        yield Row(_BENCH, "sentence counts as trained Punkt", 0, "texts", note="Punkt's English data is not there")
+        return
+    texts = [reply for item in items for reply in (item["prompt"], *replies(item, random.Random(item["key"])))]
+    same = sum(sentence_count(text) == len(trained.tokenize(text)) for text in texts)
+    yield Row(_BENCH, "sentence counts as trained Punkt", 100 * same / len(texts), "%", note=f"{len(texts):,} prompts and replies built to be hard")
+
+
+def _compared(measure: str, items: list[dict[str, Any]], theirs: ModuleType) -> Row:
     compared: Counter[str] = Counter()
     differing: Counter[str] = Counter()
     for item in items:
         asked = checks(item["instruction_id_list"], item["kwargs"])
         example = theirs.InputExample(item["key"], item["instruction_id_list"], item["prompt"], item["kwargs"])
         for reply in replies(item, random.Random(item["key"])):
-            for name, ours, judge in (("strict", strict, theirs.test_instruction_following_strict), ("loose", loose, theirs.test_instruction_following_loose)):
-                verdicts = [ours(check, reply) for check in asked]
-                for check, ours_says, they_say in zip(asked, verdicts, judge(example, reply).follow_instruction_list, strict=True):
-                    compared[name] += 1
-                    compared["passed"] += ours_says
-                    differing[check.kind] += ours_says != they_say
-    total = compared["strict"] + compared["loose"]
+            for ours, judge in ((strict, theirs.test_instruction_following_strict), (loose, theirs.test_instruction_following_loose)):
+                for check, they_say in zip(asked, judge(example, reply).follow_instruction_list, strict=True):
+                    verdict = ours(check, reply)
+                    compared["all"] += 1
+                    compared["yes"] += verdict
+                    differing[check.kind] += verdict != they_say
     wrong = sum(differing.values())
     kinds = ", ".join(f"{kind}: {n}" for kind, n in differing.most_common() if n)
-    note = f"{len(items)} prompts, {compared['passed'] / total:.0%} of verdicts yes" + (f"; differ: {kinds}" if kinds else "")
-    yield Row(_BENCH, "verdicts that differ from lm-evaluation-harness", wrong, f"of {total:,}", "0", wrong == 0, note)
-    if trained is None:
-        yield Row(_BENCH, "sentence counts as trained Punkt", 0, "texts", note="Punkt's English data is not there")
-        return
-    texts = [reply for item in items for reply in replies(item, random.Random(item["key"]))] + [item["prompt"] for item in items]
-    same = sum(sentence_count(text) == len(trained.tokenize(text)) for text in texts)
-    yield Row(_BENCH, "sentence counts as trained Punkt", 100 * same / len(texts), "%", note=f"{len(texts):,} texts")
+    note = f"{len(items)} prompts, {len(differing)} types, {compared['yes'] / compared['all']:.0%} of verdicts yes" + (f"; differ: {kinds}" if kinds else "")
+    return Row(_BENCH, measure, wrong, f"of {compared['all']:,}", "0", wrong == 0, note)
+
+
+def _drawn(rng: random.Random, times: int) -> Iterator[dict[str, Any]]:
+    """Every instruction type with arguments of its own, as prompts."""
+    words = ("item", "the", "Smith", "it", "food", "k", "x", "answer is", "o'brien")
+    for number in range(times):
+        few, relation = rng.randint(1, 6), rng.choice(("less than", "at least"))
+        arguments: dict[str, dict[str, Any]] = {
+            "keywords:existence": {"keywords": rng.sample(words, 2)},
+            "keywords:frequency": {"keyword": rng.choice(words), "frequency": few, "relation": relation},
+            "keywords:forbidden_words": {"forbidden_words": rng.sample(words, 2)},
+            "keywords:letter_frequency": {"letter": rng.choice(string.ascii_letters), "let_frequency": few, "let_relation": relation},
+            "language:response_language": {"language": rng.choice(("en", "es", "bg", "ar", "pa", "mr", "de"))},
+            "length_constraints:number_sentences": {"num_sentences": few, "relation": relation},
+            "length_constraints:number_words": {"num_words": few * 8, "relation": relation},
+            "length_constraints:number_paragraphs": {"num_paragraphs": few},
+            "length_constraints:nth_paragraph_first_word": {"num_paragraphs": few, "nth_paragraph": rng.randint(1, few), "first_word": rng.choice(words)},
+            "detectable_content:number_placeholders": {"num_placeholders": few},
+            "detectable_content:postscript": {"postscript_marker": rng.choice(("P.S.", "P.P.S", "PPS"))},
+            "detectable_format:number_bullet_lists": {"num_bullets": few},
+            "detectable_format:constrained_response": {},
+            "detectable_format:number_highlighted_sections": {"num_highlights": few},
+            "detectable_format:multiple_sections": {
+                "section_spliter": rng.choice(("Section", "SECTION", "Day", "Audience")),
+                "num_sections": rng.randint(1, 3),
+            },
+            "detectable_format:json_format": {},
+            "detectable_format:title": {},
+            "combination:two_responses": {},
+            "combination:repeat_prompt": {"prompt_to_repeat": rng.choice(("Is it gout? No!", "* item one", "The usual treatment"))},
+            "startend:end_checker": {"end_phrase": rng.choice(("all small letters here, and more of them", '"', "Is it gout? No!"))},
+            "startend:quotation": {},
+            "change_case:capital_word_frequency": {"capital_frequency": few, "capital_relation": relation},
+            "change_case:english_capital": {},
+            "change_case:english_lowercase": {},
+            "punctuation:no_comma": {},
+        }
+        for place, (kind, args) in enumerate(arguments.items()):
+            yield {"key": number * 100 + place, "prompt": "Do it.", "instruction_id_list": [kind], "kwargs": [args]}
 
 
 def _same_ground(theirs: ModuleType) -> None:

@@ -8,9 +8,8 @@ from alignment.mkgsg.constraints.wording import NOTES, NUMBERS
 from alignment.mkgsg.workflow import listed
 from alignment.mkgsg.writer import Writer
 from core.types import Check
-from evals.scorers.format.tokens import sentence_count
+from evals.scorers.format.tokens import sentence_count, word_count
 
-_WORD = re.compile(r"\w+")
 _PLAIN_WORD = re.compile(r"(?<![\w-])[a-z]{5,}(?![\w-])")
 _AGAIN = ("In short: {}.", "To repeat: {}.", "Once more: {}.", "As said: {}.")
 
@@ -113,15 +112,15 @@ def sentences_less_than(text: str, content: Content, w: Writer) -> Constraint | 
 
 def words_at_least(text: str, content: Content, w: Writer) -> Constraint | None:
     longer = " ".join((text, *notes(w, w.rng.randint(1, 3))))
-    n = w.rng.randint(len(_WORD.findall(text)) + 1, len(_WORD.findall(longer)))
+    n = w.rng.randint(word_count(text) + 1, word_count(longer))
     check = Check(kind="length_constraints:number_words", args={"num_words": n, "relation": "at least"})
     return Constraint(check, {"n": str(n)}, longer, text, "at least")
 
 
 def words_less_than(text: str, content: Content, w: Writer) -> Constraint | None:
-    n = len(_WORD.findall(text)) + w.rng.randint(1, 6)
+    n = word_count(text) + w.rng.randint(1, 6)
     check = Check(kind="length_constraints:number_words", args={"num_words": n, "relation": "less than"})
-    return Constraint(check, {"n": str(n)}, text, _longer_until(text, w, lambda t: len(_WORD.findall(t)) >= n), "less than")
+    return Constraint(check, {"n": str(n)}, text, _longer_until(text, w, lambda t: word_count(t) >= n), "less than")
 
 
 FIRST: tuple[Rule, ...] = (keyword_existence, keyword_at_least, letter_at_least, sentences_at_least, words_at_least)

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 
 from core.errors import BadInput
 from evals.scorers.format.arguments import Count, Relation, Text, compare
-from evals.scorers.format.tokens import sentence_count
+from evals.scorers.format.tokens import sentence_count, word_count
 
-_WORD = re.compile(r"\w+")
 _DIVIDER = re.compile(r"\s?\*\*\*\s?")
 _ENDS_WORD = re.compile(r"[.,?!'\"]")
 
@@ -17,7 +16,7 @@ def _number_sentences(answer: str, num_sentences: Count, relation: Relation) -> 
 
 
 def _number_words(answer: str, num_words: Count, relation: Relation) -> bool:
-    return compare(len(_WORD.findall(answer)), relation, num_words)
+    return compare(word_count(answer), relation, num_words)
 
 
 def _number_paragraphs(answer: str, num_paragraphs: Count) -> bool:

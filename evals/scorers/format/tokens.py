@@ -7,6 +7,8 @@ both come from the short lists below, with clinical abbreviations among them. do
 from functools import cache
 from typing import TYPE_CHECKING
 
+import regex
+
 if TYPE_CHECKING:
     from nltk.tokenize.destructive import NLTKWordTokenizer
     from nltk.tokenize.punkt import PunktSentenceTokenizer
@@ -23,6 +25,14 @@ and but or so yet however also then thus hence while although because since what
 please give take treat use check refer ask call seek start stop consider monitor repeat review avoid return follow see read note most some many
 each both all one two
 """
+
+
+# NLTK counts with the regex library, whose words hold together in scripts with combining marks; those of `re` fall apart.
+_WORD = regex.compile(r"\w+")
+
+
+def word_count(text: str) -> int:
+    return len(_WORD.findall(text))
 
 
 def sentence_count(text: str) -> int:
