@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from core.errors import BadInput
 from core.knowledge import Knowledge
+from core.knowledge.citations import without_citations
 from core.reply import split_reply
 from core.types import Check, Item, Score
 from evals.scorers.format.arguments import arguments
@@ -48,6 +49,8 @@ def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
     if not item.checks:
         return Score(name="format", explanation="no format was asked for")
     answer = split_reply(reply).answer
+    if item.evidence:  # whose marks the house asks for, not the user: they break no form
+        answer = without_citations(answer)
     failed = [c.kind for c in item.checks if not passes(c, answer) or not answer]
     value = 1 - len(failed) / len(item.checks)
     return Score(name="format", value=value, explanation=f"failed: {', '.join(failed)}" if failed else "all checks passed")

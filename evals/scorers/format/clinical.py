@@ -43,7 +43,7 @@ def _is_headed(answer: str, headings: tuple[tuple[str, ...], ...]) -> bool:
     for line in answer.splitlines():
         match = _HEADING.fullmatch(line)
         position = names.get(match[1].strip().lower()) if match else None
-        if match and position is not None:
+        if match and position is not None and (match[2] or len(match[1]) > 1):  # a lone "a" is no heading, "A:" is
             found.append(position)
             texts.append(match[3])
         elif texts:

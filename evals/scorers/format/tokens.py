@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nltk.tokenize.punkt import PunktSentenceTokenizer
 
 _ABBREVIATIONS = """
-dr mr mrs ms prof st jr sr rev gen col lt sgt capt messrs vs cf ca etc e.g i.e a.m p.m u.s u.k d.c ph.d m.d no fig figs al approx dept est inc ltd
+dr mr mrs ms prof st jr sr rev gen col lt sgt capt messrs vs cf ca etc e.g i.e a.m p.m u.s u.k d.c ph.d m.d fig figs al approx dept est inc ltd
 co corp bros jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu fri sat sun b.i.d t.i.d q.i.d b.d t.d.s q.d.s o.d p.o p.r.n i.v
 i.m s.c p.r p.v n.b r.n d.o.b hx rx dx tx inj tab tabs susp
 """

@@ -10,7 +10,8 @@ from core.errors import BadInput
 from core.knowledge import Knowledge
 from core.types import Capability, Check, Item, Message, Reference
 from evals.scorers import format as form
-from evals.scorers.format import CHECKERS, passes
+from evals.scorers.format import passes
+from evals.scorers.format.forms import FORMS
 
 GOOD: dict[str, dict[str, Any]] = {
     "json_keys": {"keys": ["drug"]}, "bullets": {"n": 2}, "all_caps": {}, "lower_case": {}, "max_words": {"n": 3}, "starts_with": {"text": "Answer:"},
@@ -40,7 +41,7 @@ NO = [
 
 
 def test_every_check_is_under_test() -> None:
-    assert set(GOOD) == {kind for kind, _ in YES} == {kind for kind, _ in NO} == set(CHECKERS)
+    assert set(GOOD) == {kind for kind, _ in YES} == {kind for kind, _ in NO} == set(FORMS)
 
 
 @pytest.mark.parametrize(("kind", "answer"), YES)
