@@ -1,12 +1,12 @@
-"""`python -m alignment train ROUND_ID | starter ... | mkgsg ...`: the processes that the product starts for training work.
+"""`python -m alignment train ROUND_ID | starter ...`: the processes that the product starts for training work.
 
-Each part is imported only when it is asked for; training loads torch, making data does not.
+Each part is imported only when it is asked for.
 """
 
 import os
 import sys
 
-_USAGE = "usage: python -m alignment train ROUND_ID | starter build [--out DIR] | mkgsg ..."
+_USAGE = "usage: python -m alignment train ROUND_ID | starter build [--out DIR]"
 
 
 def main(argv: list[str]) -> int:
@@ -23,10 +23,6 @@ def main(argv: list[str]) -> int:
             from alignment.starter.build import main as starter
 
             return starter(rest)
-        case ["mkgsg", *rest]:
-            from alignment.mkgsg.__main__ import main as mkgsg
-
-            return mkgsg(rest)
     print(_USAGE, file=sys.stderr)
     return 2
 

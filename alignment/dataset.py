@@ -4,27 +4,29 @@ A correction becomes an item of its own: its reference is what the correction na
 answer, but it says where to look: its concepts make synthetic items about them likelier. Nothing that the exam asks gets in.
 """
 
-import json
 import random
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from alignment.mkgsg.attempts import Attempts
 from alignment.mkgsg.curate import Curator
-from alignment.mkgsg.generate import GENERATOR
-from alignment.mkgsg.pipeline import generate
+from alignment.mkgsg.generate import Written
+from alignment.mkgsg.manifest import DatasetManifest, manifest_of, write_manifest
+from alignment.mkgsg.pipeline import Books, Line, families_of, of_capabilities
+from alignment.mkgsg.shards import read_samples, shard_name, shard_paths, write_samples
+from alignment.mkgsg.source import enumerate_cases
+from alignment.mkgsg.tally import Tally
+from alignment.mkgsg.teacher import Teacher
 from alignment.mkgsg.validate import text_reason
 from alignment.recipe import Recipe
-from core.artifacts import new_artifact, write_text_atomically
+from core.artifacts import new_artifact
 from core.errors import ArtifactError
 from core.knowledge import Knowledge
 from core.knowledge.graph import Kind
 from core.safety import check_reply, patient_concepts
 from core.types import Capability, Message, Provenance, Reference, Severity, TrainingSample, Value
 
-SAMPLES, SUMMARY = "samples.jsonl", "dataset.json"
 _ANCHOR_SEED = 7_919
 """Added to the recipe's seed: anchors are other draws than the round's own items."""
 _ANSWER_KINDS = (Kind.DRUG, Kind.INVESTIGATION, Kind.CONDITION, Kind.SYMPTOM)
@@ -43,23 +45,6 @@ class FeedbackExample(Value):
     simulated: bool = False
 
 
-class DatasetManifest(Value):
-    """What a dataset holds and why the rest was dropped."""
-
-    recipe_hash: str
-    graph_version: str
-    generator: str
-    samples: int
-    by_capability: Mapping[str, int]
-    by_family: Mapping[str, int]
-    by_source: Mapping[str, int]
-    dropped: Mapping[str, int]
-    """Reason -> count, over synthetic items and feedback."""
-    feedback_used: tuple[str, ...]
-    feedback_topics: tuple[str, ...]
-    """Concepts that made synthetic items about them likelier."""
-
-
 def build_dataset(
     target: Path,
     *,
@@ -69,76 +54,55 @@ def build_dataset(
     knowledge: Knowledge,
     weaknesses: Mapping[Capability, float],
     exam_grams: frozenset[str] = frozenset(),
+    attempts: Attempts | None = None,
+    teacher: Teacher | None = None,
 ) -> DatasetManifest:
     """Writes the artifact folder `target` and returns what is in it.
 
     `exam_hashes` are ids of exam items, `exam_grams` the `curate.word_grams` of their questions. `weaknesses` are in [0, 1] for each capability.
-    Raises ArtifactError when the folder exists or cannot be written.
+    `attempts` tries the round's own items (anchors and feedback stay as they are), `teacher` words them. Raises ArtifactError when the folder
+    exists or cannot be written, Unavailable when a model stays away.
     """
-    drops: Counter[str] = Counter()
-    curator = Curator(exam_hashes, exam_grams)
+    tally = Tally()
+    curator = Curator(exam_hashes, exam_grams, capacity=2 * len(Capability) * (recipe.items_per_capability + recipe.anchor_per_capability))
     # Feedback first: where a synthetic item is the same question, the clinician's own stays.
-    samples = list(_from_feedback(feedback, recipe, knowledge, curator, drops))
-    used = tuple(i for s in samples for i in s.provenance.ids)
+    items: list[TrainingSample | Written] = list(_from_feedback(feedback, recipe, knowledge, curator, tally))
+    used = tuple(i for s in items if isinstance(s, TrainingSample) for i in s.provenance.ids)
     topics = _topics(feedback, knowledge)
-    samples += list(_anchors(recipe, knowledge, curator, drops))
+    cases, families = enumerate_cases(knowledge.graph), families_of(recipe.families)
+    line = Line(knowledge, curator, tally, recipe.hash, max_depth=recipe.max_depth, books=Books(recipe.open_book, recipe.lacking_evidence))
+    anchors = dict.fromkeys(Capability, recipe.anchor_per_capability)
+    items += of_capabilities(replace(line, source="anchor"), anchors, families, cases, recipe.seed + _ANCHOR_SEED)
     counts = {c: round(recipe.items_per_capability * (1 + recipe.weakness_tilt * weaknesses.get(c, 0.0))) for c in Capability}
-    samples += [w.sample for w in generate(knowledge, counts, seed=recipe.seed, recipe_hash=recipe.hash, topics=topics, curator=curator, drops=drops)]
-    random.Random(recipe.seed).shuffle(samples)
-    manifest = DatasetManifest(
-        recipe_hash=recipe.hash,
-        graph_version=knowledge.graph.version,
-        generator=GENERATOR,
-        samples=len(samples),
-        by_capability=dict(Counter(s.capability.value for s in samples)),
-        by_family=dict(Counter(s.family for s in samples)),
-        by_source=dict(Counter(s.provenance.source for s in samples)),
-        dropped=dict(drops),
-        feedback_used=used,
-        feedback_topics=topics,
-    )
+    line = replace(line, topics=frozenset(topics), teacher=teacher, attempts=attempts)
+    items += of_capabilities(line, counts, families, cases, recipe.seed)
+    random.Random(recipe.seed).shuffle(items)
+    manifest = manifest_of(tally, knowledge, recipe_hash=recipe.hash, seed=recipe.seed, feedback_used=used, feedback_topics=topics)
     with new_artifact(target) as draft:
-        write_text_atomically(draft / SAMPLES, "".join(f"{s.model_dump_json()}\n" for s in samples))
-        write_text_atomically(draft / SUMMARY, json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True))
+        write_samples(draft, items)
+        write_manifest(draft, manifest)
     return manifest
 
 
 def load_dataset(folder: Path) -> list[TrainingSample]:
-    """The samples in training order. Raises ArtifactError naming the bad line."""
-    path = folder / SAMPLES
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"The dataset {path} cannot be read: {error}") from error
-    samples = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            samples.append(TrainingSample.model_validate_json(line))
-        except ValidationError as error:
-            raise ArtifactError(f"{path}:{number} is not a training sample: {error.errors()[0]['msg']}") from error
-    return samples
+    """The samples in training order. Raises ArtifactError naming the bad row."""
+    paths = shard_paths(folder)
+    if not paths:
+        raise ArtifactError(f"The dataset {folder} cannot be read: it holds no {shard_name(0)}")
+    return [sample for path in paths for sample in read_samples(path)]
 
 
-def load_manifest(folder: Path) -> DatasetManifest:
-    """Raises ArtifactError when the summary is missing or malformed."""
-    try:
-        return DatasetManifest.model_validate_json((folder / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise ArtifactError(f"{folder / SUMMARY} cannot be read: {error}") from error
-
-
-def _from_feedback(
-    feedback: Iterable[FeedbackExample], recipe: Recipe, knowledge: Knowledge, curator: Curator, drops: Counter[str]
-) -> Iterator[TrainingSample]:
+def _from_feedback(feedback: Iterable[FeedbackExample], recipe: Recipe, knowledge: Knowledge, curator: Curator, tally: Tally) -> Iterator[TrainingSample]:
     for example in sorted(feedback, key=lambda f: f.id):
         if not (example.correction or "").strip():
             continue
         sample = correction_sample(example, recipe.hash, knowledge)
         reason = sample if isinstance(sample, str) else curator.drop_reason(sample)
         if reason is None and isinstance(sample, TrainingSample):
+            tally.keep(sample)
             yield sample
         else:
-            drops[f"feedback_{reason}"] += 1
+            tally.dropped[f"feedback_{reason}"] += 1
 
 
 def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Knowledge) -> TrainingSample | str:
@@ -146,6 +110,8 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
     correction = (example.correction or "").strip()
     if not example.messages or example.messages[-1].role != "user":
         return "without_question"
+    if any("\ud800" <= c <= "\udfff" for text in (correction, *(m.content for m in example.messages)) for c in text):
+        return "unreadable"  # half of a character, which JSON can carry and no file can hold
     if reason := text_reason(correction, knowledge):
         return reason
     question = {c.id for m in example.messages if m.role == "user" for mention in knowledge.linker.mentions(m.content) for c in mention.concepts}
@@ -176,10 +142,3 @@ def _topics(feedback: Iterable[FeedbackExample], knowledge: Knowledge) -> tuple[
     asked = (f for f in feedback if f.rating == -1 or f.unsafe or f.correction)
     texts = (m.content for f in asked for m in f.messages if m.role == "user")
     return tuple(sorted({c.id for text in texts for mention in knowledge.linker.mentions(text) for c in mention.concepts}))
-
-
-def _anchors(recipe: Recipe, knowledge: Knowledge, curator: Curator, drops: Counter[str]) -> Iterator[TrainingSample]:
-    counts = dict.fromkeys(Capability, recipe.anchor_per_capability)
-    for written in generate(knowledge, counts, seed=recipe.seed + _ANCHOR_SEED, recipe_hash=recipe.hash, curator=curator, drops=drops):
-        sample = written.sample
-        yield sample.model_copy(update={"provenance": sample.provenance.model_copy(update={"source": "anchor"})})

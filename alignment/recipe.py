@@ -27,6 +27,20 @@ class Recipe(Value):
     anchor_per_capability: int = Field(default=8, ge=0, le=10_000)
     """Anchor items for each capability; their gradients are constraints only, so that what a round is not about is not paid for."""
 
+    families: tuple[str, ...] = ()
+    """Kinds of items (`alignment.mkgsg.source`); empty: those that the starter model is trained on."""
+    max_depth: int = Field(default=4, ge=1, le=4)
+    """Most edges of the graph that an answer may need."""
+    open_book: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of the items that come with evidence."""
+    lacking_evidence: float = Field(default=0.12, ge=0.0, le=1.0)
+    """Share of those whose evidence does not hold the answer: the right reply says so."""
+    curation_tries: int = Field(default=0, ge=0, le=64)
+    """Replies of the production checkpoint to each item; what it never or always solves is dropped. 0: it is not asked."""
+    teacher_url: str = ""
+    """OpenAI-compatible address of a model that words the items, with its key in TEACHER_API_KEY; empty: the grammar words them."""
+    teacher_model: str = ""
+
     # --- generation
     prompts_per_step: int = Field(default=8, ge=1, le=4096)
     anchors_per_step: int = Field(default=2, ge=0, le=4096)
@@ -58,6 +72,18 @@ class Recipe(Value):
     def _warms_up_within_the_run(self) -> "Recipe":
         if self.warmup_steps > self.steps:
             raise ValueError(f"warmup_steps ({self.warmup_steps}) may not exceed steps ({self.steps})")
+        return self
+
+    @model_validator(mode="after")
+    def _tries_can_differ(self) -> "Recipe":
+        if self.curation_tries == 1:
+            raise ValueError("curation_tries is 0 (nothing is tried) or at least 2: one try is either never or always right")
+        return self
+
+    @model_validator(mode="after")
+    def _teacher_is_whole(self) -> "Recipe":
+        if bool(self.teacher_url) != bool(self.teacher_model):
+            raise ValueError("teacher_url and teacher_model go together")
         return self
 
     @property

@@ -1,6 +1,7 @@
 """Folders of files that exist whole or not at all: written aside, hashed, manifest last, renamed into place."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -26,18 +27,60 @@ def new_artifact(target: Path) -> Iterator[Path]:
         raise ArtifactError(f"{target} exists already; artifacts are immutable")
     draft = target.parent / f".{target.name}.{uuid4().hex[:8]}.draft"
     try:
-        draft.mkdir(parents=True)
-        yield draft
-        _seal(draft)
-        os.replace(draft, target)
-        _sync(target.parent)
+        with _failures_named(target):
+            draft.mkdir(parents=True)
+            yield draft
+            _publish(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def resumed_artifact(target: Path) -> Iterator[Path]:
+    """Like `new_artifact`, but after a failure or a kill the folder stays aside, and the next try is given it as it was left.
+
+    What is written in it must be whole at any moment (`write_atomically`). Raises ArtifactError when `target` exists, when the disk is full,
+    or when another process is at it.
+    """
+    if target.exists():
+        raise ArtifactError(f"{target} exists already; artifacts are immutable")
+    draft = unfinished(target)
+    with _failures_named(target):
+        draft.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(draft, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ArtifactError(f"Another process is writing {target}; wait for it, or choose another folder") from None
+            if target.exists():  # the other process has just finished it
+                raise ArtifactError(f"{target} exists already; artifacts are immutable")
+            yield draft
+            _publish(draft, target)
+        finally:
+            os.close(descriptor)
+
+
+def unfinished(target: Path) -> Path:
+    """Where `resumed_artifact` keeps what is not whole yet."""
+    return target.parent / f".{target.name}.unfinished"
+
+
+@contextmanager
+def _failures_named(target: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR} and target.exists():
             raise ArtifactError(f"{target} exists already; artifacts are immutable") from error
         advice = ". Free some disk space and try again" if error.errno in _FULL else ""
         raise ArtifactError(f"Could not write {target}: {error.strerror or error}{advice}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _publish(draft: Path, target: Path) -> None:
+    _seal(draft)
+    os.replace(draft, target)
+    _sync(target.parent)
 
 
 def _seal(folder: Path) -> None:
@@ -86,10 +129,15 @@ def file_sha256(path: Path) -> str:
 
 def write_text_atomically(path: Path, text: str) -> None:
     """The file holds the whole new text or is as it was before. Raises OSError."""
+    write_atomically(path, text.encode())
+
+
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """The file holds the whole new content or is as it was before. Raises OSError."""
     draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     try:
-        with draft.open("w", encoding="utf-8") as stream:
-            stream.write(text)
+        with draft.open("wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(draft, path)

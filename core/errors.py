@@ -68,6 +68,14 @@ class Unavailable(AppError):
     code = "service_unavailable"
 
 
+class TimedOut(Unavailable):
+    """It was asked and did not answer in time. Handled as Unavailable; counted apart."""
+
+
+class Garbled(Unavailable):
+    """What answered is not what was asked: a web page, broken JSON, half a reply. Handled as Unavailable; counted apart."""
+
+
 class KnowledgeError(BadInput):
     """A knowledge source is malformed; names file and line. Nothing of it is used."""
 

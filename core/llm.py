@@ -9,7 +9,7 @@ import httpx
 import openai
 from openai.types.chat import ChatCompletionMessageParam
 
-from core.errors import BadInput, NotFound, Unavailable
+from core.errors import BadInput, Garbled, NotFound, TimedOut, Unavailable
 from core.types import Message, Value
 
 
@@ -58,6 +58,8 @@ class OpenAIChat:
                 extra_body=dict(options),
             )
             async with stream:
+                if stream.response.headers.get("content-type", "").startswith("text/html"):
+                    raise Garbled("The model endpoint answers with a web page; is its address right?")
                 finish_reason, usage = None, None
                 async for event in stream:
                     usage = event.usage or usage
@@ -66,15 +68,19 @@ class OpenAIChat:
                         if text := event.choices[0].delta.content:
                             yield Chunk(text=text)
             if finish_reason is None:
-                raise Unavailable("The model endpoint ended its reply without a reason; try again shortly")
+                raise Garbled("The model endpoint ended its reply without a reason; try again shortly")
             prompt_tokens, completion_tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
             yield Chunk(finish_reason=finish_reason, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
         except openai.NotFoundError as error:
             raise NotFound(f"The model endpoint does not know {model!r}") from error
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             raise BadInput(f"The model refused the request: {_message(error)}") from error
+        except (openai.APITimeoutError, httpx.TimeoutException) as error:
+            raise TimedOut("The model endpoint did not answer in time; try again shortly") from error
+        except json.JSONDecodeError as error:
+            raise Garbled("The model endpoint answered with broken JSON; try again shortly") from error
         # While a stream is read, the client lets errors of the connection and of its JSON through as they are.
-        except (openai.APIError, httpx.HTTPError, json.JSONDecodeError, OSError) as error:
+        except (openai.APIError, httpx.HTTPError, OSError) as error:
             raise Unavailable(f"The model endpoint does not answer ({type(error).__name__}); try again shortly") from error
 
     async def close(self) -> None:

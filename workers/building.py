@@ -1,42 +1,84 @@
 """The round's training data, made once: accepted feedback and what MKGSG makes, without anything an exam asks."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from alignment.dataset import FeedbackExample, build_dataset
+from alignment.mkgsg.attempts import Attempts
 from alignment.mkgsg.curate import word_grams
-from alignment.recipe import recipe_from
+from alignment.mkgsg.endpoint import Endpoint
+from alignment.mkgsg.teacher import Teacher, teacher_endpoint
+from alignment.recipe import Recipe, recipe_from
 from core import store
 from core.artifacts import verify_artifact
 from core.db import reading
 from core.errors import ArtifactError
-from core.knowledge import knowledge
+from core.knowledge import Knowledge, knowledge
+from core.settings import settings
 from core.tables import Feedback, Round, Turn
 from core.types import Capability, Message
 from evals.suites import Suite, load_suite
 from workers.examination import frozen_policy
 from workers.lease import Lease
+from workers.serving import adapters
 
 
-def build_round_dataset(lease: Lease, row: Round, target: Path) -> None:
-    """Leaves a whole dataset at `target`; one that is there already stays as it is. Raises ArtifactError, RecipeError, LostLease."""
+class _Cancelled(Exception):
+    """Ends the asking of models; never leaves this file."""
+
+
+def build_round_dataset(lease: Lease, row: Round, target: Path) -> bool:
+    """Leaves a whole dataset at `target`; one that is there already stays as it is. False when the round was cancelled meanwhile.
+
+    Raises ArtifactError, RecipeError, LostLease, and Unavailable when a model that the recipe asks stays away.
+    """
     if not target.exists():
         suite = load_suite(frozen_policy(row).suite)
         with lease.write() as (session, _):
             feedback = [_example(*pair) for pair in store.claim_feedback(session, row.id)]
+        recipe, known = recipe_from(row.recipe), knowledge()
         try:
-            build_dataset(
-                target,
-                recipe=recipe_from(row.recipe),
-                feedback=feedback,
-                exam_hashes=suite.item_hashes,
-                exam_grams=frozenset().union(*(word_grams(m.content) for i in suite.items for m in i.messages if m.role == "user")),
-                knowledge=knowledge(),
-                weaknesses=_weaknesses(row.parent_id, suite),
-            )
+            with _models(lease, row, recipe, known) as (attempts, teacher):
+                build_dataset(
+                    target,
+                    recipe=recipe,
+                    feedback=feedback,
+                    exam_hashes=suite.item_hashes,
+                    exam_grams=frozenset().union(*(word_grams(m.content) for i in suite.items for m in i.messages if m.role == "user")),
+                    knowledge=known,
+                    weaknesses=_weaknesses(row.parent_id, suite),
+                    attempts=attempts,
+                    teacher=teacher,
+                )
+        except _Cancelled:
+            return False
         except ArtifactError:
             if not target.exists():  # else a worker that was replaced has finished the same dataset
                 raise
     verify_artifact(target)
+    return True
+
+
+@contextmanager
+def _models(lease: Lease, row: Round, recipe: Recipe, known: Knowledge) -> Iterator[tuple[Attempts | None, Teacher | None]]:
+    """The models that the recipe asks: the production checkpoint, which tries the items, and a teacher, which words them."""
+
+    def watch() -> None:
+        lease.check()
+        if lease.cancel_requested:
+            raise _Cancelled
+
+    attempts = teacher = None
+    with ExitStack() as opened:
+        if recipe.curation_tries:
+            with reading() as session:
+                adapters.load(store.get_checkpoint(session, row.parent_id))
+            policy = opened.enter_context(Endpoint.at(settings().vllm_url, row.parent_id, watch=watch))
+            attempts = Attempts(policy, known, recipe.curation_tries, temperature=recipe.temperature, max_tokens=recipe.max_completion_tokens)
+        if recipe.teacher_url:
+            teacher = Teacher(opened.enter_context(teacher_endpoint(recipe.teacher_url, recipe.teacher_model, watch)), known)
+        yield attempts, teacher
 
 
 def _example(feedback: Feedback, turn: Turn) -> FeedbackExample:

@@ -44,9 +44,10 @@ JOB_OF: dict[RoundStatus, str] = {
 
 
 def build(lease: Lease, row: Round) -> None:
-    build_round_dataset(lease, row, training.round_folder(row.id) / "dataset")
+    if not build_round_dataset(lease, row, training.round_folder(row.id) / "dataset"):
+        return cancel(lease)
     with lease.hand_over() as (session, row):
-        move(session, row, RoundStatus.TRAINING)
+        return move(session, row, RoundStatus.TRAINING)
 
 
 def train(lease: Lease, row: Round) -> None:

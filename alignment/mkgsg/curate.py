@@ -1,12 +1,14 @@
 """What is kept of what is true: no duplicates, no near-duplicates, nothing that the exam asks.
 
-Training sees the exam only as hashes: of whole items, and of every run of 13 words in its questions.
+Training sees the exam only as hashes: of whole items, of every run of 13 words in its questions, of their sets of words. What a model can do with an item is
+asked in `attempts`.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable
 
+from alignment.mkgsg.near import WINDOW, BloomFilter, NearDuplicates
 from core.types import TrainingSample
 
 GRAM_WORDS = 13
@@ -17,40 +19,49 @@ _FILLER = frozenset(
 
 
 def word_grams(text: str) -> frozenset[str]:
-    """Hashes of every run of 13 words, in lower case and without punctuation: the unit of exam overlap."""
+    """Hashes that two texts share when one was made from the other: the unit of exam overlap.
+
+    Every run of 13 words, in lower case and without punctuation; and the set of all words but numbers and filler, as short questions have
+    no 13 words and long ones may be reordered.
+    """
     words = _WORD.findall(text.lower())
-    runs = (" ".join(words[i : i + GRAM_WORDS]) for i in range(len(words) - GRAM_WORDS + 1))
-    return frozenset(hashlib.blake2b(run.encode(), digest_size=8).hexdigest() for run in runs)
+    runs = [" ".join(words[i : i + GRAM_WORDS]) for i in range(len(words) - GRAM_WORDS + 1)]
+    return frozenset(hashlib.blake2b(run.encode(), digest_size=8).hexdigest() for run in (*runs, _content_key([text])))
 
 
 class Curator:
-    """Remembers what was kept; says why the next sample is not. Order matters: the first of two alike stays."""
+    """Remembers what was kept; says why the next sample is not. Order matters: the first of two alike stays.
 
-    def __init__(self, exam_hashes: frozenset[str] = frozenset(), exam_grams: frozenset[str] = frozenset()) -> None:
+    `capacity` is how many samples will be kept, about: it sizes the memory, which does not grow.
+    """
+
+    def __init__(self, exam_hashes: frozenset[str] = frozenset(), exam_grams: frozenset[str] = frozenset(), capacity: int = 2**14) -> None:
         self._exam_hashes, self._exam_grams = exam_hashes, exam_grams
-        self._ids: set[str] = set()
-        self._near: set[tuple[str, str, frozenset[str]]] = set()
+        self._ids, self._keys = BloomFilter(capacity), BloomFilter(capacity)
+        self._near = NearDuplicates(min(capacity, WINDOW))
 
     def drop_reason(self, sample: TrainingSample) -> str | None:
         """None when the sample is new, and then it counts as kept."""
         if sample.id in self._exam_hashes:
             return "exam_item"
-        if self._exam_grams and any(word_grams(m.content) & self._exam_grams for m in sample.messages):
+        texts = [m.content for m in sample.messages]
+        if self._exam_grams and any(word_grams(text) & self._exam_grams for text in texts):
             return "exam_overlap"
         if sample.id in self._ids:
             return "duplicate"
-        key = self._key(sample)
-        if key in self._near:
+        # Another answer, or evidence to answer from, makes another item of the same words.
+        group = f"{sample.family} {bool(sample.evidence)} {sample.reference.model_dump_json(exclude_defaults=True)}"
+        key = f"{group} {_content_key(texts)}"
+        # The cheap test first: the same words but for numbers and filler, in any order. It finds most.
+        if key in self._keys or (place := self._near.place(texts, group)) in self._near:
             return "near_duplicate"
+        # Only what is kept is remembered: a run that goes on rebuilds this memory from the items that it has.
         self._ids.add(sample.id)
-        self._near.add(key)
+        self._keys.add(key)
+        self._near.add(place)
         return None
 
-    @staticmethod
-    def _key(sample: TrainingSample) -> tuple[str, str, frozenset[str]]:
-        """Same family, same answer, same words but for numbers and filler."""
-        return sample.family, sample.reference.model_dump_json(), _content_words(m.content for m in sample.messages)
 
-
-def _content_words(texts: Iterable[str]) -> frozenset[str]:
-    return frozenset(w for text in texts for w in _WORD.findall(text.lower()) if w not in _FILLER and not w.isdigit())
+def _content_key(texts: Iterable[str]) -> str:
+    """The words but numbers and filler, each once, in alphabetical order."""
+    return " ".join(sorted({w for text in texts for w in _WORD.findall(text.lower()) if w not in _FILLER and not w.isdigit()}))

@@ -1,12 +1,23 @@
-"""The stream of items: source, generate, validate, curate. Deterministic by seed; what is dropped is counted by its reason."""
+"""The stream of items: source, generate, validate, curate. Deterministic by seed; what is dropped is counted by its reason.
+
+Each stage is a generator over the one before, so that memory holds one item at a time (a chunk of them, where a model is asked).
+"""
 
 import random
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal, NamedTuple
 
+from alignment.mkgsg import attempts, teacher
+from alignment.mkgsg.attempts import Attempts
+from alignment.mkgsg.book import LACKING, open_book
 from alignment.mkgsg.curate import Curator
+from alignment.mkgsg.endpoint import chunks
 from alignment.mkgsg.generate import Written, write
 from alignment.mkgsg.source import FAMILIES, Case, enumerate_cases, pick
+from alignment.mkgsg.tally import Tally
+from alignment.mkgsg.teacher import Teacher
 from alignment.mkgsg.validate import reject_reason
 from alignment.mkgsg.writer import Writer
 from core.knowledge import Knowledge
@@ -14,6 +25,128 @@ from core.types import Capability
 
 ATTEMPTS_PER_ITEM = 12
 """A family ends early when this many tries for each item wanted gave nothing new: a small graph has only so many items."""
+
+
+class Books(NamedTuple):
+    """Which items come with evidence."""
+
+    open: float = 0.0
+    """Share of all."""
+    lacking: float = 0.12
+    """Share of those with evidence whose evidence does not hold the answer, where the family has that form."""
+
+
+CLOSED = Books()
+
+
+class _Item(NamedTuple):
+    case: Case
+    written: Written
+    rng: random.Random
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How items are made: everything but which ones, how many, and the random numbers."""
+
+    knowledge: Knowledge
+    curator: Curator = field(default_factory=Curator)
+    tally: Tally = field(default_factory=Tally)
+    recipe_hash: str = ""
+    topics: frozenset[str] = frozenset()
+    """Concept ids that cases should rather be about."""
+    held_out: bool | None = None
+    """Chooses phrasings, as in `Writer`."""
+    max_depth: int = 4
+    books: Books = CLOSED
+    source: Literal["mkgsg", "anchor"] = "mkgsg"
+    """What the provenance of the items says they are for."""
+    teacher: Teacher | None = None
+    attempts: Attempts | None = None
+
+    def items(self, cases: Sequence[Case], wanted: int, rng: random.Random, misses: int | None = None) -> Iterator[Written]:
+        """At most `wanted` items; fewer when more than `misses` draws were in vain (default: 12 for each item wanted)."""
+        allowed = ATTEMPTS_PER_ITEM * wanted if misses is None else misses
+        source, writer = drawn(cases, self.topics, rng), Writer(self.knowledge, rng, self.held_out)
+        made = tried = 0
+        while made < wanted and tried - made <= allowed:
+            # As many draws as items are missing, so that no model is asked about what nobody wants.
+            batch = wanted - made
+            tried += batch
+            for written in self._curated(self._validated(self._generated(islice(source, batch), writer))):
+                made += 1
+                self.tally.keep(written.sample)
+                yield written
+
+    def _generated(self, cases: Iterable[Case], writer: Writer) -> Iterator[_Item]:
+        items = self._worded(cases, writer)
+        for item in items if self.teacher is None else self._reworded(items, self.teacher):
+            self.tally.stages["generate"] += 1
+            yield item
+
+    def _worded(self, cases: Iterable[Case], writer: Writer) -> Iterator[_Item]:
+        for case in cases:
+            self.tally.stages["source"] += 1
+            yield _Item(case, self._marked(write(case, writer, self.recipe_hash)), writer.rng)
+
+    def _marked(self, written: Written) -> Written:
+        if self.source == "mkgsg":
+            return written
+        origin = written.sample.provenance.model_copy(update={"source": self.source})
+        return written.model_copy(update={"sample": written.sample.model_copy(update={"provenance": origin})})
+
+    def _reworded(self, items: Iterator[_Item], by: Teacher) -> Iterator[_Item]:
+        for chunk in chunks(items, teacher.CHUNK):
+            for item, result in zip(chunk, by.reword([i.written for i in chunk]), strict=True):
+                if isinstance(result, str):
+                    self.tally.dropped[result] += 1
+                else:
+                    yield item._replace(written=result)
+
+    def _validated(self, items: Iterable[_Item]) -> Iterator[Written]:
+        """Checked as it was written, then in the book that it comes with: an evidence block holds sentences of the graph alone."""
+        for item in items:
+            if reason := reject_reason(item.written, self.knowledge):
+                self.tally.dropped[reason] += 1
+                continue
+            written = self._in_its_book(item)
+            if written is None:
+                self.tally.dropped["no_evidence"] += 1
+                continue
+            self.tally.stages["validate"] += 1
+            yield written
+
+    def _in_its_book(self, item: _Item) -> Written | None:
+        if not self.books.open or item.rng.random() >= self.books.open:
+            return item.written
+        lacking = item.case.family in LACKING and item.rng.random() < self.books.lacking
+        return open_book(item.written, item.case, self.knowledge, item.rng, lacking=lacking)
+
+    def _curated(self, items: Iterator[Written]) -> Iterator[Written]:
+        new = self._new(items)
+        for written in new if self.attempts is None else self._teachable(new, self.attempts):
+            self.tally.stages["curate"] += 1
+            yield written
+
+    def _new(self, items: Iterable[Written]) -> Iterator[Written]:
+        for written in items:
+            if reason := self.curator.drop_reason(written.sample):
+                self.tally.dropped[reason] += 1
+            else:
+                yield written
+
+    def _teachable(self, items: Iterator[Written], by: Attempts) -> Iterator[Written]:
+        for chunk in chunks(items, attempts.CHUNK):
+            for written, reason in zip(chunk, by.drop_reasons([w.sample for w in chunk]), strict=True):
+                if reason:
+                    self.tally.dropped[reason] += 1
+                else:
+                    yield written
+
+
+def drawn(cases: Sequence[Case], topics: frozenset[str], rng: random.Random) -> Iterator[Case]:
+    while True:
+        yield pick(cases, topics, rng)
 
 
 def generate(
@@ -24,37 +157,34 @@ def generate(
     recipe_hash: str = "",
     topics: Sequence[str] = (),
     curator: Curator | None = None,
-    drops: Counter[str] | None = None,
+    tally: Tally | None = None,
     held_out: bool | None = None,
     cases: Mapping[str, Sequence[Case]] | None = None,
+    books: Books = CLOSED,
 ) -> Iterator[Written]:
     """At most `counts[capability]` items of each capability, its families in equal shares.
 
     `topics` (concept ids of accepted feedback) make cases about them likelier. `curator` carries what was kept elsewhere and what the exam
-    asks; `drops` collects reasons. `held_out` chooses phrasings as in `Writer`. `cases` restricts the paths (default: all).
+    asks; `tally` counts what became of every draw. `held_out` chooses phrasings as in `Writer`. `cases` restricts the paths (default: all).
     """
-    cases = cases if cases is not None else enumerate_cases(knowledge.graph)
-    curator = curator or Curator()
-    drops = drops if drops is not None else Counter()
-    for capability in Capability:
-        families = [f for f in FAMILIES[capability] if cases.get(f)]
-        wanted = counts.get(capability, 0)
-        for position, family in enumerate(families):
-            share = wanted // len(families) + (position < wanted % len(families))
-            rng = random.Random(f"{seed}:{family}")
-            yield from _of_family(cases[family], share, Writer(knowledge, rng, held_out), recipe_hash, frozenset(topics), curator, drops)
+    line = Line(knowledge, curator or Curator(), tally or Tally(), recipe_hash, frozenset(topics), held_out, books=books)
+    return of_capabilities(line, counts, FAMILIES, cases if cases is not None else enumerate_cases(knowledge.graph), seed)
 
 
-def _of_family(
-    cases: Sequence[Case], wanted: int, writer: Writer, recipe_hash: str, topics: frozenset[str], curator: Curator, drops: Counter[str]
+def of_capabilities(
+    line: Line, counts: Mapping[Capability, int], families: Mapping[Capability, Sequence[str]], cases: Mapping[str, Sequence[Case]], seed: int
 ) -> Iterator[Written]:
-    made = misses = 0
-    while made < wanted and misses < ATTEMPTS_PER_ITEM * wanted:
-        written = write(pick(cases, topics, writer.rng), writer, recipe_hash)
-        reason = reject_reason(written, writer.knowledge) or curator.drop_reason(written.sample)
-        if reason is None:
-            made += 1
-            yield written
-        else:
-            misses += 1
-            drops[reason] += 1
+    """The items of a `Line`, capability by capability, its `families` in equal shares."""
+    for capability, own in families.items():
+        living = [f for f in own if cases.get(f)]
+        for family, share in zip(living, shares(counts.get(capability, 0), len(living)), strict=True):
+            yield from line.items(cases[family], share, random.Random(f"{seed}:{family}"))
+
+
+def shares(wanted: int, parts: int) -> list[int]:
+    """`wanted` in `parts` whole numbers that differ by 1 at most."""
+    return [wanted // parts + (position < wanted % parts) for position in range(parts)]
+
+
+def families_of(names: Sequence[str] = ()) -> Mapping[Capability, tuple[str, ...]]:
+    return FAMILIES if not names else {c: tuple(f for f in own if f in names) for c, own in FAMILIES.items()}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from app.cli import audit, demo, doctor, gate, key, knowledge, rounds, stack, starter, talk, user
+from app.cli import audit, demo, doctor, gate, key, knowledge, mkgsg, rounds, stack, starter, talk, user
 from app.cli.console import errors
 from core.errors import AppError, GateError
 
@@ -45,6 +45,7 @@ app.add_typer(rounds.app, name="round", rich_help_panel=_ALIGN)
 app.command("gate", rich_help_panel=_ALIGN)(gate.gate)
 app.command("promote", rich_help_panel=_ALIGN)(gate.promote)
 app.command("rollback", rich_help_panel=_ALIGN)(gate.rollback)
+app.add_typer(mkgsg.app, name="mkgsg", rich_help_panel=_ALIGN)
 app.add_typer(starter.app, name="starter", rich_help_panel=_ALIGN)
 app.add_typer(user.app, name="user", rich_help_panel=_ADMIN)
 app.add_typer(key.app, name="key", rich_help_panel=_ADMIN)

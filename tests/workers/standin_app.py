@@ -23,10 +23,11 @@ __all__ = ["celery"]
 TRAINER = (sys.executable, str(Path(__file__).with_name("standin_trainer.py")))
 
 
-def dataset(lease: Lease, row: Round, target: Path) -> None:
+def dataset(lease: Lease, row: Round, target: Path) -> bool:
     if not target.exists():
         with new_artifact(target) as draft:
-            (draft / "samples.jsonl").write_text("")
+            (draft / "samples").write_text("")
+    return True
 
 
 def decision(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport, anchor: Any = None) -> GateDecision:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from alignment.dataset import load_dataset, load_manifest
+from alignment.dataset import load_dataset
+from alignment.mkgsg.manifest import load_manifest
+from alignment.mkgsg.shards import shard_name
 from alignment.recipe import load_recipe
 from core import store
 from core.db import unit_of_work
@@ -61,10 +63,10 @@ def test_accepted_feedback_and_every_capability_are_in_and_the_exam_is_not(lease
 
 def test_a_second_run_changes_nothing(lease: Lease, house: Path) -> None:
     build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
-    before = (house / "dataset" / "samples.jsonl").stat().st_mtime_ns
+    before = (house / "dataset" / shard_name(0)).stat().st_mtime_ns
     give_feedback(FeedbackStatus.ACCEPTED, "Amlodipine is the first-line treatment of hypertension.")
     build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
-    assert (house / "dataset" / "samples.jsonl").stat().st_mtime_ns == before
+    assert (house / "dataset" / shard_name(0)).stat().st_mtime_ns == before
 
 
 def test_what_the_parent_is_weak_at_gets_more(lease: Lease, house: Path) -> None:

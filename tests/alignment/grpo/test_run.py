@@ -10,6 +10,7 @@ import pytest
 
 from alignment.grpo.policy import ADAPTER_WEIGHTS
 from alignment.grpo.run import Stop, train_round
+from alignment.mkgsg.shards import shard_name, write_samples
 from core import store
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
 from core.db import reading, unit_of_work
@@ -34,7 +35,7 @@ class Child:
         samples = [make_sample(capability, i) for capability in Capability for i in range(3)]
         samples += [make_sample(capability, 9, "anchor") for capability in Capability]
         with new_artifact(self.folder / "dataset") as draft:
-            write_text_atomically(draft / "samples.jsonl", "".join(f"{s.model_dump_json()}\n" for s in samples))
+            write_samples(draft, samples)
         small = {"steps": STEPS, "warmup_steps": 0, "prompts_per_step": 5, "anchors_per_step": 1, "completions": 4, "max_completion_tokens": 12}
         small |= {"save_every": 2, "lora_rank": 4, "lora_alpha": 8, **recipe}
         with unit_of_work() as session:
@@ -133,7 +134,7 @@ def test_what_another_recipe_left_behind_is_not_resumed_and_damage_is_noticed(ch
     ("break_it", "error", "message"),
     [
         (lambda run, patch: patch.setenv("BASE_MODEL", "/nowhere/at/all"), BadInput, "base model /nowhere/at/all cannot be loaded"),
-        (lambda run, patch: (run.folder / "dataset" / "samples.jsonl").write_text("{}"), ArtifactError, "was changed after"),
+        (lambda run, patch: (run.folder / "dataset" / shard_name(0)).write_text("{}"), ArtifactError, "was changed after"),
         (lambda run, patch: setattr(run, "round_id", "round-none"), NotFound, "There is no round 'round-none'"),
         (lambda run, patch: run.adapter.mkdir(parents=True), ArtifactError, "is not a whole artifact"),
     ],

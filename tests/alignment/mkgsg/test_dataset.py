@@ -1,9 +1,12 @@
 """The dataset of a round: counts by recipe, feedback in, exam out, anchors marked."""
 
+import pyarrow.parquet as pq
 import pytest
 
-from alignment.dataset import FeedbackExample, build_dataset, correction_sample, load_dataset, load_manifest
+from alignment.dataset import FeedbackExample, build_dataset, correction_sample, load_dataset
 from alignment.mkgsg.curate import word_grams
+from alignment.mkgsg.manifest import load_manifest
+from alignment.mkgsg.shards import shard_name
 from alignment.recipe import Recipe
 from core.artifacts import verify_artifact
 from core.errors import ArtifactError
@@ -40,7 +43,7 @@ def test_a_dataset_is_a_whole_artifact_with_the_counts_that_its_summary_says(tmp
 def test_the_same_input_gives_the_same_samples(tmp_path):
     _build(tmp_path / "a")
     _build(tmp_path / "b")
-    assert (tmp_path / "a" / "samples.jsonl").read_bytes() == (tmp_path / "b" / "samples.jsonl").read_bytes()
+    assert (tmp_path / "a" / shard_name(0)).read_bytes() == (tmp_path / "b" / shard_name(0)).read_bytes()
 
 
 def test_a_weak_capability_gets_more_items(tmp_path):
@@ -103,15 +106,53 @@ def test_what_the_exam_asks_is_not_in_the_dataset(tmp_path):
     assert manifest.dropped["exam_item"] + manifest.dropped.get("exam_overlap", 0) >= 1
 
 
-def test_a_broken_line_is_named(tmp_path):
+def test_a_broken_row_is_named(tmp_path):
     _build(tmp_path / "dataset")
-    path = tmp_path / "dataset" / "samples.jsonl"
-    path.write_text(path.read_text().splitlines()[0] + "\n{}\n")
-    with pytest.raises(ArtifactError, match=r"samples\.jsonl:2"):
+    path = tmp_path / "dataset" / shard_name(0)
+    table = pq.read_table(path)
+    references = table.column("reference").to_pylist()
+    column = table.column_names.index("reference")
+    pq.write_table(table.set_column(column, "reference", [[*references[:1], "{}", *references[2:]]]), path)
+    with pytest.raises(ArtifactError, match=r"shard-00000\.parquet: row 2 is not a training sample"):
         load_dataset(tmp_path / "dataset")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"{}" * 1000])
+def test_what_is_no_parquet_file_is_named(tmp_path, content):
+    _build(tmp_path / "dataset")
+    (tmp_path / "dataset" / shard_name(0)).write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"shard-00000\.parquet cannot be read"):
+        load_dataset(tmp_path / "dataset")
+
+
+def test_a_folder_without_shards_is_no_dataset(tmp_path):
+    with pytest.raises(ArtifactError, match="holds no shard"):
+        load_dataset(tmp_path)
 
 
 def test_an_existing_dataset_is_not_overwritten(tmp_path):
     _build(tmp_path / "dataset")
     with pytest.raises(ArtifactError, match="exists"):
         _build(tmp_path / "dataset")
+
+
+def test_a_round_trip_keeps_every_item_as_it_is(tmp_path):
+    manifest = _build(tmp_path / "dataset", [_feedback(f"Give {GRAPH.label(FIRST.object)}.")], recipe=RECIPE.model_copy(update={"open_book": 0.5}))
+    samples = load_dataset(tmp_path / "dataset")
+    rows = pq.read_table(tmp_path / "dataset" / shard_name(0)).to_pylist()
+    assert [s.id for s in samples] == [r["id"] for r in rows]
+    assert [bool(s.evidence) for s in samples] == [r["book"] != "closed" for r in rows]
+    assert manifest.by_book.keys() >= {"closed", "open"}
+    assert [r["reply"] for r in rows if r["source"] == "feedback"] == [None]
+
+
+def test_the_stages_add_up(tmp_path):
+    manifest = _build(tmp_path / "dataset")
+    stages = manifest.stages
+    assert stages["source"] == stages["generate"] >= stages["validate"] >= stages["curate"] == manifest.samples
+    assert stages["source"] - stages["curate"] == sum(manifest.dropped.values())
+
+
+def test_half_a_character_from_a_client_is_dropped_and_named(tmp_path):
+    manifest = _build(tmp_path / "dataset", [_feedback(f"Give {GRAPH.label(FIRST.object)}\ud800.")])
+    assert manifest.dropped["feedback_unreadable"] == 1

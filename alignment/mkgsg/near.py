@@ -1,0 +1,100 @@
+"""Which questions were seen before, or nearly: in memory of a fixed size, however many items a run makes.
+
+A Bloom filter answers for exact keys. For near-duplicates each question has a MinHash signature over its runs of three words (numbers count
+as one word); 16 bands of 8 hashes say which earlier question may be alike, and the Jaccard similarity estimated from 64 hashes decides.
+A slot of a band holds its latest question only, so the cost of an item is constant; a pair at similarity 0.9 shares 7 of 16 bands, and is
+missed only when all of them were taken over since. Why not a growing index: docs/decisions/0013-output.md.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rensa import RMinHash
+
+HASHES, BANDS = 128, 16
+COMPARED = 64
+SIMILAR = 0.8
+SHINGLE_WORDS = 3
+WINDOW = 2**20
+"""Questions that near-duplicates are looked for among, at most: 136 bytes each, 140 MB at the full size."""
+_SEED = 20_260_731
+_EVERY_BAND = np.arange(BANDS)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_BLOOM_BITS_PER_KEY, _BLOOM_PROBES = 32, 8
+_WORD = re.compile(r"[^\W_]+")
+
+
+class BloomFilter:
+    """Whether a key was added. Never wrong when it says no; wrong once in 170,000 times when it says yes, at full capacity."""
+
+    def __init__(self, capacity: int) -> None:
+        self._bits = max(1024, capacity * _BLOOM_BITS_PER_KEY)
+        self._bytes = bytearray(self._bits // 8 + 1)
+
+    def __contains__(self, key: str) -> bool:
+        return all(self._bytes[at] >> bit & 1 for at, bit in self._places(key))
+
+    def add(self, key: str) -> None:
+        for at, bit in self._places(key):
+            self._bytes[at] |= 1 << bit
+
+    def _places(self, key: str) -> Iterator[tuple[int, int]]:
+        digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+        start, step = int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:], "big") | 1
+        return (divmod((start + probe * step) % self._bits, 8) for probe in range(_BLOOM_PROBES))
+
+
+def shingles(texts: Iterable[str]) -> list[str]:
+    """Runs of three words, in lower case, with every number the same."""
+    words = ["0" if w.isdigit() else w for text in texts for w in _WORD.findall(text.lower())]
+    return [" ".join(words[i : i + SHINGLE_WORDS]) for i in range(max(1, len(words) - SHINGLE_WORDS + 1))]
+
+
+def signature(texts: Iterable[str]) -> NDArray[np.uint8]:
+    """The lowest byte of each of `HASHES` MinHashes: two are equal with the Jaccard similarity of the texts' shingles, or by chance 1 in 256."""
+    minhash = RMinHash(HASHES, _SEED)
+    minhash.update(shingles(texts))
+    return np.array(minhash.digest(), dtype=np.uint32).astype(np.uint8)
+
+
+class Place(NamedTuple):
+    """Where a question stands among all: what it is compared by and where it is found."""
+
+    compared: NDArray[np.uint8]
+    group: np.uint64
+    slots: NDArray[np.int64]
+
+
+class NearDuplicates:
+    """The latest questions, by signature. Only questions of one group are compared: other answers make other items."""
+
+    def __init__(self, capacity: int = WINDOW) -> None:
+        self._bits = max(10, (min(capacity, WINDOW) - 1).bit_length())
+        rows = 1 << self._bits
+        # Filled, not left to the kernel to give page by page: what a long run will need is taken at its start.
+        self._latest = np.full((BANDS, rows), -1, dtype=np.int32)
+        self._known = np.full((rows, COMPARED), 0, dtype=np.uint8)
+        self._groups = np.full(rows, 0, dtype=np.uint64)
+        self._added = 0
+
+    def place(self, texts: Iterable[str], group: str) -> Place:
+        mine = signature(texts)
+        own = np.uint64(int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest(), "big"))
+        keys = (mine.view(np.uint64) ^ own) * _MIX  # an array's overflow wraps in silence, which is what a hash wants
+        return Place(mine[:COMPARED], own, (keys >> np.uint64(64 - self._bits)).astype(np.int64))
+
+    def __contains__(self, place: Place) -> bool:
+        candidates = self._latest[_EVERY_BAND, place.slots]
+        candidates = candidates[candidates >= 0]
+        candidates = candidates[self._groups[candidates] == place.group]
+        return bool(candidates.size) and bool(((self._known[candidates] == place.compared).mean(axis=1) >= SIMILAR).any())
+
+    def add(self, place: Place) -> None:
+        row = self._added % len(self._known)
+        self._known[row], self._groups[row] = place.compared, place.group
+        self._latest[_EVERY_BAND, place.slots] = row
+        self._added += 1
