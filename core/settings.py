@@ -3,6 +3,7 @@
 Secrets have no default: `balancedbio up` creates `.env` with random ones, and nothing starts without them.
 """
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -20,7 +21,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(min_length=32)
     """Signs browser sessions. At least 32 characters."""
     data_dir: Path = Path("var")
-    """Where the database, checkpoints, logs and Redis data live."""
+    """Where the database, checkpoints, imported knowledge, logs and Redis data live."""
     database_url: str = ""
     """SQLAlchemy URL. Empty: SQLite (WAL) in `data_dir`. PostgreSQL: `postgresql+psycopg://user@host/name`."""
     redis_url: str = "redis://127.0.0.1:6390/0"
@@ -89,3 +90,18 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The process's settings, read once. Tests call `settings.cache_clear()` after changing the environment."""
     return Settings()
+
+
+def data_dir() -> Path:
+    """`DATA_DIR`, for commands that need no secret: looking into the knowledge base, making training data, benchmarks."""
+    return Path(os.environ.get("DATA_DIR") or _data_dir_in(os.getcwd()))
+
+
+@lru_cache(maxsize=1)
+def _data_dir_in(_folder: str) -> Path:
+    return _Place().data_dir
+
+
+class _Place(BaseSettings):
+    model_config = Settings.model_config
+    data_dir: Path = Settings.model_fields["data_dir"].default

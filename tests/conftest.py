@@ -1,19 +1,21 @@
 """Fixtures that every room uses: settings of their own, a fresh database, the built-in knowledge base."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core import db
-from core.knowledge import Knowledge
-from core.knowledge import knowledge as builtin_knowledge
+from core.knowledge import Knowledge, builtin
 from core.settings import Settings, settings
 from core.tables import Table
 
 # Modules that configure a process when imported (the Celery application) need one; tests that use it have settings of their own.
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 25)
+# What a developer has imported into the checkout's own var/ must not change what tests see.
+os.environ["DATA_DIR"] = str(Path(tempfile.gettempdir()) / "balancedbio-tests-without-data")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -39,7 +41,7 @@ def database(test_settings: Settings) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def knowledge() -> Knowledge:
-    return builtin_knowledge()
+    return builtin()
 
 
 @pytest.fixture(scope="session")

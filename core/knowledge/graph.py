@@ -96,6 +96,7 @@ class Graph:
             self.__dict__["version"] = version  # what the cached property would compute
         self.concepts: Mapping[str, Concept] = _by_id(concepts)
         self._ancestors: dict[str, tuple[str, ...]] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
         self.facts: tuple[Fact, ...] = tuple(facts)
         self._out: dict[tuple[str, Relation], list[Fact]] = defaultdict(list)
         self._in: dict[tuple[str, Relation], list[Fact]] = defaultdict(list)
@@ -171,7 +172,10 @@ class Graph:
 
     def members(self, concept_id: str) -> tuple[str, ...]:
         """Everything that is a kind of this, the nearest first: a class's drugs, a condition's forms."""
-        return self._closure(concept_id, self._in, lambda f: f.subject)
+        found = self._members.get(concept_id)
+        if found is None:
+            found = self._members[concept_id] = self._closure(concept_id, self._in, lambda f: f.subject)
+        return found
 
     @staticmethod
     def _closure(start: str, edges: Mapping[tuple[str, Relation], list[Fact]], end: Callable[[Fact], str]) -> tuple[str, ...]:
