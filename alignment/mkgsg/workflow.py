@@ -1,25 +1,29 @@
 """The clinical workflow as a state machine: the stages a consultation passes through and what each one says.
 
 A walk over a case gives the reasoning chain of its reply. Stages without anything to say for the case are passed in silence, but
-none is skipped: a drug is named only after the check that could rule it out.
+none is skipped, except that a red flag ends the search: what is urgent is acted on. A drug is named only after the check that could rule it out.
 """
 
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from alignment.mkgsg.source import Case
-from core.knowledge.graph import Fact, Graph
+from alignment.mkgsg.case import Case
+from core.knowledge.graph import Fact, Graph, Kind
 from core.types import Relation
 
 
 class Stage(StrEnum):
     PRESENTATION = "presentation"
     HISTORY = "history"
+    EXAMINATION = "examination"
     RED_FLAGS = "red_flags"
+    DIFFERENTIAL = "differential"
+    INVESTIGATION = "investigation"
     DIAGNOSIS = "diagnosis"
     FIRST_CHOICE = "first_choice"
     CONTRAINDICATION_CHECK = "contraindication_check"
+    """Against diseases, allergies, pregnancy and kidneys, and for interactions with current drugs."""
     ALTERNATIVE = "alternative"
     MANAGEMENT = "management"
     SAFETY_NET = "safety_net"
@@ -32,9 +36,11 @@ class Step(NamedTuple):
     facts: tuple[Fact, ...] = ()
 
 
-def next_stage(stage: Stage, *, ruled_out: bool) -> Stage | None:
-    """What follows a stage; only a drug that was ruled out leads to the alternative. None after the safety-net."""
+def next_stage(stage: Stage, *, ruled_out: bool, urgent: bool = False) -> Stage | None:
+    """What follows a stage; only a drug that was ruled out leads to the alternative, and a red flag to action. None after the safety-net."""
     match stage:
+        case Stage.RED_FLAGS if urgent:
+            return Stage.MANAGEMENT
         case Stage.CONTRAINDICATION_CHECK:
             return Stage.ALTERNATIVE if ruled_out else Stage.MANAGEMENT
         case Stage.ALTERNATIVE:
@@ -48,16 +54,21 @@ def next_stage(stage: Stage, *, ruled_out: bool) -> Stage | None:
 
 def walk(case: Case, graph: Graph) -> Iterator[Step]:
     """The steps of a consultation about `case`, from presentation to safety-net."""
+    urgent = any(f.relation is Relation.RED_FLAG for f in case.facts)
     stage: Stage | None = Stage.PRESENTATION
     while stage is not None:
         yield _step(stage, case, graph)
-        stage = next_stage(stage, ruled_out=case.is_ruled_out)
+        stage = next_stage(stage, ruled_out=case.is_ruled_out, urgent=urgent)
+
+
+_THOUGHT = frozenset(
+    (Stage.PRESENTATION, Stage.RED_FLAGS, Stage.DIFFERENTIAL, Stage.INVESTIGATION, Stage.FIRST_CHOICE, Stage.CONTRAINDICATION_CHECK, Stage.ALTERNATIVE)
+)
 
 
 def reasoning(case: Case, graph: Graph) -> str:
     """What is thought on the way: the sentences up to the choice of the drug."""
-    stages = {Stage.PRESENTATION, Stage.FIRST_CHOICE, Stage.CONTRAINDICATION_CHECK, Stage.ALTERNATIVE}
-    return " ".join(s.sentence for s in walk(case, graph) if s.stage in stages and s.sentence)
+    return " ".join(s.sentence for s in walk(case, graph) if s.stage in _THOUGHT and s.sentence)
 
 
 def safety_net(condition: str, graph: Graph) -> str:
@@ -70,32 +81,53 @@ def safety_net(condition: str, graph: Graph) -> str:
 
 def _step(stage: Stage, case: Case, graph: Graph) -> Step:
     label = graph.label
-    treated = case.facts[0] if case.facts and case.facts[0].relation is Relation.TREATED_BY else None
+    treated = case.treatment
     match stage:
         case Stage.PRESENTATION if case.symptoms:
-            facts = tuple(f for s in case.symptoms if (f := graph.fact(case.condition, Relation.HAS_SYMPTOM, s)))
-            many = len(case.symptoms) > 1
-            return Step(
-                stage,
-                f"{capital(listed([lower(label(s)) for s in case.symptoms]))} {'are symptoms' if many else 'is a symptom'} of {label(case.condition)}.",
-                facts,
-            )
-        case Stage.RED_FLAGS if case.condition and (facts := tuple(f for s in case.symptoms if (f := graph.fact(case.condition, Relation.RED_FLAG, s)))):
-            return Step(stage, f"This is urgent: {facts[0].detail}.", facts)
+            facts = tuple(f for f in case.facts if f.relation is Relation.HAS_SYMPTOM and f.subject == case.condition)
+            return Step(stage, findings_sentence(case.symptoms, case.condition, graph), facts)
+        case Stage.HISTORY if case.other and graph.concept(case.other).kind is not Kind.SYMPTOM and case.family != "differential":
+            return Step(stage, f"{'Current drug' if graph.concept(case.other).kind is Kind.DRUG else 'History'}: {label(case.other)}.")
+        case Stage.EXAMINATION if signs := [s for s in case.symptoms if graph.concept(s).group == "sign"]:
+            return Step(stage, f"On examination: {listed([lower(label(s)) for s in signs])}.")
+        case Stage.RED_FLAGS if flag := next((f for f in case.facts if f.relation is Relation.RED_FLAG), None):
+            return Step(stage, red_flag_sentence(flag, graph), (flag,))
+        case Stage.DIFFERENTIAL if rival := next((f.subject for f in case.facts if f.relation is Relation.HAS_SYMPTOM and f.subject != case.condition), ""):
+            shared = tuple(f for f in case.facts if f.subject == rival)
+            left = tuple(s for s in case.symptoms if s not in {f.object for f in shared})
+            both = listed([lower(label(f.object)) for f in shared])
+            return Step(stage, f"{capital(label(rival))} has {both} too. {findings_sentence(left, case.condition, graph)}", shared)
+        case Stage.INVESTIGATION if test := next((f for f in case.facts if f.relation is Relation.INVESTIGATED_BY), None):
+            return Step(stage, f"{capital(label(case.condition))} is confirmed by {label(test.object)}.", (test,))
         case Stage.DIAGNOSIS if case.condition:
             return Step(stage, f"The most likely diagnosis is {label(case.condition)}.")
         case Stage.FIRST_CHOICE if treated:
             return Step(stage, treatment_sentence(treated, graph), (treated,))
-        case Stage.CONTRAINDICATION_CHECK if case.is_ruled_out:
-            return Step(stage, ruling_sentence(case.facts[1], case.drug, graph), (case.facts[1],))
+        case Stage.CONTRAINDICATION_CHECK if case.rule and case.is_ruled_out:
+            return Step(stage, ruling_sentence(case.rule, case.drug, graph), (case.rule,))
+        case Stage.CONTRAINDICATION_CHECK if case.family == "control":
+            return Step(stage, f"Nothing known speaks against {label(case.drug)} with {label(case.other)}.")
         case Stage.ALTERNATIVE if case.is_ruled_out:
-            return Step(stage, treatment_sentence(case.facts[2], graph, another=True), (case.facts[2],))
+            chosen = next(f for f in case.facts[::-1] if f.relation is Relation.TREATED_BY)
+            return Step(stage, treatment_sentence(chosen, graph, another=True), (chosen,))
+        case Stage.MANAGEMENT if flag := next((f for f in case.facts if f.relation is Relation.RED_FLAG), None):
+            return Step(stage, f"{capital(flag.detail)}.", (flag,))
         case Stage.MANAGEMENT if treated:
-            return Step(stage, f"Give {label(case.chosen)} for {label(case.condition)}.", (case.facts[-1],))
+            given = next((f for f in case.facts if f.relation is Relation.TREATED_BY and f.object == case.chosen), treated)
+            return Step(stage, f"Give {label(case.chosen)} for {label(case.condition)}.", (given,))
         case Stage.SAFETY_NET if case.condition:
             return Step(stage, safety_net(case.condition, graph))
         case _:
             return Step(stage, "")
+
+
+def findings_sentence(symptoms: tuple[str, ...], condition: str, graph: Graph) -> str:
+    shown = capital(listed([lower(graph.label(s)) for s in symptoms]))
+    return f"{shown} {'are symptoms' if len(symptoms) > 1 else 'is a symptom'} of {graph.label(condition)}."
+
+
+def red_flag_sentence(flag: Fact, graph: Graph) -> str:
+    return f"{capital(lower(graph.label(flag.object)))} in {graph.label(flag.subject)} is a red flag: {flag.detail}."
 
 
 def treatment_sentence(fact: Fact, graph: Graph, *, another: bool = False) -> str:
@@ -123,6 +155,6 @@ def lower(label: str) -> str:
     return label[0].lower() + label[1:] if first[1:].islower() else label
 
 
-def listed(words: list[str]) -> str:
+def listed(words: list[str], joined_by: str = "and") -> str:
     """ "a", "a and b", "a, b and c"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {joined_by} {words[-1]}"

@@ -3,10 +3,13 @@
 import random
 from dataclasses import dataclass, field
 
+from alignment.mkgsg import patients
 from alignment.mkgsg.grammar import CLOSERS, DROPPABLE, FILLERS, OPENERS, Phrasings, expand
 from alignment.mkgsg.workflow import capital, lower
 from core.knowledge import Knowledge
 from core.knowledge.graph import Concept, Kind
+from core.safety import check_input
+from core.types import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Writer:
         """A name that the linker reads back as the concept."""
         concept = self.knowledge.graph.concept(concept_id)
         if concept_id not in self._names:
-            self._names[concept_id] = tuple(n for n in concept.synonyms if self._links(n, concept))
+            self._names[concept_id] = tuple(n for n in concept.synonyms if self._links(n, concept) and not self._alarms(n))
         synonyms = self._names[concept_id]
         label = lower(concept.label) if concept.kind is Kind.SYMPTOM else concept.label
         return self.rng.choice(synonyms) if synonyms and self.rng.random() < self.synonyms * (0.3 if concept.kind is Kind.DRUG else 1.0) else label
@@ -40,16 +43,16 @@ class Writer:
         mentions = self.knowledge.linker.mentions(name)
         return len(mentions) == 1 and len(mentions[0].text) == len(name) and mentions[0].of_kind(concept.kind) is concept
 
+    def _alarms(self, name: str) -> bool:
+        """ "anaphylaxis to penicillin" in a history would be read as an emergency."""
+        return bool(check_input((Message(role="user", content=name),), self.knowledge))
+
     def label(self, concept_id: str) -> str:
         return self.knowledge.graph.label(concept_id)
 
     def patient(self, condition: str, history: str) -> str:
         """ "a 54-year-old woman": a sex and an age that the condition and the history allow."""
-        about = f"{self.label(condition)} {history}".lower()
-        sex = "woman" if any(w in about for w in _WOMEN) else "man" if any(w in about for w in _MEN) else self.rng.choice(("man", "woman"))
-        age = self.rng.randint(2, 6) if any(w in about for w in _CHILDREN) else self.rng.randint(19, 45) if "pregnan" in about else self.rng.randint(19, 88)
-        person = {"man": "boy", "woman": "girl"}[sex] if age < 12 else sex
-        return f"{'an' if age in (8, 11, 18) or 80 <= age < 90 else 'a'} {age}-year-old {person}"
+        return patients.patient(f"{self.label(condition)} {history}", self.rng).text
 
     def question(self, phrasings: Phrasings, **words: str) -> str:
         template = self.phrase(phrasings)
@@ -71,22 +74,3 @@ class Writer:
         for _ in range(self.rng.randint(0, 2)):
             words.insert(self.rng.randint(0, len(words)), self.rng.choice(FILLERS))
         return " ".join(words) or template
-
-
-_WOMEN = (
-    "pregnan",
-    "endometri",
-    "ovar",
-    "cervical cancer",
-    "vagin",
-    "vulvo",
-    "pre-eclampsia",
-    "gestational",
-    "mastitis",
-    "pelvic inflammatory",
-    "breast",
-    "amenorrh",
-    "menorrh",
-)
-_MEN = ("prostat", "erectile", "testic")
-_CHILDREN = ("bronchiolitis", "croup", "kawasaki")

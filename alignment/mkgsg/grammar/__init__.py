@@ -6,11 +6,12 @@ Phrasings under `held_out` are never used to train the starter model; its card r
 from alignment.mkgsg.grammar.choices import CHOICES
 from alignment.mkgsg.grammar.facts import FACTS
 from alignment.mkgsg.grammar.formats import END_PHRASES, FORMATS, NUMBERS, START_PHRASES
+from alignment.mkgsg.grammar.hops import HOPS
 from alignment.mkgsg.grammar.noise import CLOSERS, DROPPABLE, FILLERS, OPENERS, SYSTEM_PROMPTS
 from alignment.mkgsg.grammar.safety import SAFETY
 from alignment.mkgsg.grammar.templates import Phrasings, expand, matches
 
-QUESTIONS: dict[str, Phrasings] = {**FACTS, **CHOICES, **SAFETY}
+QUESTIONS: dict[str, Phrasings] = {**FACTS, **CHOICES, **SAFETY, **HOPS}
 
 __all__ = [
     "CLOSERS",

@@ -22,7 +22,7 @@ CHOICES: dict[str, Phrasings] = {
     ),
     "contraindicated_choice": Phrasings(
         (
-            f"{{p}} [has|suffers from|comes with|needs treatment for] {{c}} and [has|also has|known|] {{h}}. [Which|What] {DRUG} [should be given|do you choose|is suitable|would you prescribe|fits|is right|is best]?",
+            f"{{p}} [has|suffers from|comes with|needs treatment for] {{c}} and [has|also has|known|] {{h}}. [Which|What] {DRUG} [should be given|do you choose|is suitable|would you prescribe|is right|is best]?",
             "{p} [with|who has|known for] {h} now [has|develops|comes with|presents with] {c}. [What do you prescribe|Which drug do you give|What is suitable|What should I give|Which treatment|What would you choose]?",
             f"[Which|What] {DRUG} [treats|is right for|can be used for|is possible in|would you choose for|is safe for|is suitable for] {{c}} [in a patient with|in someone with|if the patient has|when the patient has|given|despite|in the presence of] {{h}}?",
             "{p} has {c}. [History|Past history|Known|Also|Comorbidity|Background]: {h}. [Which drug do you choose|What do you give|Treatment|Which treatment is suitable]?",

@@ -33,7 +33,7 @@ CLOSERS = (
 FILLERS = (
     "usually", "normally", "typically", "really", "actually", "kindly", "commonly", "ideally", "today", "here", "now", "just", "exactly", "again", "perhaps", "generally", "currently", "maybe", "simply",
     "quickly", "clearly", "please", "also", "still", "even", "always", "often", "probably", "certainly", "first", "best", "most", "good", "right", "proper", "adult", "clinical", "medical", "common", "certain",
-    "primary", "care", "guideline", "practice", "clinic", "hospital", "ward", "doctor", "nurse", "case", "question", "answer", "thing", "way", "time", "day", "used", "seen", "known", "found", "suits", "fits",
+    "primary", "care", "guideline", "practice", "clinic", "hospital", "ward", "doctor", "nurse", "case", "question", "answer", "thing", "way", "time", "day", "used", "seen", "known", "found", "suits", "agrees",
     "belongs", "matters", "counts", "applies", "regarding", "concerning", "about", "considering", "according", "whether", "because", "though", "while", "anyway", "basically", "honestly", "someone", "anyone",
 )  # fmt: skip
 DROPPABLE = frozenset(

@@ -1,0 +1,93 @@
+"""Items that take more than one fact and no vignette: a diagnosis, a drug that the history leaves, a chain of hops."""
+
+from dataclasses import replace
+
+from alignment.mkgsg.case import Case
+from alignment.mkgsg.draft import Draft, choice_reference, steps_of
+from alignment.mkgsg.grammar import QUESTIONS
+from alignment.mkgsg.presentation import identifying_sets, symptom_facts
+from alignment.mkgsg.statements import dose_reference, fact_reference, fact_sentence
+from alignment.mkgsg.workflow import listed, reasoning, treatment_sentence
+from alignment.mkgsg.writer import Writer
+from core.knowledge.graph import Kind
+from core.safety import check_input
+from core.types import Message, Relation
+
+
+def diagnosis(case: Case, w: Writer) -> Draft:
+    shown = list(case.symptoms)
+    w.rng.shuffle(shown)
+    question = w.question(QUESTIONS["diagnosis"], p=w.patient(case.condition, " ".join(map(w.label, shown))), s=listed([w.name(s) for s in shown]))
+    answer = f"The most likely diagnosis is {w.label(case.condition)}."
+    if sounds_urgent(question, w):
+        answer += " This may be an emergency: call emergency services."
+    chain = f"<think> {reasoning(case, w.knowledge.graph)} </think> {answer}"
+    return Draft(case, question, fact_reference(case), chain, answer, steps=steps_of(case))
+
+
+def choice(case: Case, w: Writer) -> Draft:
+    question = w.question(QUESTIONS[case.family], **choice_words(case, w))
+    chain = f"<think> {reasoning(case, w.knowledge.graph)} </think> Give {w.label(case.chosen)} for {w.label(case.condition)}."
+    naive = f"Give {w.label(case.drug)} for {w.label(case.condition)}."
+    return Draft(case, question, choice_reference(case), chain, naive, steps=steps_of(case)[:2], patient=(case.other,))
+
+
+def choice_words(case: Case, w: Writer) -> dict[str, str]:
+    history = w.name(case.other) if case.other else ""
+    about = " ".join((history, *map(w.label, case.symptoms)))
+    return {"p": w.patient(case.condition, about), "c": w.name(case.condition), "h": history, "b": history, "d": w.name(case.drug)}
+
+
+def multi_hop(case: Case, w: Writer) -> Draft:
+    """A question whose subject is itself the answer of an edge: "the first-line drug for what shows as ..."."""
+    graph = w.knowledge.graph
+    case = present(case, w) if case.is_presented else case
+    c = f"what shows as {listed([w.name(s) for s in case.symptoms])}" if case.is_presented else w.name(case.condition)
+    last = case.facts[-1]
+    kind = "choice_dose" if case.rule and last.dose else "choice" if case.is_ruled_out else last.relation.value
+    history = _history(case, w) if case.is_ruled_out else ""
+    question = w.question(QUESTIONS[f"hop_{kind}"], c=c, h=history)
+    dosed = dose_reference(last) if last.dose else None
+    if kind == "choice":
+        answer = f"Give {w.label(case.chosen)} for {w.label(case.condition)}."
+        chain, reference = reasoning(case, graph), choice_reference(case)
+    else:
+        answer = fact_sentence(last, graph, case.drug)
+        # A walk ends with the drug; what is known of it comes after.
+        path = replace(case, facts=case.facts[:-1], chosen=case.chosen if case.is_ruled_out else case.drug) if last.relation in _OF_THE_DRUG else case
+        chain = " ".join(filter(None, (reasoning(path, graph), answer if last.relation in _OF_THE_DRUG else "")))
+        reference = dosed or fact_reference(case)
+    if sounds_urgent(question, w):
+        answer += " This may be an emergency: call emergency services."
+    naive = treatment_sentence(case.facts[0], graph) if case.is_ruled_out and not case.is_presented else answer
+    patient = (case.other,) if case.is_ruled_out else ()
+    return Draft(case, question, reference, f"<think> {chain} </think> {answer}", naive, steps=steps_of(case), patient=patient)
+
+
+def _history(case: Case, w: Writer) -> str:
+    name = w.name(case.other)
+    return f"ongoing {name} treatment" if w.knowledge.graph.concept(case.other).kind is Kind.DRUG else name
+
+
+_OF_THE_DRUG = (Relation.DOSE, Relation.CONTRAINDICATED_IN, Relation.INTERACTS_WITH, Relation.IS_A)
+
+
+def present(case: Case, w: Writer) -> Case:
+    """The case with findings drawn for its condition, and their edges at the head of its path.
+
+    Sets without a red flag are preferred: a patient who shows one is an emergency, whatever else is asked.
+    """
+    graph = w.knowledge.graph
+    flags = {f.object for f in graph.facts_from(case.condition, Relation.RED_FLAG)}
+    sets = [s for s in identifying_sets(graph, case.condition) if len(s) <= 3] or list(identifying_sets(graph, case.condition))
+    symptoms = w.rng.choice([s for s in sets if not flags.intersection(s)] or sets)
+    symptoms = tuple(w.rng.sample(symptoms, len(symptoms)))
+    return replace(case, symptoms=symptoms, facts=(*symptom_facts(graph, case.condition, symptoms), *case.facts))
+
+
+def sounds_urgent(question: str, w: Writer) -> bool:
+    """Whether the guard reads an emergency in the question: then every right answer sends the patient to urgent care."""
+    return any(f.rule == "emergency" for f in check_input((Message(role="user", content=question),), w.knowledge))
+
+
+WRITERS = {"diagnosis": diagnosis, "contraindicated_choice": choice, "interaction_choice": choice, "multi_hop": multi_hop}
