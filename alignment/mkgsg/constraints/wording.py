@@ -276,7 +276,7 @@ NOTES = (
     "Allow time for questions.", "Speak with a specialist when in doubt.",
 )  # fmt: skip
 BLANKS = (
-    "Patient: [name]", "Born: [date of birth]", "Date: [date]", "Ward: [ward]", "Signed: [signature]", "Number: [hospital number]", "Clinician: [clinician]",
+    "Patient: [name]", "Born: [date of birth]", "Date: [date]", "Ward: [ward]", "Signed: [signature]", "Number: [record number]", "Clinician: [clinician]",
     "Contact: [telephone]", "Address: [address]", "Next visit: [date of visit]",
 )  # fmt: skip
 ENDINGS = (
