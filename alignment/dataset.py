@@ -13,9 +13,9 @@ from alignment.mkgsg.attempts import Attempts
 from alignment.mkgsg.curate import Curator
 from alignment.mkgsg.generate import Written
 from alignment.mkgsg.manifest import DatasetManifest, manifest_of, write_manifest
-from alignment.mkgsg.pipeline import Books, Line, families_of, of_capabilities
+from alignment.mkgsg.pipeline import Books, Line, of_capabilities
 from alignment.mkgsg.shards import read_samples, shard_name, shard_paths, write_samples
-from alignment.mkgsg.source import enumerate_cases
+from alignment.mkgsg.source import enumerate_cases, families_of
 from alignment.mkgsg.tally import Tally
 from alignment.mkgsg.teacher import Teacher
 from alignment.mkgsg.validate import text_reason
@@ -69,7 +69,7 @@ def build_dataset(
     items: list[TrainingSample | Written] = list(_from_feedback(feedback, recipe, knowledge, curator, tally))
     used = tuple(i for s in items if isinstance(s, TrainingSample) for i in s.provenance.ids)
     topics = _topics(feedback, knowledge)
-    cases, families = enumerate_cases(knowledge.graph), families_of(recipe.families)
+    cases, families = enumerate_cases(knowledge.graph, recipe.families), families_of(recipe.families)
     line = Line(knowledge, curator, tally, recipe.hash, max_depth=recipe.max_depth, books=Books(recipe.open_book, recipe.lacking_evidence))
     anchors = dict.fromkeys(Capability, recipe.anchor_per_capability)
     items += of_capabilities(replace(line, source="anchor"), anchors, families, cases, recipe.seed + _ANCHOR_SEED)

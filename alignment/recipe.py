@@ -8,9 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from core.errors import RecipeError
+from alignment.mkgsg.source import families_of
+from core.errors import BadInput, RecipeError
 from core.types import Value, content_hash
 
 RECIPES_DIR = Path(__file__).resolve().parent / "recipes"
@@ -73,6 +74,15 @@ class Recipe(Value):
         if self.warmup_steps > self.steps:
             raise ValueError(f"warmup_steps ({self.warmup_steps}) may not exceed steps ({self.steps})")
         return self
+
+    @field_validator("families")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            families_of(names)
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+        return names
 
     @model_validator(mode="after")
     def _tries_can_differ(self) -> "Recipe":

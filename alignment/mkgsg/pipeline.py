@@ -12,10 +12,11 @@ from typing import Literal, NamedTuple
 from alignment.mkgsg import attempts, teacher
 from alignment.mkgsg.attempts import Attempts
 from alignment.mkgsg.book import LACKING, open_book
+from alignment.mkgsg.case import Case
 from alignment.mkgsg.curate import Curator
 from alignment.mkgsg.endpoint import chunks
 from alignment.mkgsg.generate import Written, write
-from alignment.mkgsg.source import FAMILIES, Case, enumerate_cases, pick
+from alignment.mkgsg.source import draw, enumerate_cases, families_of
 from alignment.mkgsg.tally import Tally
 from alignment.mkgsg.teacher import Teacher
 from alignment.mkgsg.validate import reject_reason
@@ -67,7 +68,7 @@ class Line:
     def items(self, cases: Sequence[Case], wanted: int, rng: random.Random, misses: int | None = None) -> Iterator[Written]:
         """At most `wanted` items; fewer when more than `misses` draws were in vain (default: 12 for each item wanted)."""
         allowed = ATTEMPTS_PER_ITEM * wanted if misses is None else misses
-        source, writer = drawn(cases, self.topics, rng), Writer(self.knowledge, rng, self.held_out)
+        source, writer = draw(cases, self.topics, rng, self.max_depth), Writer(self.knowledge, rng, self.held_out)
         made = tried = 0
         while made < wanted and tried - made <= allowed:
             # As many draws as items are missing, so that no model is asked about what nobody wants.
@@ -144,11 +145,6 @@ class Line:
                     yield written
 
 
-def drawn(cases: Sequence[Case], topics: frozenset[str], rng: random.Random) -> Iterator[Case]:
-    while True:
-        yield pick(cases, topics, rng)
-
-
 def generate(
     knowledge: Knowledge,
     counts: Mapping[Capability, int],
@@ -165,10 +161,12 @@ def generate(
     """At most `counts[capability]` items of each capability, its families in equal shares.
 
     `topics` (concept ids of accepted feedback) make cases about them likelier. `curator` carries what was kept elsewhere and what the exam
-    asks; `tally` counts what became of every draw. `held_out` chooses phrasings as in `Writer`. `cases` restricts the paths (default: all).
+    asks; `tally` counts what became of every draw. `held_out` chooses phrasings as in `Writer`. `cases` are the paths of each family (default:
+    all of the starter's).
     """
     line = Line(knowledge, curator or Curator(), tally or Tally(), recipe_hash, frozenset(topics), held_out, books=books)
-    return of_capabilities(line, counts, FAMILIES, cases if cases is not None else enumerate_cases(knowledge.graph), seed)
+    cases = cases if cases is not None else enumerate_cases(knowledge.graph)
+    return of_capabilities(line, counts, families_of(tuple(cases)), cases, seed)
 
 
 def of_capabilities(
@@ -184,7 +182,3 @@ def of_capabilities(
 def shares(wanted: int, parts: int) -> list[int]:
     """`wanted` in `parts` whole numbers that differ by 1 at most."""
     return [wanted // parts + (position < wanted % parts) for position in range(parts)]
-
-
-def families_of(names: Sequence[str] = ()) -> Mapping[Capability, tuple[str, ...]]:
-    return FAMILIES if not names else {c: tuple(f for f in own if f in names) for c, own in FAMILIES.items()}

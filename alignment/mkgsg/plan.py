@@ -6,8 +6,9 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from alignment.mkgsg.generate import GENERATOR
-from alignment.mkgsg.pipeline import families_of, shares
+from alignment.mkgsg.pipeline import shares
 from alignment.mkgsg.shards import SHARD_ITEMS
+from alignment.mkgsg.source import families_of
 from core.artifacts import write_text_atomically
 from core.errors import ArtifactError, BadInput
 from core.types import Value, content_hash

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from alignment.mkgsg.attempts import Attempts
 from alignment.mkgsg.card import write_card
+from alignment.mkgsg.case import Case
 from alignment.mkgsg.curate import Curator
 from alignment.mkgsg.generate import Written
 from alignment.mkgsg.manifest import DatasetManifest, Shard, load_manifest, manifest_of, write_manifest
@@ -20,7 +21,7 @@ from alignment.mkgsg.near import WINDOW
 from alignment.mkgsg.pipeline import ATTEMPTS_PER_ITEM, Books, Line
 from alignment.mkgsg.plan import Plan, claim, quotas, same_plan
 from alignment.mkgsg.shards import Rows, read_about, read_samples, shard_name, shard_paths, shuffled
-from alignment.mkgsg.source import Case, enumerate_cases
+from alignment.mkgsg.source import enumerate_cases
 from alignment.mkgsg.tally import Tally
 from alignment.mkgsg.teacher import Teacher
 from core.artifacts import file_sha256, resumed_artifact, verify_artifact, write_atomically
@@ -89,7 +90,7 @@ def run(
         state = _resume(draft, plan, curator)
         on_progress(state.tally.kept)
         line = _line(plan, knowledge, curator, teacher, attempts)
-        cases = enumerate_cases(knowledge.graph)
+        cases = enumerate_cases(knowledge.graph, plan.families)
         for number in range(len(state.shards), plan.shards):
             if not _make_shard(draft, number, plan, line, cases, state, on_progress):
                 break

@@ -51,9 +51,9 @@ def generate(
     """Write a corpus: Parquet shards, a data card with plots, and a manifest last. A run that was stopped goes on where it was."""
     from alignment.mkgsg.attempts import Attempts
     from alignment.mkgsg.endpoint import Endpoint
-    from alignment.mkgsg.pipeline import families_of
     from alignment.mkgsg.plan import Plan
     from alignment.mkgsg.run import run
+    from alignment.mkgsg.source import families_of
     from alignment.mkgsg.teacher import Teacher, teacher_endpoint
 
     if bool(tries) != bool(policy) or tries == 1:
@@ -64,7 +64,7 @@ def generate(
     plan = Plan(
         items=items,
         seed=seed,
-        families=tuple(f for own in families_of(families or ()).values() for f in own),
+        families=tuple(f for own in families_of(families or ("wide",)).values() for f in own),
         max_depth=max_depth,
         topics=_known_topics(topics or (), known),
         open_book=open_book,
@@ -97,9 +97,9 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines, for other tools.")] = False,
 ) -> None:
     """Look at a few items: question, evidence, reply, and what counts as right."""
-    from alignment.mkgsg.pipeline import families_of
+    from alignment.mkgsg.source import families_of
 
-    wanted = {f for own in families_of(families or ()).values() for f in own} if families else set()
+    wanted = tuple(f for own in families_of(families or ("wide",)).values() for f in own)
     known = knowledge()
     written = _stored(folder, wanted) if folder else _fresh(known, count, wanted, _known_topics(topics or (), known), seed)
     for item in islice(written, count):
@@ -109,21 +109,21 @@ def show(
             _print_item(item, known)
 
 
-def _fresh(known: Knowledge, count: int, families: set[str], topics: Sequence[str], seed: int) -> "Iterator[Written]":
+def _fresh(known: Knowledge, count: int, families: Sequence[str], topics: Sequence[str], seed: int) -> "Iterator[Written]":
     import random
 
-    from alignment.mkgsg.pipeline import families_of, generate
-    from alignment.mkgsg.source import enumerate_cases
+    from alignment.mkgsg.pipeline import generate
+    from alignment.mkgsg.source import enumerate_cases, families_of
 
-    cases = {f: own for f, own in enumerate_cases(known.graph).items() if not families or f in families}
-    capabilities = [c for c, own in families_of(tuple(families)).items() if own]
+    cases = enumerate_cases(known.graph, families)
+    capabilities = [c for c, own in families_of(families).items() if own]
     each = -(-count // len(capabilities))
     made = list(generate(known, dict.fromkeys(capabilities, each), seed=seed, topics=topics, cases=cases))
     random.Random(seed).shuffle(made)
     return iter(made)
 
 
-def _stored(folder: Path, families: set[str]) -> "Iterator[Written]":
+def _stored(folder: Path, families: Sequence[str]) -> "Iterator[Written]":
     from alignment.mkgsg.generate import Written
     from alignment.mkgsg.shards import read_rows, sample_of, shard_paths
 
@@ -132,7 +132,7 @@ def _stored(folder: Path, families: set[str]) -> "Iterator[Written]":
         raise BadInput(f"{folder} holds no items; was it made by `mkgsg generate`, and is it finished?")
     for path in paths:
         for row in read_rows(path):
-            if not families or row["family"] in families:
+            if row["family"] in families:
                 yield Written(sample=sample_of(row), completion=row["reply"] or "", unaligned=row["unaligned"] or "")
 
 
