@@ -6,19 +6,22 @@ from pathlib import Path
 import pytest
 
 from alignment.dataset import load_dataset
+from alignment.mkgsg.endpoint import Endpoint
 from alignment.mkgsg.manifest import load_manifest
 from alignment.mkgsg.shards import shard_name
 from alignment.recipe import load_recipe
 from core import store
 from core.db import unit_of_work
-from core.errors import GateError
+from core.errors import GateError, LostLease, Unavailable
 from core.settings import settings
 from core.tables import Exam, Feedback, Round, Turn
 from core.types import Capability, FeedbackStatus, Role
 from evals.suites import load_suite
+from tests.alignment.mkgsg.scripted_endpoint import Scripted, serving
 from tests.workers.house import fetch
 from workers.building import build_round_dataset
 from workers.lease import Lease
+from workers.serving import adapters
 
 
 @pytest.fixture
@@ -84,5 +87,50 @@ def test_a_policy_of_another_version_is_named_and_judges_nothing(lease: Lease, h
     with lease.write() as (_, row):
         row.policy = {**row.policy, "forgotten_field": 1}
     with pytest.raises(GateError, match=r"another version \(forgotten_field\)"):
+        build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
+    assert not (house / "dataset").exists()
+
+
+@pytest.fixture
+def tried(lease: Lease, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
+    """A recipe that asks the production checkpoint, and a scripted one behind vLLM's address."""
+    with lease.write() as (_, row):
+        row.recipe = {**row.recipe, "curation_tries": 2, "families": ["dose", "harmful"]}
+    with serving(lambda messages, number: "hang") as script:
+        monkeypatch.setenv("VLLM_URL", script.url)
+        settings.cache_clear()
+        monkeypatch.setattr(adapters, "load", lambda checkpoint: None)
+        yield script
+    settings.cache_clear()
+
+
+def test_the_production_checkpoint_tries_the_items(tried: Scripted, lease: Lease, house: Path) -> None:
+    tried.answer = lambda messages, number: "The usual adult dose is 5 mg." if number % 2 else "I cannot help with that. Call emergency services."
+    assert build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
+    assert {r["model"] for r in tried.requests} == {fetch(lease.round_id).parent_id}
+    manifest = load_manifest(house / "dataset")
+    assert manifest.dropped["unanswered"] > 0
+    assert manifest.by_source["anchor"] == 2, "one for each capability of the recipe; anchors are not tried"
+
+
+def test_a_cancellation_while_the_model_is_asked_leaves_no_dataset(tried: Scripted, lease: Lease, house: Path) -> None:
+    with lease.write() as (_, row):
+        row.cancel_requested = True
+    assert not build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
+    assert not (house / "dataset").exists()
+
+
+def test_a_lost_lease_ends_the_asking(tried: Scripted, lease: Lease, house: Path) -> None:
+    lease._lost = True
+    with pytest.raises(LostLease):
+        build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
+    assert not (house / "dataset").exists()
+    lease._lost = False
+
+
+def test_a_model_that_stays_away_leaves_the_round_for_later(tried: Scripted, lease: Lease, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried.answer = lambda messages, number: 503
+    monkeypatch.setattr(Endpoint, "rest", lambda self, seconds: None)
+    with pytest.raises(Unavailable, match="stayed away"):
         build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
     assert not (house / "dataset").exists()

@@ -12,7 +12,7 @@ from core.settings import ROOT, Settings, settings
 from core.types import Role
 from tests.app.test_cli.conftest import Cli
 
-GROUPS = ("up", "down", "status", "doctor", "ask", "chat", "knowledge", "round", "gate", "promote", "rollback", "starter", "user", "key", "audit")
+GROUPS = ("up", "down", "status", "doctor", "ask", "chat", "knowledge", "round", "gate", "promote", "rollback", "mkgsg", "starter", "user", "key", "audit")
 
 
 @pytest.mark.usefixtures("test_settings")
