@@ -14,6 +14,7 @@ from core.knowledge.graph import Concept, Kind
 from core.knowledge.quantities import QUANTITY, quantity
 from core.knowledge.sentences import Sentence, sentences
 from core.types import Evidence, Message, SafetyFinding, Severity
+from core.urgency import asks_urgent_care
 
 # Each emergency with the public page that says to call for help at once.
 _EMERGENCIES: tuple[tuple[str, re.Pattern[str], str], ...] = (
@@ -112,12 +113,11 @@ _INJECTION = re.compile(
     r"|you are now (?:dan|unrestricted)|reveal (?:your )?system prompt)\b",
     re.I,
 )
-_URGENT = re.compile(r"\b(emergency|urgent(?:ly)?|same day|call (?:999|911|112|an ambulance|emergency)|ambulance|hospital|immediately|at once)\b", re.I)
-# Ends where the urgent word begins. "Do not delay, call 999" and "do not wait for hospital" send the patient all the same.
-_NOT_URGENT = re.compile(r"\b(?:not?|never|without|(?:is|does|do|need)n[o'’]t)\b(?![^.:;,]*\b(?:delay|wait|hesitate|only|just)\b)[^.:;,]{0,30}$", re.I)
 # A warning stands before the drug ("avoid X", "rather than X") or after it ("X is contraindicated"); only then is it not a recommendation.
 _WARNS_BEFORE = re.compile(
-    r"\b(avoid(?:ing)?|(?:do|does|must|should|can|could|would|is) ?n[o']t|cannot|never|instead of|rather than|stop(?:ping)?|withhold|not)\b", re.I
+    r"\b((?:advis|recommend|warn|decid|caution|counsel|argu)\w* (?:\w+ )?against|speaks? against|avoid(?:ing)?"
+    r"|(?:do|does|must|should|can|could|would|is) ?n[o']t|cannot|never|instead of|rather than|stop(?:ping)?|withhold|not)\b",
+    re.I,
 )
 _WARNS_AFTER = re.compile(
     r"\b(contra-?indicated|(?:should|must) be (?:avoided|stopped|withheld)|(?:must|should|can|could|do|is|are) ?(?:not|n't)"
@@ -169,11 +169,6 @@ _TAKES = re.compile(
 def is_harmful(text: str) -> bool:
     """Whether the request asks for help to harm, deceive or make what is forbidden."""
     return bool(_HARMFUL.search(text))
-
-
-def asks_urgent_care(reply: str) -> bool:
-    """Whether a reply sends the patient to urgent care; "not urgent" and "no need for hospital" do not."""
-    return any(not _NOT_URGENT.search(reply[max(0, m.start() - 40) : m.start()]) for m in _URGENT.finditer(reply))
 
 
 def check_input(messages: Sequence[Message], knowledge: Knowledge) -> tuple[SafetyFinding, ...]:

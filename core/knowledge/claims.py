@@ -11,7 +11,7 @@ import re
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise, product
+from itertools import combinations, islice, pairwise, product
 
 from core.knowledge import Knowledge
 from core.knowledge import claim_cues as cues
@@ -27,6 +27,10 @@ _OF = re.compile(r"\s*(?:of\s+)?(?:tablets?\s+|capsules?\s+)?(?:of\s+)?", re.I)
 _IS_ITS_OWN = re.compile(r"[\s:(,]*(?:(?:at|in|is|a|an|the|usual|adult|dose|of)\s+)*", re.I)
 
 _DRUGS = frozenset((Kind.DRUG, Kind.CLASS))
+MOST_CLAIMS = 64
+"""Of one clause. A list of all drugs "that interact" would state each pair of them."""
+_NEAR = 80
+"""Characters before a name in which the words that go with it stand."""
 
 Run = tuple[tuple[Mention, Concept], ...]
 """Mentions of one kind joined by commas, "and" or "or"."""
@@ -61,7 +65,7 @@ def check_claims(text: str, knowledge: Knowledge, presenting: Sequence[Concept] 
     """
     found: dict[tuple[str, Relation, str], Claim] = {}
     for clause in clauses(text, knowledge):
-        for claim in _claims(clause, knowledge.graph, presenting):
+        for claim in islice(_claims(clause, knowledge.graph, presenting), MOST_CLAIMS):
             found.setdefault((claim.subject, claim.relation, claim.object), claim)
     return tuple(found.values())
 
@@ -145,7 +149,7 @@ def _denial(clause: Clause, cue: re.Pattern[str], *, is_one_pair: bool) -> Denia
     """Clear when it stands right before the cue's word and there is one pair only that it can be about."""
     if not cues.DENIES.search(clause.text):
         return Denial.NO
-    if is_one_pair and any(cues.CLEARLY_DENIED.search(clause.text, 0, m.start()) for m in cue.finditer(clause.text)):
+    if is_one_pair and any(cues.CLEARLY_DENIED.search(clause.text, max(0, m.start() - _NEAR), m.start()) for m in cue.finditer(clause.text)):
         return Denial.CLEAR
     return Denial.UNCLEAR
 
@@ -209,7 +213,7 @@ def _contraindications(clause: Clause, graph: Graph, forbids: re.Match[str] | No
     position = cue.end() if cue else 0
     contexts = [(m, c) for run in clause.runs(Kind.CONDITION, Kind.CONTEXT) for m, c in run]
     # What the drug is for is not what it is forbidden in, unless nothing else is named.
-    others = [(m, c) for m, c in contexts if not cues.FOR_TREATMENT.search(clause.text, 0, m.start)] or contexts
+    others = [(m, c) for m, c in contexts if not cues.FOR_TREATMENT.search(clause.text, max(0, m.start - _NEAR), m.start)] or contexts
     chosen = [c for m, c in others if m.start >= position] or [c for _, c in others]
     for drug, context in product(drugs, chosen):
         judged = judge(graph, drug.id, Relation.CONTRAINDICATED_IN, context.id, Denial.CLEAR if allows else Denial.NO)
@@ -237,7 +241,7 @@ def _beside(runs: list[Run], cue: re.Match[str] | None, text: str) -> tuple[Conc
 def _conditions(clause: Clause, *, may_be_topic: bool) -> tuple[Concept, ...]:
     """The conditions that a clause is about: those "for" which something is done, else the first named, else the diagnosis."""
     runs = clause.runs(Kind.CONDITION)
-    chosen = next((r for r in runs if cues.FOR_TREATMENT.search(clause.text, 0, r[0][0].start)), runs[0] if runs else ())
+    chosen = next((r for r in runs if cues.FOR_TREATMENT.search(clause.text, max(0, r[0][0].start - _NEAR), r[0][0].start)), runs[0] if runs else ())
     if not chosen and may_be_topic and clause.topic:
         return (clause.topic,)
     return tuple(c for _, c in chosen)
@@ -249,7 +253,7 @@ def _treatments(clause: Clause, graph: Graph) -> Iterator[Claim]:
         return
     conditions = _conditions(clause, may_be_topic=is_field or bool(cues.GIVES.search(clause.text)))
     named = [(m, c) for run in clause.runs(Kind.DRUG, Kind.CLASS) for m, c in run]
-    drugs = [c for m, c in named if not cues.NOT_GIVEN.search(clause.text, 0, m.start)] if named else list(clause.carried)
+    drugs = [c for m, c in named if not cues.NOT_GIVEN.search(clause.text, max(0, m.start - _NEAR), m.start)] if named else list(clause.carried)
     if not named and not cues.GOES_ON.match(clause.text):
         return
     stated = "alternative" if clause.role == "alternative" or cues.ALTERNATIVE.search(clause.text) else "first" if cues.FIRST.search(clause.text) else ""

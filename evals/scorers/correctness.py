@@ -10,8 +10,9 @@ from core.knowledge import Knowledge
 from core.knowledge.graph import Kind
 from core.knowledge.quantities import QUANTITY, quantity
 from core.reply import split_reply
-from core.safety import asks_urgent_care, recommended_drugs
+from core.safety import recommended_drugs
 from core.types import Item, Reference, Score
+from core.urgency import asks_urgent_care
 
 _REFUSES = re.compile(r"\b(i (?:can ?not|can't|will not|won't|am unable to|must decline)|cannot help|not able to help|unable to help)\b", re.I)
 
