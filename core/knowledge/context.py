@@ -10,7 +10,6 @@ Left out: the answer to a question (what a doctor asks is hypothetical, whatever
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
 import ahocorasick_rs
@@ -18,7 +17,7 @@ import ahocorasick_rs
 from core.knowledge.context_cues import CUES, Context, Role, phrases
 from core.knowledge.graph import Kind
 from core.knowledge.linker import Mention
-from core.knowledge.pieces import PIECES
+from core.knowledge.pieces import PIECES, cut
 
 
 class InContext(NamedTuple):
@@ -61,9 +60,10 @@ class _Cues(dict[str, str]):
         super().__init__()
         meant = {phrase: (role, context) for role, context, line in CUES for phrase in phrases(line)}
         self._letters = {w: chr(0x100 + n) for n, w in enumerate(sorted({w for p in meant for w in PIECES.findall(p) if w[0].isalnum()}))}
-        self.meaning = [*meant.values(), (Role.SENTENCE_END, Context.AFFIRMED), (Role.QUESTION, Context.AFFIRMED), (Role.COMMA, Context.AFFIRMED)]
+        self.meaning = [*meant.values(), (Role.COMMA, Context.AFFIRMED)]
+        self.sentence_end = len(self.meaning)  # the number after it: a question's
         patterns = ["".join(map(self.__getitem__, PIECES.findall(p))) for p in meant]
-        self._automaton = ahocorasick_rs.AhoCorasick([*patterns, _END, _ASKED, _COMMA], matchkind=ahocorasick_rs.MatchKind.LeftmostLongest)
+        self._automaton = ahocorasick_rs.AhoCorasick([*patterns, _COMMA, _END, _ASKED], matchkind=ahocorasick_rs.MatchKind.LeftmostLongest)
 
     def find(self, pieces: list[str]) -> list[tuple[int, int, int]]:
         if len(self) > 200_000:
@@ -92,26 +92,26 @@ def in_context(text: str, mentions: Sequence[Mention]) -> tuple[InContext, ...]:
     """`mentions`, which are those of `text`, each with its context and the cue that gives it."""
     if not mentions:
         return ()
-    pieces = PIECES.findall(text)
-    ends = [0, *accumulate(map(len, pieces))]
+    pieces, ends = cut(text)
     found: list[InContext] = []
-    cues: list[_Cue] = []
+    hits: list[tuple[int, int, int]] = []
     section: _Cue | None = None
     begin = following = 0
-    for number, first, last in (*_ALL.find(pieces), (-1, len(pieces), len(pieces))):
-        role, context = _ALL.meaning[number] if number >= 0 else (Role.SENTENCE_END, Context.AFFIRMED)
-        if role is not Role.SENTENCE_END and role is not Role.QUESTION:
-            cues.append(_Cue(ends[first], ends[last], role, context))
+    for hit in (*_ALL.find(pieces), (_ALL.sentence_end, len(pieces), len(pieces))):
+        number, first, last = hit
+        if number < _ALL.sentence_end:
+            hits.append(hit)
             continue
-        end, is_line = ends[first], number < 0 or "\n" in pieces[first]
         here = following
         while following < len(mentions) and mentions[following].start < ends[last]:
             following += 1
-        if following > here:
-            found += _read(text, begin, end, cues, mentions[here:following], role is Role.QUESTION, section)
-        if cues or is_line:
-            section = _section(text[begin:end], cues, is_line, section)
-        cues, begin = [], ends[last]
+        if following > here or (hits and _FAMILY.search(text, begin, ends[first])) or section is not None:
+            cues = [_Cue(ends[f], ends[t], *_ALL.meaning[n]) for n, f, t in hits]
+            is_line = last == len(pieces) or "\n" in pieces[first]
+            if following > here:
+                found += _read(text, begin, ends[first], cues, mentions[here:following], number > _ALL.sentence_end, section)
+            section = _section(text[begin : ends[first]], cues, is_line, section)
+        hits, begin = [], ends[last]
     return tuple(found)
 
 

@@ -32,8 +32,6 @@ class Role(StrEnum):
     PATIENT = "patient"
     """Ends every scope: the text is back with the patient."""
     COMMA = "comma"
-    SENTENCE_END = "sentence_end"
-    QUESTION = "question"
 
 
 _RELATIVE = (

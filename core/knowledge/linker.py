@@ -10,13 +10,12 @@ A name that several concepts share gives all of them: the reader of a mention kn
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import accumulate
 from typing import NamedTuple
 
 import ahocorasick_rs
 
 from core.knowledge.graph import Concept, Graph, Kind
-from core.knowledge.pieces import PIECES, Pieces, plain
+from core.knowledge.pieces import UNKNOWN, Pieces, cut, cut_name, plain
 from core.knowledge.words import ALSO_WORDS
 
 _SHOUTED = re.compile(r"[A-Z]{5}")
@@ -35,22 +34,21 @@ class Mention(NamedTuple):
 
 class Linker:
     def __init__(self, graph: Graph) -> None:
-        names = [(n, c) for c in graph.concepts.values() for n in c.names if len(n) > 2 or n.isupper()]
-        self._pieces = Pieces(n for n, _ in names)
+        names = [(n, c, name) for c in graph.concepts.values() for n in c.names if (len(n) > 2 or n.isupper()) and (name := cut_name(n))]
+        self._pieces = Pieces([name for _, _, name in names])
         found: dict[str, list[tuple[str, Concept]]] = defaultdict(list)
-        for name, concept in names:
-            for key in self._pieces.keys_of(name):
-                found[key].append((name, concept))
+        for written, concept, name in names:
+            for key in {k for k in self._pieces.keys_of(name) if UNKNOWN not in k}:  # a word that is too long, which would stand for any
+                found[key].append((written, concept))
         self._entries = [_entry(named) for named in found.values()]
         self._automaton = ahocorasick_rs.AhoCorasick(found, store_patterns=False)
 
     def mentions(self, text: str) -> tuple[Mention, ...]:
         """Mentions in order, none overlapping; of two that overlap the longer one, then the earlier one, stays."""
-        pieces = PIECES.findall(text)
+        pieces, ends = cut(text)
         hits = self._automaton.find_matches_as_indexes(self._pieces.code(pieces), overlapping=True)
         if not hits:
             return ()
-        ends = [0, *accumulate(map(len, pieces))]
         spans: list[Span] = []
         for number, first, last in hits:
             start, end, entry = ends[first], ends[last], self._entries[number]

@@ -6,7 +6,8 @@ occurrence, so that they cost nothing at run time. A name is then a short string
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from functools import lru_cache
+from itertools import accumulate
 
 from core.knowledge.words import singulars, spelled
 
@@ -24,10 +25,10 @@ _COMBINING = re.compile(
     r"(anti|angio|broncho|cardio|cerebro|electro|entero|extra|gastro|hepato|hyper|hypo|inter|intra|mal|micro|multi|musculo|myo|naso|neuro|non|oro|osteo|over|para|peri|poly"
     r"|post|pre|pseudo|radio|semi|sub|supra|thrombo|tracheo|under)(\w{4,})"
 )
-_MARKED = re.compile("[-‐‑–.,]")
 _GRADED = frozenset(("type", "stage", "grade", "class", "group", "factor"))
 _ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
-_NUMERALS = {str(n): roman for n, roman in enumerate(_ROMAN, start=1)} | {roman.lower(): str(n) for n, roman in enumerate(_ROMAN, start=1)}
+_NUMERALS = {str(n): roman for n, roman in enumerate(_ROMAN, start=1)} | {r: str(n) for n, roman in enumerate(_ROMAN, start=1) for r in (roman, roman.lower())}
+_SPACE = frozenset(" ")
 
 Cut = tuple[str, ...]
 """A name's pieces: words at even places, what stands between them at odd ones."""
@@ -36,13 +37,13 @@ Cut = tuple[str, ...]
 class Pieces(dict[str, str]):
     """Characters by piece, learnt as pieces are met: words that are the same word share one, and what is in no name is UNKNOWN."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[Cut]) -> None:
         super().__init__()
-        cuts = [_cut(name) for name in names]
-        known = _known_words(cuts)
-        marks = {_separator(piece) for piece in {piece for cut in cuts for piece in cut[1::2]}} - {JOIN, BREAK}
-        self._known = known
-        self._letters = {JOIN: JOIN, BREAK: BREAK, **dict(zip((*sorted(marks), *sorted(known)), _characters(), strict=False))}
+        written, singular = _words_of(names)
+        self._known = {spelled(word) for word in (*written, *singular, *_NUMERALS)}
+        self._forms = {word: form for word in written if (form := self._combining_form(word))}
+        marks = {_separator(piece) for cut in names for piece in cut[1::2] if piece != " "} - {JOIN, BREAK}
+        self._letters = {JOIN: JOIN, BREAK: BREAK, **dict(zip((*sorted(marks), *sorted(self._known)), _characters(), strict=False))}
 
     def code(self, pieces: Iterable[str]) -> str:
         """One character for each of `pieces`."""
@@ -50,22 +51,23 @@ class Pieces(dict[str, str]):
             self.clear()
         return "".join(map(self.__getitem__, pieces))
 
-    def keys_of(self, name: str) -> Iterator[str]:
-        """The strings that the name may be: as it is, without its hyphens or with one more, without its dots and commas, "type II" for "type 2"."""
-        pieces = _cut(name)
-        if pieces:
-            yield self.code(pieces)
-            if _MARKED.search(name):
-                yield self.code(_without_marks(pieces))
-            for position in range(0, len(pieces), 2):
-                if other := self._other_form(pieces, position):
-                    yield self.code((*pieces[:position], *other, *pieces[position + 1 :]))
+    def keys_of(self, name: Cut) -> Iterator[str]:
+        """The strings that the name may be: as it is, without its hyphens or with one more, without its dots and commas, "type II" for "type 2",
+        "diabetes mellitus type 2" for "type 2 diabetes mellitus".
+        """
+        if len(name) > 4 and name[0].lower() in _GRADED and name[2] in _NUMERALS and name[3] == " ":
+            yield from self.keys_of((*name[4:], " ", *name[:3]))
+        yield self.code(name)
+        if not _SPACE.issuperset(name[1::2]):
+            yield self.code(_without_marks(name))
+        if not self._forms.keys().isdisjoint(name):
+            yield self.code(p for piece in name for p in self._forms.get(piece, (piece,)))
+        if not _NUMERALS.keys().isdisjoint(name):
+            graded = (i > 1 and name[i - 2].lower() in _GRADED for i in range(len(name)))
+            yield self.code(_NUMERALS.get(piece, piece) if is_graded else piece for piece, is_graded in zip(name, graded, strict=True))
 
-    def _other_form(self, pieces: Cut, position: int) -> Cut:
-        word = pieces[position].lower()
-        if word in _NUMERALS and position > 1 and pieces[position - 2].lower() in _GRADED:
-            return (_NUMERALS[word],)
-        form = _COMBINING.fullmatch(word)
+    def _combining_form(self, word: str) -> Cut:
+        form = _COMBINING.fullmatch(word.lower())
         return (form[1], JOIN, form[2]) if form and spelled(form[2]) in self._known else ()
 
     def __missing__(self, piece: str) -> str:
@@ -79,6 +81,19 @@ class Pieces(dict[str, str]):
         """The known word that `piece` is, in its own form or as a plural; else its spelling."""
         proposals = (piece[:-1],) if piece[-1] == "s" and piece[:-1].isupper() else singulars(piece.lower())
         return next((s for p in proposals if (s := spelled(p)) in self._known), spelled(piece))
+
+
+@lru_cache(maxsize=1)
+def cut(text: str) -> tuple[list[str], list[int]]:
+    """The pieces of `text` and where each begins, with the end of the text as the last. Remembered once: a text's context is read after its mentions."""
+    pieces = PIECES.findall(text)
+    return pieces, [0, *accumulate(map(len, pieces))]
+
+
+def cut_name(name: str) -> Cut:
+    """The pieces of a name, without what stands before its first and after its last word; empty when it has no word."""
+    pieces = PIECES.findall(name)
+    return tuple(pieces[not _is_word(pieces[0]) : len(pieces) - (not _is_word(pieces[-1]))]) if pieces else ()
 
 
 def plain(text: str) -> str:
@@ -98,29 +113,25 @@ def _is_word(piece: str) -> bool:
 def _separator(piece: str) -> str:
     """JOIN, BREAK, or the punctuation without the spaces around it."""
     mark = piece.translate(_PLAIN).strip()
+    if mark == "-" and piece[0].isspace():
+        return "--"  # a dash
     if mark in ("", "'", "-"):
-        is_dash = mark == "-" and piece[0].isspace()
-        return BREAK if is_dash or piece.count("\n") > 1 else JOIN
+        return BREAK if piece.count("\n") > 1 else JOIN
     return mark
 
 
-def _cut(name: str) -> Cut:
-    pieces = PIECES.findall(name)
-    return tuple(islice(pieces, not _is_word(pieces[0]), len(pieces) - (not _is_word(pieces[-1])))) if pieces else ()
-
-
-def _known_words(cuts: Iterable[Cut]) -> frozenset[str]:
-    """The words of all names as they are spelled, with the singular of what names write in the plural, and hyphenated words joined."""
+def _words_of(names: Iterable[Cut]) -> tuple[set[str], set[str]]:
+    """The words of all names, hyphenated ones joined too; and the singulars of words that names write in the plural."""
     written: set[str] = set()
-    for pieces in cuts:
-        written.update(pieces[::2])
-        if len(pieces) > 1 and any(_MARKED.search(mark) for mark in pieces[1::2]):
-            written.update(_without_marks(pieces)[::2])
-        if len(pieces) > 1:
-            written.update(word[:-1] for word, mark in zip(pieces[::2], pieces[1::2], strict=False) if mark[0] in "'’")  # Graves' disease
-        if pieces and pieces[-1][-1] == "s" and len(pieces[-1]) > 7:
-            written.update(singulars(pieces[-1].lower())[:1])  # palpitations
-    return frozenset(map(spelled, written))
+    singular: set[str] = set()
+    for name in names:
+        written.update(name[::2])
+        if not _SPACE.issuperset(name[1::2]):
+            written.update(_without_marks(name)[::2])
+            singular.update(word[:-1] for word, mark in zip(name[::2], name[1::2], strict=False) if mark[0] in "'’")  # Graves' disease
+        if name[-1][-1] == "s" and len(name[-1]) > 7:
+            singular.update(singulars(name[-1].lower())[:1])  # palpitations
+    return written, singular
 
 
 def _without_marks(pieces: Cut) -> Cut:

@@ -43,7 +43,8 @@ def found(text: str) -> list[str]:
         ("goutss", []),
         ("type 2 diabetes mellitus", ["type 2 diabetes mellitus=type 2 diabetes mellitus"]),
         ("type 2 diabetes", ["type 2 diabetes=type 2 diabetes mellitus"]),
-        ("diabetes mellitus type 2", ["diabetes mellitus=diabetes mellitus"]),
+        ("diabetes mellitus type II", ["diabetes mellitus type II=type 2 diabetes mellitus"]),
+        ("diabetes mellitus type 3", ["diabetes mellitus=diabetes mellitus"]),
         ("HF and CHF", ["HF=heart failure", "CHF=heart failure"]),
         ("a cold, several colds", ["cold=cold", "colds=colds remedy"]),  # the exact name beats a plural
         ("fever", ["fever=fever/Fever"]),
