@@ -32,7 +32,7 @@ class Recipe(Value):
     """Kinds of items (`alignment.mkgsg.source`); empty: those that the starter model is trained on."""
     max_depth: int = Field(default=4, ge=1, le=4)
     """Most edges of the graph that an answer may need."""
-    open_book: float = Field(default=0.0, ge=0.0, le=1.0)
+    open_book: float = Field(default=0.5, ge=0.0, le=1.0)
     """Share of the items that come with evidence."""
     lacking_evidence: float = Field(default=0.12, ge=0.0, le=1.0)
     """Share of those whose evidence does not hold the answer: the right reply says so."""
