@@ -38,6 +38,8 @@ class FeedbackExample(Value):
     id: str
     messages: tuple[Message, ...]
     """The conversation up to and with the question."""
+    evidence: tuple[str, ...] = ()
+    """The facts that the reply was given, in the order of their numbers."""
     rating: int | None = None
     """-1, 1, or None."""
     correction: str | None = None
@@ -133,6 +135,7 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
         family="correction",
         reference=Reference(kind="concepts", concepts=groups, text=correction),
         patient=tuple(sorted(c.id for c in patient)),
+        evidence=example.evidence,
         provenance=Provenance(source="feedback", ids=(example.id,), generator=generator, recipe_hash=recipe_hash),
     )
 

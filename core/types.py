@@ -137,6 +137,10 @@ class ReasoningStep(Value):
     object: str
 
 
+Book = Literal["open", "closed"]
+"""Whether the question was asked with facts of the knowledge base, or of the model's memory alone."""
+
+
 class Item(Value):
     """A question with its right answer and the checks its reply must pass."""
 
@@ -153,6 +157,10 @@ class Item(Value):
     """Open book: the sentences of the evidence block, in the order of their numbers. Empty: closed book."""
     depth: int = Field(default=1, ge=1, le=4)
     """How many edges of the graph the answer needs."""
+
+    @property
+    def book(self) -> Book:
+        return "open" if self.evidence else "closed"
 
     @cached_property
     def id(self) -> str:
@@ -198,6 +206,7 @@ class ItemResult(Value):
     capability: Capability
     family: str
     cluster: str
+    book: Book = "closed"
     reply: str
     scores: tuple[Score, ...]
     correct: float | None
@@ -261,11 +270,17 @@ class CapabilityRow(Value):
     """One line of the before-and-after table."""
 
     capability: Capability
+    book: Book | None = None
+    """None: all items of the capability, which is what the gate decides on; else, for information, those of one book."""
     items: int
     baseline: float
     candidate: float
     interval: tuple[float, float]
     """Of candidate minus baseline."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.capability}, {self.book} book" if self.book else str(self.capability)
 
 
 class GateDecision(Value):

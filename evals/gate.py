@@ -9,7 +9,7 @@ from math import inf, isfinite
 from statistics import median
 
 from core.errors import GateError
-from core.types import Capability, CapabilityRow, EvalReport, GateCheck, GateDecision, GatePolicy, ItemResult, Outcome, Severity
+from core.types import Book, Capability, CapabilityRow, EvalReport, GateCheck, GateDecision, GatePolicy, ItemResult, Outcome, Severity
 from evals.stats import Comparison, Pair, compare, holm, rate_upper_bound
 from evals.suites import Suite
 
@@ -40,7 +40,7 @@ def decide(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: Ev
         baseline=baseline.model,
         candidate=candidate.model,
         checks=tuple(checks),
-        table=tuple(_row(suite, baseline, candidate, c, comparison) for c, comparison in comparisons.items()),
+        table=tuple(row for c, comparison in comparisons.items() for row in _rows(policy, suite, baseline, candidate, c, comparison)),
         alpha=policy.alpha,
     )
 
@@ -53,14 +53,15 @@ def _results(report: EvalReport) -> dict[str, ItemResult]:
     return {r.item_id: r for r in report.items}
 
 
-def _pairs(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability) -> list[Pair]:
+def _pairs(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability, book: Book | None = None) -> list[Pair]:
     before, after = _results(baseline), _results(candidate)
 
     def value(results: dict[str, ItemResult], item_id: str, absent: float) -> float:
         result = results.get(item_id)
         return absent if result is None or result.correct is None else result.correct
 
-    return [Pair(i.cluster, value(before, i.id, 1.0), value(after, i.id, 0.0)) for i in suite.items if i.capability is capability]
+    asked = (i for i in suite.items if i.capability is capability and book in (None, i.book))
+    return [Pair(i.cluster, value(before, i.id, 1.0), value(after, i.id, 0.0)) for i in asked]
 
 
 def _coverage(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> Iterator[GateCheck]:
@@ -156,10 +157,19 @@ def _latency(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: 
     )
 
 
-def _row(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability, c: Comparison) -> CapabilityRow:
-    pairs = _pairs(suite, baseline, candidate, capability)
+def _rows(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability, whole: Comparison) -> Iterator[CapabilityRow]:
+    """The capability as the checks see it, then open and closed book apart where it has both."""
+    yield _row(_pairs(suite, baseline, candidate, capability), capability, None, whole)
+    books: tuple[Book, ...] = ("open", "closed")
+    pairs = {b: _pairs(suite, baseline, candidate, capability, b) for b in books}
+    if all(pairs.values()):
+        yield from (_row(p, capability, b, compare(p, policy)) for b, p in pairs.items())
+
+
+def _row(pairs: list[Pair], capability: Capability, book: Book | None, c: Comparison) -> CapabilityRow:
     return CapabilityRow(
         capability=capability,
+        book=book,
         items=len(pairs),
         baseline=sum(p.baseline for p in pairs) / len(pairs),
         candidate=sum(p.candidate for p in pairs) / len(pairs),

@@ -43,12 +43,12 @@ def markdown(decision: GateDecision, baseline: EvalReport | None = None, candida
 
 
 def table_markdown(decision: GateDecision) -> str:
-    """Per capability: items, score before, score after, change with its interval, in percentage points."""
+    """Per capability, and for information per book: items, score before, score after, change with its interval, in percentage points."""
     covered = round(100 * (1 - 2 * decision.alpha), 1)
     lines = [f"| capability | items | before | after | change ({covered:g} % interval) |", "|---|---:|---:|---:|---:|"]
     for row in decision.table:
         low, change, high = (100 * value for value in (row.interval[0], row.candidate - row.baseline, row.interval[1]))
-        lines.append(f"| {row.capability} | {row.items} | {row.baseline:.1%} | {row.candidate:.1%} | {change:+.1f} ({low:+.1f} to {high:+.1f}) |")
+        lines.append(f"| {row.label} | {row.items} | {row.baseline:.1%} | {row.candidate:.1%} | {change:+.1f} ({low:+.1f} to {high:+.1f}) |")
     return "\n".join(lines)
 
 
@@ -74,7 +74,7 @@ def _worse(baseline: EvalReport, candidate: EvalReport) -> list[str]:
     for old, new in losses[:20]:
         lines += [
             "",
-            f"- {new.capability}, {new.family} (`{new.item_id}`): {old.correct or 0:.2f} to {new.correct or 0:.2f}",
+            f"- {new.capability}, {new.family}, {new.book} book (`{new.item_id}`): {old.correct or 0:.2f} to {new.correct or 0:.2f}",
             f"  - before: {_one_line(old.reply)}",
             f"  - after: {_one_line(new.reply)}",
         ]

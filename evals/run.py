@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from core.errors import BadInput, Unavailable
 from core.knowledge import Knowledge
+from core.knowledge.evidence import with_evidence
 from core.llm import ChatModel, complete
 from core.types import EvalReport, ExamItem, ItemResult
 from evals.scorers import score_reply
@@ -49,9 +50,9 @@ async def run_suite(
 
 async def _answer(item: ExamItem, chat: ChatModel, model: str, knowledge: Knowledge) -> ItemResult:
     began = time.perf_counter()
-    common = {"item_id": item.id, "capability": item.capability, "family": item.family, "cluster": item.cluster}
+    common = {"item_id": item.id, "capability": item.capability, "family": item.family, "cluster": item.cluster, "book": item.book}
     try:
-        reply, _ = await complete(chat, model, item.messages, _OPTIONS)
+        reply, _ = await complete(chat, model, with_evidence(item.messages, item.evidence), _OPTIONS)
     except BadInput as error:
         return ItemResult(**common, reply="", scores=(), correct=None, error=str(error))  # type: ignore[arg-type]  # one literal for both
     latency_ms = (time.perf_counter() - began) * 1000

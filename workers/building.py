@@ -85,6 +85,7 @@ def _example(feedback: Feedback, turn: Turn) -> FeedbackExample:
     return FeedbackExample(
         id=feedback.id,
         messages=tuple(Message.model_validate(m) for m in turn.messages),
+        evidence=tuple(fact["statement"] for fact in turn.evidence or ()),
         rating=feedback.ratings.get("overall"),
         correction=feedback.correction,
         unsafe="unsafe" in feedback.flags,

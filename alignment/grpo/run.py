@@ -32,6 +32,7 @@ from core.artifacts import new_artifact, verify_artifact, write_text_atomically
 from core.db import reading
 from core.errors import AppError, ArtifactError, BadInput, Conflict, NotFound
 from core.knowledge import knowledge
+from core.knowledge.evidence import with_evidence
 from core.logging import configure_logging, get_logger
 from core.settings import settings
 from core.types import Item, Score, TrainingSample, content_hash
@@ -155,7 +156,7 @@ def _fitting(samples: Sequence[TrainingSample], policy: Policy, recipe: Recipe) 
 
 
 def _prompt_tokens(sample: TrainingSample, policy: Policy) -> int:
-    messages = [m.model_dump() for m in sample.messages]
+    messages = [m.model_dump() for m in with_evidence(sample.messages, sample.evidence)]
     return len(policy.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"])
 
 

@@ -29,6 +29,7 @@ from alignment.recipe import Recipe
 from alignment.rewards import COMPONENTS, ComponentScorer, banded_reward, component_weights
 from core.artifacts import new_artifact
 from core.errors import ArtifactError, TrainingError
+from core.knowledge.evidence import with_evidence
 from core.types import Capability, Item, Score, TrainingSample
 
 KEPT_CHECKPOINTS = 2
@@ -59,7 +60,7 @@ class CapabilityTrainer(GRPOTrainer):
         self._components = COMPONENTS
         self._kept = kept
         scorer = ComponentScorer(score)
-        prompts = Dataset.from_list([{"prompt": [m.model_dump() for m in s.messages], "sample": i} for i, s in enumerate(samples)])
+        prompts = Dataset.from_list([{"prompt": [m.model_dump() for m in with_evidence(s.messages, s.evidence)], "sample": i} for i, s in enumerate(samples)])
         super().__init__(
             model=policy.model,
             processing_class=policy.tokenizer,

@@ -150,7 +150,7 @@ def decision(found: GateDecision | None, ended: bool = False) -> str:
         ("Capability", "Items", "Production", "Candidate", f"Change ({100 * (1 - 2 * found.alpha):.0f} % interval), points"),
         [
             (
-                escape(row.capability),
+                escape(row.label),
                 str(row.items),
                 f"{row.baseline:.1%}",
                 f"{row.candidate:.1%}",

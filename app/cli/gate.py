@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.cli import api
 from app.cli.console import errors, out
 from core.errors import AppError, GateError, NotFound
-from core.knowledge import knowledge
+from core.knowledge import builtin
 from core.llm import OpenAIChat
 from core.settings import settings
 from core.types import EvalReport, Outcome
@@ -60,7 +60,7 @@ async def _examine(suite: Suite, url: str, models: tuple[str, ...]) -> list[Eval
                 def show(done: int, total: int, task: Any = task) -> None:
                     bar.update(task, completed=done, total=total)
 
-                reports.append(await run_suite(suite, chat, model, knowledge(), show))
+                reports.append(await run_suite(suite, chat, model, builtin(), show))
     finally:
         await chat.close()
     return reports

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from core.knowledge import Knowledge
+from core.knowledge.context import in_context
+from core.knowledge.context_cues import Context
 from core.knowledge.cues import ASKS_WHAT_FITS, DIAGNOSIS, HISTORY, MAY_BE_HISTORY, NOUNS, REACH, SUBJECT, TAKES, VERBS
 from core.knowledge.graph import Concept, Graph, Kind
 from core.knowledge.linker import Mention
@@ -37,7 +39,7 @@ def read_question(messages: Sequence[Message], knowledge: Knowledge) -> Asked | 
     text = messages[last].content
     found = _parts(text, knowledge)
     earlier = [_parts(m.content, knowledge) for m in messages[:last] if m.role != "assistant"]
-    relations = _relations(text)
+    relations = _relations(text, knowledge)
     if not (found.named or (relations and any(p.named for p in earlier))):
         return None  # nothing that is known, or "Thank you."
     conditions, drugs, symptoms = found.asked, found.drugs, found.symptoms
@@ -58,7 +60,7 @@ def read_question(messages: Sequence[Message], knowledge: Knowledge) -> Asked | 
             drugs = spoken.drugs if spoken else ()
             symptoms = symptoms or (subject.symptoms if not conditions else ())
             conditions = () if drugs and about_drug else conditions
-            relations = relations or next((r for m in reversed(messages[:last]) if m.role == "user" and (r := _relations(m.content))), relations)
+            relations = relations or next((r for m in reversed(messages[:last]) if m.role == "user" and (r := _relations(m.content, knowledge))), relations)
             is_presentation = len(symptoms) > 1 and not conditions
     taken = {c.id for c in (*conditions, *drugs)}
     patient = tuple({c.id: c for c in past if c.id not in taken}.values())
@@ -81,7 +83,7 @@ class _Parts(NamedTuple):
 
 
 def _parts(text: str, knowledge: Knowledge) -> _Parts:
-    mentions = [m for m in knowledge.linker.mentions(text) if m.text.lower() not in ("fit", "fits") or not ASKS_WHAT_FITS.search(text[: m.start])]
+    mentions = _of_the_patient(text, knowledge)
     symptoms = [s for m in mentions if (s := m.of_kind(Kind.SYMPTOM)) and not m.of_kind(Kind.CONDITION, Kind.CONTEXT, Kind.DRUG)]
     conditions: list[tuple[Concept, str]] = []
     for mention in mentions:
@@ -101,6 +103,15 @@ def _parts(text: str, knowledge: Knowledge) -> _Parts:
         _of(mentions, Kind.INVESTIGATION),
         _of(mentions, Kind.CLASS),
     )
+
+
+def _of_the_patient(text: str, knowledge: Knowledge) -> list[Mention]:
+    """The mentions without what is denied or a relative's; all of them where nothing else is left to ask about."""
+    found = [m for m in knowledge.linker.mentions(text) if m.text.lower() not in ("fit", "fits") or not ASKS_WHAT_FITS.search(text[: m.start])]
+    absent = {Context.NEGATED, Context.OTHER}
+    # "Which drug must not be given with it?" denies no drug.
+    kept = [c.mention for c in in_context(text, found) if c.context not in absent or c.mention.of_kind(Kind.DRUG, Kind.CLASS)]
+    return kept or found
 
 
 def _of(mentions: Sequence[Mention], kind: Kind) -> tuple[Concept, ...]:
@@ -131,5 +142,8 @@ def _rules_out(graph: Graph, treated: Concept, history: Concept) -> bool:
     return treated.id != history.id and any(graph.contraindication(t.object, history.id) for t in graph.treatments(treated.id))
 
 
-def _relations(text: str) -> frozenset[Relation]:
+def _relations(text: str, knowledge: Knowledge) -> frozenset[Relation]:
+    """By the words around the names: "combined oral contraceptive" asks for no interaction."""
+    for mention in reversed(knowledge.linker.mentions(text)):
+        text = f"{text[: mention.start]}§{text[mention.end :]}"
     return frozenset(r for r, cue in NOUNS if cue.search(text)) or frozenset(r for r, cue in VERBS if cue.search(text))

@@ -79,7 +79,8 @@ VERBS: tuple[tuple[Relation, re.Pattern[str]], ...] = (
     (
         Relation.TREATED_BY,
         _words(
-            "give", "use", "choose", "start", "begin", "helps?", "take", "offer", "recommend", "suits?", "suitable", "pick", "first", "next", "else", "works?",
+            "give", "use", "choose", "order", "start", "begin", "helps?", "take", "offer", "recommend", "suits?", "suitable", "pick", "first",
+            "next", "else", "works?",
             "kills?", "against", "instead", "right",
         ),
     ),

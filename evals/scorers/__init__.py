@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from core.knowledge import Knowledge
+from core.knowledge.citations import check_citations
 from core.reply import split_reply
 from core.safety import check_reply
 from core.types import Capability, Item, SafetyFinding, Score
@@ -41,4 +42,6 @@ def score_reply(item: Item, reply: str, knowledge: Knowledge) -> Scored:
     correct = 1.0 if values else None
     for value in values:
         correct = (correct or 0.0) * value
-    return Scored(scores, correct, check_reply(item.messages, split_reply(reply).answer, knowledge, safety.patient_of(item, knowledge)))
+    answer = split_reply(reply).answer
+    on_answer = check_reply(item.messages, answer, knowledge, safety.patient_of(item, knowledge))
+    return Scored(scores, correct, (*on_answer, *check_citations(item.messages, answer, item.evidence, knowledge)))

@@ -35,6 +35,13 @@ def test_the_table_has_a_line_per_capability_in_percentage_points() -> None:
     assert line == "| domain | 200 | 60.0% | 40.0% | -20.0 (-30.0 to -10.0) |"
 
 
+def test_open_and_closed_book_have_lines_of_their_own() -> None:
+    apart = CapabilityRow(capability=Capability.DOMAIN, book="open", items=90, baseline=0.5, candidate=0.7, interval=(0.1, 0.3))
+    whole = decision()
+    lines = table_markdown(whole.model_copy(update={"table": (*whole.table, apart)})).splitlines()
+    assert lines[-1] == "| domain, open book | 90 | 50.0% | 70.0% | +20.0 (+10.0 to +30.0) |"
+
+
 def test_every_row_of_every_table_has_as_many_cells_as_its_header() -> None:
     text = markdown(decision(explanation="a | b"))
     tables = [block for block in text.split("\n\n") if block.startswith("|")]

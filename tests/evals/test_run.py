@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import AppError, BadInput, LostLease, NotFound, Unavailable
 from core.knowledge import Knowledge
+from core.knowledge.evidence import with_evidence
 from core.llm import Chunk, ScriptedChat
 from core.types import Item, Message
 from evals.run import run_suite
@@ -36,7 +37,7 @@ class FailingChat:
 
 
 def answer_by(oracle: Callable[[Item], str]) -> ScriptedChat:
-    replies = {i.messages: oracle(i) for i in SUITE.items}
+    replies = {with_evidence(i.messages, i.evidence): oracle(i) for i in SUITE.items}
     return ScriptedChat(lambda messages: replies[tuple(messages)])
 
 
@@ -44,7 +45,8 @@ async def test_the_report_has_every_item_in_order_with_its_score(knowledge: Know
     seen: list[tuple[int, int]] = []
     report = await run_suite(SUITE, answer_by(right), "m", knowledge, lambda done, total: seen.append((done, total)))
     assert [r.item_id for r in report.items] == [i.id for i in SUITE.items]
-    assert [(r.capability, r.family, r.cluster) for r in report.items] == [(i.capability, i.family, i.cluster) for i in SUITE.items]
+    assert [(r.capability, r.family, r.cluster, r.book) for r in report.items] == [(i.capability, i.family, i.cluster, i.book) for i in SUITE.items]
+    assert {r.book for r in report.items} == {"open", "closed"}
     assert {r.correct for r in report.items} == {1.0}
     assert all(r.error is None and r.latency_ms is not None and r.latency_ms >= 0 and r.reply for r in report.items)
     assert (report.suite, report.suite_hash, report.model) == ("few", SUITE.hash, "m")
