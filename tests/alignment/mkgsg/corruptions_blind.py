@@ -169,7 +169,7 @@ def severity_changed(bed: Bed, rng: random.Random) -> Written | None:
         return None
     words = {
         "critical": ("(significant)", "(minor)", "(mild)", ", which is harmless"),
-        "significant": ("(critical)", "(minor)", "(negligible)", ", which is life-threatening"),
+        "significant": ("(critical)", "(minor)", "(negligible)", ", which is of no importance"),
     }
     text = bed.written.completion.replace(f" {found.group(0)}", (new if (new := rng.choice(words[found.group(1)])).startswith(",") else f" {new}"))
     return bed.written.model_copy(update={"completion": text})
