@@ -39,12 +39,15 @@ class Case:
     @property
     def rule(self) -> Fact | None:
         """What rules the first choice out."""
-        return next((f for f in self.facts if f.relation in _RULES), None) if self.treatment is not None else None
+        return next((f for f in self.facts if f.relation in _RULES), None) if self.is_ruled_out else None
 
     @property
     def is_ruled_out(self) -> bool:
         """Whether the path goes from a first choice over its ruling out to another drug."""
-        return self.rule is not None and sum(f.relation is Relation.TREATED_BY for f in self.facts) == 2
+        if len(self.facts) < 3:
+            return False
+        relations = [f.relation for f in self.facts]
+        return relations.count(Relation.TREATED_BY) == 2 and not _RULES.isdisjoint(relations)
 
     @property
     def depth(self) -> int:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from alignment.mkgsg.case import Case, interactions_of, other_end, safe_treatments
 from alignment.mkgsg.presentation import identifying_sets
-from core.knowledge.quantities import QUANTITY
 from core.knowledge.graph import Fact, Graph, Kind
+from core.knowledge.quantities import QUANTITY
 from core.types import Relation
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from alignment.mkgsg.case import Case
 from alignment.mkgsg.draft import Draft, choice_reference, steps_of
 from alignment.mkgsg.grammar import QUESTIONS
-from alignment.mkgsg.presentation import identifying_sets, symptom_facts
+from alignment.mkgsg.presentation import presentations, symptom_facts
 from alignment.mkgsg.statements import dose_reference, fact_reference, fact_sentence
 from alignment.mkgsg.workflow import listed, reasoning, treatment_sentence
 from alignment.mkgsg.writer import Writer
@@ -17,7 +17,7 @@ from core.types import Message, Relation
 def diagnosis(case: Case, w: Writer) -> Draft:
     shown = list(case.symptoms)
     w.rng.shuffle(shown)
-    question = w.question(QUESTIONS["diagnosis"], p=w.patient(case.condition, " ".join(map(w.label, shown))), s=listed([w.name(s) for s in shown]))
+    question = w.question(QUESTIONS["diagnosis"], p=w.patient(case.condition, *map(w.label, shown)), s=listed([w.name(s) for s in shown]))
     answer = f"The most likely diagnosis is {w.label(case.condition)}."
     if sounds_urgent(question, w):
         answer += " This may be an emergency: call emergency services."
@@ -34,8 +34,13 @@ def choice(case: Case, w: Writer) -> Draft:
 
 def choice_words(case: Case, w: Writer) -> dict[str, str]:
     history = w.name(case.other) if case.other else ""
-    about = " ".join((history, *map(w.label, case.symptoms)))
-    return {"p": w.patient(case.condition, about), "c": w.name(case.condition), "h": history, "b": history, "d": w.name(case.drug)}
+    return {
+        "p": w.patient(case.condition, history, *map(w.label, case.symptoms)),
+        "c": w.name(case.condition),
+        "h": history,
+        "b": history,
+        "d": w.name(case.drug),
+    }
 
 
 def multi_hop(case: Case, w: Writer) -> Draft:
@@ -73,14 +78,9 @@ _OF_THE_DRUG = (Relation.DOSE, Relation.CONTRAINDICATED_IN, Relation.INTERACTS_W
 
 
 def present(case: Case, w: Writer) -> Case:
-    """The case with findings drawn for its condition, and their edges at the head of its path.
-
-    Sets without a red flag are preferred: a patient who shows one is an emergency, whatever else is asked.
-    """
+    """The case with findings drawn for its condition, and their edges at the head of its path."""
     graph = w.knowledge.graph
-    flags = {f.object for f in graph.facts_from(case.condition, Relation.RED_FLAG)}
-    sets = [s for s in identifying_sets(graph, case.condition) if len(s) <= 3] or list(identifying_sets(graph, case.condition))
-    symptoms = w.rng.choice([s for s in sets if not flags.intersection(s)] or sets)
+    symptoms = w.rng.choice(presentations(graph, case.condition))
     symptoms = tuple(w.rng.sample(symptoms, len(symptoms)))
     return replace(case, symptoms=symptoms, facts=(*symptom_facts(graph, case.condition, symptoms), *case.facts))
 

@@ -5,6 +5,8 @@ None of it decides an answer; it makes a vignette a person, and no two of them a
 
 import random
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 LONG_TERM = frozenset(
@@ -40,19 +42,25 @@ class Patient(NamedTuple):
     is_female: bool
 
 
-def patient(about: str, rng: random.Random) -> Patient:
+def patient(about: Iterable[str], rng: random.Random) -> Patient:
     """`about`: the labels of the condition, the findings and the history."""
-    sex = "woman" if _WOMEN.search(about) else "man" if _MEN.search(about) else rng.choice(("man", "woman"))
-    low, high = (2, 6) if _CHILDREN.search(about) else (19, 45) if _FERTILE.search(about) else (60, 88) if _OLD.search(about) else (19, 88)
+    marks = frozenset().union(*map(_marks, about))
+    sex = "woman" if _WOMEN in marks else "man" if _MEN in marks else rng.choice(("man", "woman"))
+    low, high = (2, 6) if _CHILDREN in marks else (19, 45) if _FERTILE in marks else (60, 88) if _OLD in marks else (19, 88)
     age = rng.randint(low, high)
     person = {"man": "boy", "woman": "girl"}[sex] if age < 12 else sex
     article = "an" if age in (8, 11, 18) or 80 <= age < 90 else "a"
     return Patient(f"{article} {age}-year-old {person}", age, sex == "woman")
 
 
+@lru_cache(maxsize=16_384)
+def _marks(label: str) -> frozenset[re.Pattern[str]]:
+    return frozenset(p for p in (_WOMEN, _MEN, _CHILDREN, _FERTILE, _OLD, _SLOW) if p.search(label))
+
+
 def duration(condition: str, label: str, rng: random.Random) -> str:
     """How long it has lasted: days for what comes quickly, months for what lasts."""
-    if condition in LONG_TERM or _SLOW.search(label):
+    if condition in LONG_TERM or _SLOW in _marks(label):
         unit, most = rng.choice((("weeks", 9), ("months", 11)))
         return rng.choice((f"for {rng.randint(3, most)} {unit}", "for some months", "for several weeks", f"over the last {rng.randint(3, most)} {unit}"))
     options = (

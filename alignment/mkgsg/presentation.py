@@ -17,6 +17,7 @@ MAX_SETS = 200
 
 Sets = tuple[tuple[str, ...], ...]
 _IDENTIFYING: WeakKeyDictionary[Graph, dict[str, Sets]] = WeakKeyDictionary()
+_PRESENTATIONS: WeakKeyDictionary[Graph, dict[str, Sets]] = WeakKeyDictionary()
 
 
 def identifying_symptoms(graph: Graph) -> dict[str, Sets]:
@@ -33,6 +34,20 @@ def identifying_sets(graph: Graph, condition: str) -> Sets:
         owners = {s: frozenset(f.subject for f in graph.facts_to(s, Relation.HAS_SYMPTOM)) for s in own}
         candidates = _combinations(own, condition)
         known[condition] = tuple(s for s in candidates if len(frozenset.intersection(*(owners[x] for x in s))) == 1)
+    return known[condition]
+
+
+def presentations(graph: Graph, condition: str) -> Sets:
+    """The sets that a vignette draws from: of at most three findings and without a red flag, as far as there are such.
+
+    A patient who shows a red flag is an emergency, whatever else is asked.
+    """
+    known = _PRESENTATIONS.setdefault(graph, {})
+    if condition not in known:
+        flags = {f.object for f in graph.facts_from(condition, Relation.RED_FLAG)}
+        sets = identifying_sets(graph, condition)
+        short = tuple(s for s in sets if len(s) <= 3) or sets
+        known[condition] = tuple(s for s in short if not flags.intersection(s)) or short
     return known[condition]
 
 

@@ -23,7 +23,7 @@ class Scene:
 
     def __init__(self, case: Case, w: Writer) -> None:
         self._case, self._w, rng, graph = case, w, w.rng, w.knowledge.graph
-        about = " ".join(map(w.label, filter(None, (case.condition, case.other, *case.symptoms))))
+        about = map(w.label, filter(None, (case.condition, case.other, *case.symptoms)))
         self._who = patients.patient(about, rng)
         self.absent = self._absent()
         she = "she" if self._who.is_female else "he"

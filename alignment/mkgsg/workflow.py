@@ -6,6 +6,7 @@ none is skipped, except that a red flag ends the search: what is urgent is acted
 
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import pairwise
 from typing import NamedTuple
 
 from alignment.mkgsg.case import Case
@@ -48,17 +49,24 @@ def next_stage(stage: Stage, *, ruled_out: bool, urgent: bool = False) -> Stage 
         case Stage.SAFETY_NET:
             return None
         case _:
-            stages = list(Stage)
-            return stages[stages.index(stage) + 1]
+            return _AFTER[stage]
+
+
+_AFTER = dict(pairwise(Stage))
 
 
 def walk(case: Case, graph: Graph) -> Iterator[Step]:
     """The steps of a consultation about `case`, from presentation to safety-net."""
-    urgent = any(f.relation is Relation.RED_FLAG for f in case.facts)
+    return (_step(stage, case, graph) for stage in stages(case))
+
+
+def stages(case: Case) -> Iterator[Stage]:
+    """The stages that a consultation about `case` passes through."""
+    ruled_out, urgent = case.is_ruled_out, any(f.relation is Relation.RED_FLAG for f in case.facts)
     stage: Stage | None = Stage.PRESENTATION
     while stage is not None:
-        yield _step(stage, case, graph)
-        stage = next_stage(stage, ruled_out=case.is_ruled_out, urgent=urgent)
+        yield stage
+        stage = next_stage(stage, ruled_out=ruled_out, urgent=urgent)
 
 
 _THOUGHT = frozenset(
@@ -68,7 +76,7 @@ _THOUGHT = frozenset(
 
 def reasoning(case: Case, graph: Graph) -> str:
     """What is thought on the way: the sentences up to the choice of the drug."""
-    return " ".join(s.sentence for s in walk(case, graph) if s.stage in _THOUGHT and s.sentence)
+    return " ".join(said for stage in stages(case) if stage in _THOUGHT and (said := _step(stage, case, graph).sentence))
 
 
 def safety_net(condition: str, graph: Graph) -> str:
@@ -81,7 +89,6 @@ def safety_net(condition: str, graph: Graph) -> str:
 
 def _step(stage: Stage, case: Case, graph: Graph) -> Step:
     label = graph.label
-    treated = case.treatment
     match stage:
         case Stage.PRESENTATION if case.symptoms:
             facts = tuple(f for f in case.facts if f.relation is Relation.HAS_SYMPTOM and f.subject == case.condition)
@@ -101,10 +108,10 @@ def _step(stage: Stage, case: Case, graph: Graph) -> Step:
             return Step(stage, f"{capital(label(case.condition))} is confirmed by {label(test.object)}.", (test,))
         case Stage.DIAGNOSIS if case.condition:
             return Step(stage, f"The most likely diagnosis is {label(case.condition)}.")
-        case Stage.FIRST_CHOICE if treated:
+        case Stage.FIRST_CHOICE if treated := case.treatment:
             return Step(stage, treatment_sentence(treated, graph), (treated,))
-        case Stage.CONTRAINDICATION_CHECK if case.rule and case.is_ruled_out:
-            return Step(stage, ruling_sentence(case.rule, case.drug, graph), (case.rule,))
+        case Stage.CONTRAINDICATION_CHECK if case.is_ruled_out and (rule := case.rule):
+            return Step(stage, ruling_sentence(rule, case.drug, graph), (rule,))
         case Stage.CONTRAINDICATION_CHECK if case.family == "control":
             return Step(stage, f"Nothing known speaks against {label(case.drug)} with {label(case.other)}.")
         case Stage.ALTERNATIVE if case.is_ruled_out:
@@ -112,7 +119,7 @@ def _step(stage: Stage, case: Case, graph: Graph) -> Step:
             return Step(stage, treatment_sentence(chosen, graph, another=True), (chosen,))
         case Stage.MANAGEMENT if flag := next((f for f in case.facts if f.relation is Relation.RED_FLAG), None):
             return Step(stage, f"{capital(flag.detail)}.", (flag,))
-        case Stage.MANAGEMENT if treated:
+        case Stage.MANAGEMENT if treated := case.treatment:
             given = next((f for f in case.facts if f.relation is Relation.TREATED_BY and f.object == case.chosen), treated)
             return Step(stage, f"Give {label(case.chosen)} for {label(case.condition)}.", (given,))
         case Stage.SAFETY_NET if case.condition:

@@ -50,9 +50,9 @@ class Writer:
     def label(self, concept_id: str) -> str:
         return self.knowledge.graph.label(concept_id)
 
-    def patient(self, condition: str, history: str) -> str:
+    def patient(self, condition: str, *about: str) -> str:
         """ "a 54-year-old woman": a sex and an age that the condition and the history allow."""
-        return patients.patient(f"{self.label(condition)} {history}", self.rng).text
+        return patients.patient((self.label(condition), *about), self.rng).text
 
     def question(self, phrasings: Phrasings, **words: str) -> str:
         template = self.phrase(phrasings)

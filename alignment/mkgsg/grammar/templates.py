@@ -6,6 +6,7 @@ patient, {H} the history as a sentence.
 
 import random
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -20,10 +21,12 @@ _BLANKS = re.compile(r"\s+(?=[,.?;:])|(?<=\s)\s+|\s+$|^\s+")
 
 def expand(template: str, rng: random.Random) -> str:
     """One phrasing of the template; its names in braces stay."""
-    text = template
-    while _ALTERNATIVES.search(text):
-        text = _ALTERNATIVES.sub(lambda m: rng.choice(m[1].split("|")), text)
-    return _BLANKS.sub("", text)
+    return _BLANKS.sub("", "".join(rng.choice(options) for options in _parts(template)))
+
+
+@lru_cache(maxsize=4096)
+def _parts(template: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(part.split("|")) if i % 2 else (part,) for i, part in enumerate(_ALTERNATIVES.split(template)))
 
 
 def matches(template: str, phrasing: str) -> bool:
