@@ -1,0 +1,103 @@
+"""What an item says, read once: its question, its reply, and which concepts belong to its case.
+
+A validator that asked each rule to read the text anew would spend its time reading; the reading of a reply is kept, as reference replies
+repeat across the wordings of a case.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from core.knowledge import Knowledge
+from core.knowledge.claims import check_claims, dosed
+from core.knowledge.context import in_context
+from core.knowledge.context_cues import Context
+from core.knowledge.graph import Graph, Kind
+from core.knowledge.linker import Mention
+from core.knowledge.quantities import QUANTITY
+from core.knowledge.sentences import Sentence, sentences
+from core.reply import Reply, split_reply
+from core.types import Claim, Relation, TrainingSample, Verdict
+
+KEPT = 20_000
+"""Replies of which the reading is kept: about 60 MB at most."""
+
+
+class Reading(NamedTuple):
+    """A reply as it is read."""
+
+    reply: Reply
+    sentences: tuple[Sentence, ...]
+    """Of thinking and answer."""
+    claims: tuple[Claim, ...]
+    said: frozenset[str]
+    """Ends of the supported claims, and what the rows that support them say besides (the effect of an interaction)."""
+    has_loose_amount: bool
+    """An amount whose drug cannot be read."""
+
+
+@lru_cache(maxsize=KEPT)
+def read_reply(text: str, knowledge: Knowledge) -> Reading:
+    reply = split_reply(text)
+    parts = [s for part in reply if part for s in sentences(part, knowledge)]
+    claims = tuple(c for part in reply if part for c in check_claims(part, knowledge))
+    supported = [c for c in claims if c.verdict is Verdict.SUPPORTED]
+    said = {end for c in supported for end in (c.subject, c.object)}
+    said |= {i for c in supported if c.evidence for i in concept_ids(c.evidence.statement, knowledge)}
+    return Reading(reply, tuple(parts), claims, frozenset(said), any(_is_loose(s) for s in parts))
+
+
+def _is_loose(sentence: Sentence) -> bool:
+    return any(c.isdigit() for c in sentence.text) and len(list(QUANTITY.finditer(sentence.text))) > len(list(dosed(sentence)))
+
+
+@lru_cache(maxsize=KEPT)
+def concept_ids(text: str, knowledge: Knowledge) -> frozenset[str]:
+    return frozenset(c.id for m in knowledge.linker.mentions(text) for c in m.concepts)
+
+
+class Asked(NamedTuple):
+    """The question as it is read."""
+
+    mentions: tuple[Mention, ...]
+    ids: frozenset[str]
+    presenting: tuple[Mention, ...]
+    """Symptoms that the patient is said to have."""
+
+
+def read_question(sample: TrainingSample, knowledge: Knowledge) -> Asked:
+    """Concepts of all messages; symptoms only of the last one, as it is the one that is answered."""
+    last = sample.messages[-1].content
+    mentions = knowledge.linker.mentions(last)
+    ids = {c.id for m in mentions for c in m.concepts}.union(*(concept_ids(m.content, knowledge) for m in sample.messages[:-1]))
+    symptoms = [m for m in mentions if m.of_kind(Kind.SYMPTOM)]
+    if symptoms:
+        absent = {i.mention.start for i in in_context(last, mentions) if i.context in (Context.NEGATED, Context.OTHER)}
+        symptoms = [m for m in symptoms if m.start not in absent]
+    return Asked(mentions, frozenset(ids), tuple(symptoms))
+
+
+def case_of(sample: TrainingSample, asked: Asked) -> frozenset[str]:
+    """Every concept that the item is about: asked, of the patient, on the path, or the answer."""
+    reference = sample.reference
+    return asked.ids.union(sample.patient, reference.forbidden, *reference.concepts, (s.subject for s in sample.steps), (s.object for s in sample.steps))
+
+
+def are_linked(graph: Graph, concept: str, others: frozenset[str], relations: frozenset[Relation] | None = None) -> bool:
+    """Whether a fact joins the concept with one of the others, whichever way round."""
+    near = _neighbours(graph).get(concept, {})
+    return any(relations is None or relations & found for other, found in near.items() if other in others)
+
+
+@lru_cache(maxsize=1)
+def _neighbours(graph: Graph) -> Mapping[str, Mapping[str, set[Relation]]]:
+    near: dict[str, dict[str, set[Relation]]] = defaultdict(lambda: defaultdict(set))
+    for fact in graph.facts:
+        near[fact.subject][fact.object].add(fact.relation)
+        near[fact.object][fact.subject].add(fact.relation)
+    return near
+
+
+def is_any(mention: Mention, ids: frozenset[str] | Sequence[str]) -> bool:
+    return any(c.id in ids for c in mention.concepts)
