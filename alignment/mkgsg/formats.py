@@ -24,7 +24,7 @@ class Form(NamedTuple):
 def fact_format(sentence: str, condition: str, objects: tuple[str, ...], relation: Relation, w: Writer) -> Form:
     """A form for a fact about `condition`; `objects` are the labels of what answers the question."""
     kinds = ["json_keys", "all_caps", "max_words", "starts_with", "ends_with", "one_sentence"]
-    if relation is Relation.HAS_SYMPTOM:
+    if relation is Relation.HAS_SYMPTOM and len(objects) > 1:
         kinds = ["json_keys", "bullets", "bullets", "max_words", "starts_with", "ends_with", "one_sentence", "all_caps"]
     kind = w.rng.choice(kinds)
     plain = sentence
