@@ -30,20 +30,25 @@ class InContext(NamedTuple):
 _END, _ASKED, _COMMA, _COLON = "\x01", "\x02", "\x03", "\x04"
 """Characters for what ends a sentence, a question mark, a comma, a colon."""
 _CONNECTED = re.compile(r"\s*(?:,|/|and|or|,\s*(?:and|or))\s*", re.I)
-# "When did the pain begin?" takes the pain for granted, and "no fever, right?" is a statement.
-_PRESUPPOSES = re.compile(
-    r"\W*(?:\w+:\s*)?(?:(?:and|so|okay|well|now|all ?right|great|good),?\s+)*(?:how|when|where|why|what|which|who)\b(?!\s+about)(?!.*\bany\b)", re.I | re.S
+# "When did the pain begin?" takes the pain for granted, "when you walk, do you have pain?" does not; and "no fever, right?" is a statement.
+_PRESUPPOSES = re.compile(r"\b(?:how|when|where|why|what|which|who)\b(?! about)", re.I)
+_ENQUIRES = re.compile(
+    r"\bany\b|\b(?:do|does|did|have|has|are|is) (?:you|he|she|they|there|your \w+) (?:\w+ )?(?:have|had|having|feel|feeling|notice\w*|experienc\w+|get|getting|been|on|taking)\b",
+    re.I,
 )
 _TAG = re.compile(r"\b(?:right|correct|huh|okay|isn['’]t it|don['’]t you)$", re.I)
 _HEADING = re.compile(r"[A-Z][A-Z &/,]{3,}:?|[\w &/]{3,40}:")
 _FAMILY = re.compile(r"family (?:history|hx)", re.I)
 # "History of" what happens and is over is history; of anything else the condition is still there.
 _EPISODE = re.compile(
-    r"stroke|attack|infarct|embol|thrombosis|pneumonia|fracture|stone|lithiasis|appendicitis|cholecystitis|pancreatitis|cellulitis|abscess|sepsis|meningitis|infection|bleed|haemorrhage"
+    r"stroke|attack|infarct|embol|thrombosis|pneumonia|sinusitis|otitis|pharyngitis|tonsillitis|gastroenteritis|influenza|covid|fracture|stone|lithiasis|appendicitis|cholecystitis|pancreatitis|cellulitis|abscess|sepsis|meningitis|infection|bleed|haemorrhage"
     r"|hemorrhage|concussion|cancer|carcinoma|melanoma|lymphoma|measles|mumps|chickenpox|varicella|ulcer|eclampsia|pregnancy|syncope|jaundice|anaphyla|tuberculosis|bronchitis",
     re.I,
 )
-_WEAK = re.compile(r"history|hx|pmh|h/o|ago|age|last year", re.I)
+_ADJECTIVE = re.compile(r"previous|prior|past|former|remote", re.I)
+_WEAK = re.compile(r".*(?:history|hx|pmh|h/o|ago|age|last|in \d|before|earlier)", re.I)
+_LONG_AGO = re.compile(r"years?|a long", re.I)
+_ENQUIRY = re.compile(r"(?:have|has|had|do|does|did|are|is) (?:you|he|she)\b", re.I)
 
 
 class _Cue(NamedTuple):
@@ -59,6 +64,7 @@ class _Cues(dict[str, str]):
     def __init__(self) -> None:
         super().__init__()
         meant = {phrase: (role, context) for role, context, line in CUES for phrase in phrases(line)}
+        meant |= {phrase.replace("n't", " n't"): meaning for phrase, meaning in meant.items() if "n't" in phrase}  # "do n't", as tokenised text has it
         self._letters = {w: chr(0x100 + n) for n, w in enumerate(sorted({w for p in meant for w in PIECES.findall(p) if w[0].isalnum()}))}
         self.meaning = [*meant.values(), (Role.COMMA, Context.AFFIRMED)]
         self.sentence_end = len(self.meaning)  # the number after it: a question's
@@ -71,7 +77,8 @@ class _Cues(dict[str, str]):
         return self._automaton.find_matches_as_indexes("".join(map(self.__getitem__, pieces)))
 
     def __missing__(self, piece: str) -> str:
-        letter = self._letters.get(piece.lower().removesuffix("'s").removesuffix("’s"), "\x00") if piece[0].isalnum() else _punctuation(piece)
+        word = piece.lower().replace("’", "'")
+        letter = self._letters.get(word) or self._letters.get(word.removesuffix("'s"), "\x00") if piece[0].isalnum() else _punctuation(piece)
         if len(piece) < 64:
             self[piece] = letter
         return letter
@@ -131,7 +138,8 @@ def _read(text: str, begin: int, end: int, cues: list[_Cue], mentions: Sequence[
     if section is not None:
         given = [[(Context.OTHER, section[:2])] for _ in mentions]
     sentence = text[begin:end]
-    if is_question and not _TAG.search(sentence) and not _PRESUPPOSES.match(sentence):
+    presupposes = _PRESUPPOSES.search(sentence) is not None and not _ENQUIRES.search(sentence)
+    if is_question and not _TAG.search(sentence) and not presupposes:
         for contexts in given:
             contexts.append((Context.HYPOTHETICAL, (end, end + 1)))
     active: dict[Context, _Cue] = {}
@@ -145,7 +153,9 @@ def _read(text: str, begin: int, end: int, cues: list[_Cue], mentions: Sequence[
             position += 1
         if position and cue.start < mentions[position - 1].end:
             continue  # the cue is a word of a name: "no periods"
-        if cue.role is Role.BEFORE:
+        if presupposes and _ENQUIRY.match(text, cue.start):
+            continue  # "what have you taken for the pain?"
+        if cue.role is Role.BEFORE or (cue.role is Role.AROUND and position == run):
             active[cue.context] = cue
         elif cue.role is Role.STOP or cue.role is Role.PATIENT:
             active = {c: a for c, a in active.items() if c is Context.OTHER and cue.role is Role.STOP}
@@ -153,9 +163,9 @@ def _read(text: str, begin: int, end: int, cues: list[_Cue], mentions: Sequence[
         elif cue.role is Role.COMMA:
             if (no := active.get(Context.NEGATED)) and no.end == cue.start:  # "No, it hurts"
                 del active[Context.NEGATED]
-            if (once := active.get(Context.HISTORICAL)) and not _WEAK.search(text, once.start, once.end):
+            if (once := active.get(Context.HISTORICAL)) and _ADJECTIVE.match(text, once.start):
                 del active[Context.HISTORICAL]
-        elif cue.role is Role.AFTER and position > run:
+        elif cue.role in (Role.AFTER, Role.AROUND) and position > run:
             between = text[mentions[position - 1].end : cue.start]
             if len(between) < 40 and (cue.context is not Context.HYPOTHETICAL or not between.strip()):
                 for number in range(run, position):
@@ -170,7 +180,9 @@ _WEIGHT = {context: weight for weight, context in enumerate(Context)}
 
 
 def _applies(mention: Mention, text: str, cue: _Cue) -> bool:
-    if cue.context is Context.HISTORICAL and _WEAK.search(text, cue.start, cue.end):
-        return mention.of_kind(Kind.CONDITION) is None or any(_EPISODE.search(c.label) for c in mention.concepts)
+    if cue.context is Context.HISTORICAL and _WEAK.match(text, cue.start, cue.end):
+        if mention.of_kind(Kind.CONDITION):
+            return any(_EPISODE.search(c.label) for c in mention.concepts)
+        return not mention.of_kind(Kind.SYMPTOM) or _LONG_AGO.match(text, cue.start) is not None
     # A negative test is a test that was done.
     return not (cue.context is Context.NEGATED and cue.role is Role.AFTER and mention.of_kind(Kind.INVESTIGATION))

@@ -25,6 +25,7 @@ class Role(StrEnum):
     BEFORE = "before"
     """The cue stands before what it concerns."""
     AFTER = "after"
+    AROUND = "around"
     NOTHING = "nothing"
     """Looks like a cue and is none."""
     STOP = "stop"
@@ -36,8 +37,10 @@ class Role(StrEnum):
 
 _RELATIVE = (
     "(mother|father|mom|mum|dad|brother|brothers|sister|sisters|parent|parents|grandmother|grandfather|grandparents|grandma|grandpa|aunt|aunts|uncle|uncles"
-    "|cousin|cousins|niece|nephew|sibling|siblings|wife|husband|spouse|son|sons|daughter|daughters|boyfriend|girlfriend|roommate|coworker|friend)"
+    "|cousin|cousins|niece|nephew|sibling|siblings)"
 )
+# Of these a text tells more than what they suffer from: "my wife noticed", "lives with her son".
+_HOUSEHOLD = "(wife|husband|spouse|son|daughter|boyfriend|girlfriend|roommate|coworker|friend)"
 _BE = "(is|was|are|were|has been|have been|been)"
 _LIFE = "(child|kid|baby|teenager|teen|infant|boy|girl)"
 _SHE = "(she|he|they|i|you|patient|the patient)"
@@ -49,13 +52,13 @@ CUES: tuple[tuple[Role, Context, str], ...] = (
         Context.NEGATED,
         "no, not, never, neither, nor, without, deny, denies, denied, denying, (negative|neg) for, free of, absence of, lack of, lacks, rules out, ruled out,"
         " (do|does|did|is|are|was|were|has|have|had)n't, (do|does|did|is|are|was|were|has|have|had)nt, not have, never had, no (evidence|signs|sign|history|hx) of,"
-        " unremarkable for, fails to reveal, no known, not been",
+        f" unremarkable for, fails to reveal, no known, not been, {_RELATIVE} (denies|denied)",
     ),
     (
         Role.AFTER,
         Context.NEGATED,
         f"{_BE} (ruled out|negative|absent|denied|excluded), {_BE} not (present|seen|noted|identified|found|appreciated|evident|observed), not (present|seen|noted|identified"
-        "|appreciated|evident|observed), absent, : (no|none|negative|denied|denies|absent), unlikely, is unlikely",
+        "|appreciated|evident|observed), absent, : (none|negative|denied|absent), unlikely, is unlikely",
     ),
     (
         Role.NOTHING,
@@ -66,22 +69,28 @@ CUES: tuple[tuple[Role, Context, str], ...] = (
         " (is|was|are|were)n't (helping|working|sure|controlled|improving|getting better), has not (improved|helped), have not (improved|helped), not been (helping|controlled|improving),"
         " prior to, past (few|two|three|several|couple|week|month|year|day|days|weeks|months), history of present illness, history and physical, social history, medication history,"
         " family (doctor|physician|practice|medicine|planning|is|are), even if, as if, i wonder if, wondering if, (dr|mr|mrs|ms|vs) ., (a|old) (mother|father|parent|wife|husband),"
-        f" {_RELATIVE} (says|states|reports|reported|stated|noticed|denies|denied|thinks|brought|notes|noted|said|told), (by|with) (her|his|my|their|the) {_RELATIVE},"
-        " likely to, most likely, more likely, would like, i would like to know, not in, no (more|less) than, no one, no change in",
+        f" {_RELATIVE} (says|states|reports|reported|stated|noticed|thinks|brought|notes|noted|said|told), (by|with) (her|his|my|their|the) {_RELATIVE},"
+        " likely to, most likely, more likely, would like to know, not (give|given|gave), how (long|often|much|many) (have|has|do|does|did) (you|he|she) (have|had|been|take|get), no (more|less) than, no one, no change in",
     ),
     (
         Role.BEFORE,
         Context.HISTORICAL,
         "history of, h/o, hx of, hx, past medical history, past history, medical history, pmh, past medical history of, medical history of, previous, previously, prior, formerly, past,"
         f" remote, status post, s/p, used to (have|take|be on|get), recovered from, no longer (taking|on|takes|has|have|uses|using), (stopped|quit|discontinued) (taking|using|the|her|his|my),"
-        f" discontinued, stopped, held, hold, came off, off of, childhood, when {_SHE} was a {_LIFE}, when {_SHE} (was|were) (young|little|younger), in the past, previous history of, years ago",
+        f" discontinued, stopped, held, hold, has tried, have tried, tried, failed, came off, off of, childhood, when {_SHE} was a {_LIFE}, when {_SHE} (was|were) (young|little|younger), previous history of",
     ),
     (
         Role.AFTER,
         Context.HISTORICAL,
-        f"as a {_LIFE}, as an infant, as (children|kids), in (childhood|college|high school), (years|year) ago, a long time ago, in the past, (back|way back) in, last year,"
-        f" when {_SHE} was (a {_LIFE}|young|little|younger|pregnant), in remission, {_BE} resolved, resolved, has resolved, have resolved, went away, has gone away, is gone, cleared up, at age,"
-        " at the age of, (was|were) (discontinued|stopped|held)",
+        f"as a {_LIFE}, as an infant, as (children|kids), in (childhood|college|high school),"
+        f" when {_SHE} was (a {_LIFE}|young|little|younger|pregnant), in remission, {_BE} resolved, resolved, has resolved, have resolved, went away, has gone away, is gone, cleared up, gone, at age,"
+        " at the age of, discontinued, (was|were) (stopped|held)",
+    ),
+    (
+        Role.AROUND,
+        Context.HISTORICAL,
+        "(years|year|months|month|weeks|week) ago, (years|year|months|month) (before|earlier), a long time ago, in the past, (back|way back) in, last (year|month|week|time),"
+        f" in ({'|'.join(map(str, range(1950, 2040)))})",
     ),
     (
         Role.BEFORE,
@@ -89,9 +98,12 @@ CUES: tuple[tuple[Role, Context, str], ...] = (
         "if, in case of, in case, should (you|he|she|they|there|the patient), unless, whether, (risk|risks) (of|for), risk factors for, at risk for, at risk of, possible, possibly, probable,"
         " suspected, suspect, suspicious for, suspicion of, suspicion for, concern for, concerned (about|for), concerning for, worried about, worry about, afraid of, (may|might|could) (be|have|cause|develop),"
         " can cause, rule out, r/o, to exclude, (evaluate|test|tested|check|checked|screen|screening|assess|look|looking|watch|monitor|workup|work up) for, (prevent|prevention of|prophylaxis|avoid),"
-        " side effects, side effect, as needed for, prescribe, prescribing, (will|to|would) (start|begin|order|get|obtain|give|take|try|add|send|schedule|refer), (order|ordering|ordered), (schedule|scheduled|scheduling) (for|a|an),"
-        " (recommend|recommended|recommending), consider, considering, trial of, candidate for, i'll (start|order|get|give|prescribe|add|send), we'll (start|order|get|give|prescribe|add|do|see),"
-        " let's (start|order|get|give|do|try|add), put you on, start you on, plan for, planning, would need, need a, needs a, needed for, differential, looks like it could be",
+        " side effects, side effect, as needed for, prescribe, prescribing, (will|would like to|want to|need to|have to|going to|try to|i'll|we'll|let's|should)"
+        " (start|begin|order|get|obtain|give|try|add|send|schedule|refer|perform|repeat|do|have|check|prescribe|put|see), to (start|begin|repeat|order|schedule|obtain), (due|overdue) for,"
+        " (do|does|did) (you|he|she) (have|feel|get|take|notice|experience), (have|has|had) (you|he|she) (had|experienced|noticed|been|taken), (are|is) (you|he|she) (taking|having|on|experiencing|allergic),"
+        " is there any, are there any, (order|ordering|ordered), (schedule|scheduled|scheduling) (for|a|an),"
+        " (recommend|recommended|recommending), consider, considering, trial of, candidate for,"
+        " put you on, start you on, plan for, planning, would need, need a, needs a, needed for, differential, looks like it could be",
     ),
     (
         Role.AFTER,
@@ -102,7 +114,7 @@ CUES: tuple[tuple[Role, Context, str], ...] = (
     (
         Role.BEFORE,
         Context.OTHER,
-        f"{_RELATIVE}, family history, family hx, family history of, maternal, paternal, family members, family member, relatives, relative",
+        f"{_RELATIVE}, {_HOUSEHOLD} (has|had|is|was|gets|with|died), {_HOUSEHOLD} (does|did) have, family history, family hx, family history of, maternal, paternal, family members, family member, relatives, relative",
     ),
     (
         Role.AFTER,
@@ -114,7 +126,7 @@ CUES: tuple[tuple[Role, Context, str], ...] = (
         Context.AFFIRMED,
         "however, although, though, except, except for, apart from, aside from, besides, other than, which, because, secondary to, presents with, presented with, presenting with, complains of,"
         " complaining of, complained of, reports, reported, reporting, states, stated, admits, admits to, endorses, endorsed, positive for, still, and (has|have|is|was|does|did|had|now), does have, do have, did have,"
-        " there is, there was, except that, started, began, currently, now, today, since, treated with, takes, taking",
+        " there is, there was, except that, started, began, currently, now, today, since, treated with, takes, taking, newly diagnosed, evaluation of, here (for|with), comes in (for|with), coming in (for|with), and the, relief (from|of), associated with",
     ),
     (Role.PATIENT, Context.AFFIRMED, "but, and (she|he|i|the patient|patient), the patient, i have, i had, i've, i'm, i am, i do, patient (has|is|was|had)"),
 )

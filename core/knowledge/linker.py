@@ -38,7 +38,10 @@ class Linker:
         self._pieces = Pieces([name for _, _, name in names])
         found: dict[str, list[tuple[str, Concept]]] = defaultdict(list)
         for written, concept, name in names:
-            for key in {k for k in self._pieces.keys_of(name) if UNKNOWN not in k}:  # a word that is too long, which would stand for any
+            spaced = [" ".join(written)] if _ABBREVIATION.fullmatch(written) and len(written) > 2 else []
+            for key in {
+                k for n in (name, *map(cut_name, spaced)) for k in self._pieces.keys_of(n) if UNKNOWN not in k
+            }:  # a word that is too long, which would stand for any
                 found[key].append((written, concept))
         self._entries = [_entry(named) for named in found.values()]
         self._automaton = ahocorasick_rs.AhoCorasick(found, store_patterns=False)
@@ -106,9 +109,10 @@ class _Choice:
     def concepts(self, text: str, start: int, end: int) -> tuple[Concept, ...]:
         written = text[start:end]
         ordinary = self.written.get(plain(written)) or self.ordinary
-        name = written if written.isupper() else written[:-1] if written[-1] == "s" and written[:-1].isupper() else written.upper()
-        short = self.abbreviations.get(name)
-        if short is None or ((len(name) == 2 or name in ALSO_WORDS) and not (written.startswith(name) and _stands_out(text, start, end))):
+        letters = written.replace(" ", "")  # "A D H D"
+        name = letters.upper() if letters.upper() in self.abbreviations else letters[:-1].upper() if letters[-1] in "sS" else ""
+        short = self.abbreviations.get(name, ())
+        if (len(name) == 2 or name in ALSO_WORDS) and not (letters.startswith(name) and _stands_out(text, start, end)):
             return ordinary
         return tuple(dict.fromkeys((*short, *ordinary)))
 

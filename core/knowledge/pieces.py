@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate
+from string import ascii_lowercase
 
 from core.knowledge.words import singulars, spelled
 
 # A word with its possessive, or what stands between two words; U+0300 to U+036F are accents written as characters of their own.
-PIECES = re.compile(r"[\w\u0300-\u036f]+(?:['’]s(?!\w))?|[^\w\u0300-\u036f]+")
+PIECES = re.compile(r"[\w\u0300-\u036f]+(?:['’][sS](?!\w))?|[^\w\u0300-\u036f]+")
 UNKNOWN, BREAK, JOIN = "\x00", "\x01", " "
 """A word of no name; what no name reaches across; a space, a hyphen, an apostrophe or the end of a line."""
 _LONGEST_PIECE = 64
@@ -28,6 +29,8 @@ _COMBINING = re.compile(
 _GRADED = frozenset(("type", "stage", "grade", "class", "group", "factor"))
 _ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
 _NUMERALS = {str(n): roman for n, roman in enumerate(_ROMAN, start=1)} | {r: str(n) for n, roman in enumerate(_ROMAN, start=1) for r in (roman, roman.lower())}
+_NUMBERS = ("one", "two", "three", "four", "five")
+_SPOKEN = {number: word for n, word in enumerate(_NUMBERS, start=1) for number in (str(n), _ROMAN[n - 1])}
 _SPACE = frozenset(" ")
 
 Cut = tuple[str, ...]
@@ -40,7 +43,7 @@ class Pieces(dict[str, str]):
     def __init__(self, names: Iterable[Cut]) -> None:
         super().__init__()
         written, singular = _words_of(names)
-        self._known = {spelled(word) for word in (*written, *singular, *_NUMERALS)}
+        self._known = {spelled(word) for word in (*written, *singular, *_NUMERALS, *_NUMBERS, *ascii_lowercase)}
         self._forms = {word: form for word in written if (form := self._combining_form(word))}
         marks = {_separator(piece) for cut in names for piece in cut[1::2] if piece != " "} - {JOIN, BREAK}
         self._letters = {JOIN: JOIN, BREAK: BREAK, **dict(zip((*sorted(marks), *sorted(self._known)), _characters(), strict=False))}
@@ -52,7 +55,7 @@ class Pieces(dict[str, str]):
         return "".join(map(self.__getitem__, pieces))
 
     def keys_of(self, name: Cut) -> Iterator[str]:
-        """The strings that the name may be: as it is, without its hyphens or with one more, without its dots and commas, "type II" for "type 2",
+        """The strings that the name may be: as it is, without its hyphens or with one more, without its dots and commas, "type II" and "type two" for "type 2",
         "diabetes mellitus type 2" for "type 2 diabetes mellitus".
         """
         if len(name) > 4 and name[0].lower() in _GRADED and name[2] in _NUMERALS and name[3] == " ":
@@ -63,8 +66,8 @@ class Pieces(dict[str, str]):
         if not self._forms.keys().isdisjoint(name):
             yield self.code(p for piece in name for p in self._forms.get(piece, (piece,)))
         if not _NUMERALS.keys().isdisjoint(name):
-            graded = (i > 1 and name[i - 2].lower() in _GRADED for i in range(len(name)))
-            yield self.code(_NUMERALS.get(piece, piece) if is_graded else piece for piece, is_graded in zip(name, graded, strict=True))
+            for numerals in (_NUMERALS, _SPOKEN):
+                yield self.code(numerals.get(piece, piece) if i > 1 and name[i - 2].lower() in _GRADED else piece for i, piece in enumerate(name))
 
     def _combining_form(self, word: str) -> Cut:
         form = _COMBINING.fullmatch(word.lower())
