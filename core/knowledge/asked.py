@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core.knowledge import Knowledge
 from core.knowledge.context import in_context
 from core.knowledge.context_cues import Context
-from core.knowledge.cues import ASKS_WHAT_FITS, DIAGNOSIS, HISTORY, MAY_BE_HISTORY, NOUNS, REACH, SUBJECT, TAKES, VERBS
+from core.knowledge.cues import ASKS_WHAT_FITS, DIAGNOSIS, GENERIC, HISTORY, MAY_BE_HISTORY, NOUNS, REACH, SUBJECT, TAKES, VERBS
 from core.knowledge.graph import Concept, Graph, Kind
 from core.knowledge.linker import Mention
 from core.types import Message, Relation
@@ -47,7 +47,8 @@ def read_question(messages: Sequence[Message], knowledge: Knowledge) -> Asked | 
     is_presentation = len(symptoms) > 1 and (not conditions or bool(DIAGNOSIS.search(text)))
     if is_presentation:
         past, conditions, drugs = [*conditions, *drugs, *past], (), ()
-    elif conditions:  # what the patient takes already is not what is asked about, unless nothing else is
+    elif conditions or (not relations and any(p.asked for p in earlier)):
+        # What the patient takes already is not what is asked about, unless nothing else is.
         past, drugs = [*(d for d in drugs if d in found.taken), *past], tuple(d for d in drugs if d not in found.taken)
     if not (conditions or drugs or is_presentation or found.investigations or found.classes):
         # "And if she is pregnant?", "What is its dose?": the subject is an earlier message's.
@@ -107,11 +108,20 @@ def _parts(text: str, knowledge: Knowledge) -> _Parts:
 
 def _of_the_patient(text: str, knowledge: Knowledge) -> list[Mention]:
     """The mentions without what is denied or a relative's; all of them where nothing else is left to ask about."""
-    found = [m for m in knowledge.linker.mentions(text) if m.text.lower() not in ("fit", "fits") or not ASKS_WHAT_FITS.search(text[: m.start])]
+    found = _named(text, knowledge)
     absent = {Context.NEGATED, Context.OTHER}
     # "Which drug must not be given with it?" denies no drug.
     kept = [c.mention for c in in_context(text, found) if c.context not in absent or c.mention.of_kind(Kind.DRUG, Kind.CLASS)]
     return kept or found
+
+
+def _named(text: str, knowledge: Knowledge) -> list[Mention]:
+    """The mentions without words of the question: an ontology's root is called "symptom" or "disease", and "fits" is a name of seizures."""
+    return [
+        m
+        for m in knowledge.linker.mentions(text)
+        if not GENERIC.fullmatch(m.text) and (m.text.lower() not in ("fit", "fits") or not ASKS_WHAT_FITS.search(text[: m.start]))
+    ]
 
 
 def _of(mentions: Sequence[Mention], kind: Kind) -> tuple[Concept, ...]:
@@ -144,6 +154,6 @@ def _rules_out(graph: Graph, treated: Concept, history: Concept) -> bool:
 
 def _relations(text: str, knowledge: Knowledge) -> frozenset[Relation]:
     """By the words around the names: "combined oral contraceptive" asks for no interaction."""
-    for mention in reversed(knowledge.linker.mentions(text)):
+    for mention in reversed(_named(text, knowledge)):
         text = f"{text[: mention.start]}§{text[mention.end :]}"
     return frozenset(r for r, cue in NOUNS if cue.search(text)) or frozenset(r for r, cue in VERBS if cue.search(text))

@@ -116,5 +116,9 @@ TAKES = re.compile(
 """Right before a drug: the patient has it already."""
 ASKS_WHAT_FITS = re.compile(r"\b(?:which|what|that)\b[\w\s-]{0,30}$", re.I)
 """Before "fits", which is also a name of seizures."""
+GENERIC = re.compile(
+    r"symptoms?|signs?|features?|findings?|diseases?|conditions?|disorders?|syndromes?|illness(?:es)?|infections?|drugs?|medicines?|allerg(?:y|ies)", re.I
+)
+"""Names that name nothing."""
 REACH = 60
 """Characters before a name in which such words are looked for."""

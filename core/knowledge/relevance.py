@@ -60,8 +60,9 @@ def _presentation(asked: Asked, graph: Graph) -> Iterator[Scored]:
     # A red flag is a complication: what has it as a plain symptom is likelier.
     fit = {c: sum(1.0 if f.relation is Relation.HAS_SYMPTOM else 0.6 for f in own.values()) for c, own in shared.items()}
     most = max(fit.values(), default=0.0)
-    ranked = sorted((c for c in fit if fit[c] > 1.0), key=lambda c: -fit[c])
-    likeliest = [c for c in ranked if fit[c] == most][:4]
+    # Of equally likely ones first those that the graph can say more of; where their treatments are asked for too, fewer are shown.
+    ranked = sorted((c for c in fit if fit[c] > 1.0), key=lambda c: (-fit[c], not graph.treatments(c)))
+    likeliest = [c for c in ranked if fit[c] == most][: 3 if Relation.TREATED_BY in asked.relations else 4]
     close = ranked[len(likeliest) : 2]
     for condition in likeliest:
         yield from ((f, 1.0) for f in shared[condition].values())

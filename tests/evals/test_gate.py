@@ -78,6 +78,20 @@ def test_a_candidate_that_gains_and_loses_nothing_is_promoted() -> None:
     assert [round(row.candidate - row.baseline, 2) for row in decision.table] == [0.4, 0.0]
 
 
+def test_books_are_told_apart_in_the_table_and_the_checks_decide_on_both_together() -> None:
+    half = tuple(i.model_copy(update={"evidence": ("A fact.",)}) if n % 2 else i for n, i in enumerate(SUITE.items))
+    suite = Suite("test", half)
+    before, after = (
+        r.model_copy(update={"suite_hash": suite.hash, "items": tuple(x.model_copy(update={"item_id": i.id}) for x, i in zip(r.items, half, strict=True))})
+        for r in (report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8)))
+    )
+    decision = decide(POLICY, suite, before, after)
+    assert [(row.capability, row.book, row.items) for row in decision.table[:3]] == [
+        (Capability.DOMAIN, None, N), (Capability.DOMAIN, "open", N // 2), (Capability.DOMAIN, "closed", N // 2)
+    ]  # fmt: skip
+    assert decision.checks == decide(POLICY, SUITE, report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8))).checks
+
+
 def test_a_loss_in_one_capability_is_not_paid_for_by_a_gain_in_another() -> None:
     decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.9)), report("new", scores(1.0, 0.6)))
     assert decision.outcome is Outcome.REJECT

@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import NotFound
 from core.knowledge import Knowledge
+from core.knowledge.evidence import retrieve
 from core.knowledge.graph import Graph, Kind
 from core.settings import ROOT
 from core.types import Capability, Item
@@ -27,8 +28,23 @@ def test_every_family_is_there_with_unique_items(suite: Suite) -> None:
     families = Counter(i.family for i in suite.items)
     assert set(families) == set(starter.FULL)
     assert all(families[f] >= 0.8 * n for f, n in starter.FULL.items()), families
-    assert len(suite.item_hashes) == len(suite.items)
+    assert len({i.id for i in suite.items}) == len(suite.items)
     assert len({i.messages for i in suite.items}) == len(suite.items)
+
+
+def test_about_half_of_each_family_is_asked_open_book_and_trained_on_in_neither_form(suite: Suite) -> None:
+    for family in starter.FULL:
+        books = Counter(i.book for i in suite.items if i.family == family)
+        assert min(books["open"], books["closed"]) > 0, family
+        assert family == "harmful" or 0.3 < books["open"] / books.total() < 0.7, (family, books)
+    assert suite.item_hashes >= {i.model_copy(update={"evidence": ()}).id for i in suite.items} | {i.id for i in suite.items}
+
+
+def test_the_evidence_of_an_item_is_what_chat_would_find_and_never_its_question(suite: Suite, knowledge: Knowledge) -> None:
+    for item in suite.items:
+        if item.evidence:
+            assert list(item.evidence) == [knowledge.graph.sentence(f) for f in retrieve(item.messages, knowledge)]
+            assert not any(line in m.content for m in item.messages for line in item.evidence)
 
 
 def test_every_capability_has_items_enough_for_the_margin_of_the_policy(suite: Suite) -> None:
@@ -85,7 +101,7 @@ def test_a_change_of_the_marking_makes_earlier_reports_incomparable(suite: Suite
     for part in ("core", "evals"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     assert version(tmp_path) == suite.hash
-    for path in ("core/safety.py", "core/knowledge/base/dose.tsv", "evals/scorers/format.py"):
+    for path in ("core/safety.py", "core/knowledge/base/dose.tsv", "evals/scorers/format/forms.py"):
         (tmp_path / path).write_text((tmp_path / path).read_text() + "\n")
         assert version(tmp_path) != suite.hash, path
         shutil.copy(ROOT / path, tmp_path / path)
