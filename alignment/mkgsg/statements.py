@@ -11,7 +11,8 @@ def statement(case: Case, graph: Graph) -> str:
     """The first fact of the path in one sentence. Raises BadInput for a relation that is not asked about by itself."""
     fact = case.facts[0]
     if fact.relation is Relation.HAS_SYMPTOM:
-        return f"Typical symptoms of {graph.label(case.condition)} are {listed([lower(graph.label(s)) for s in case.symptoms[:3]])}."
+        shown = listed([lower(graph.label(s)) for s in case.symptoms[:3]])
+        return f"{'Typical symptoms' if len(case.symptoms) > 1 else 'A typical symptom'} of {graph.label(case.condition)} {'are' if len(case.symptoms) > 1 else 'is'} {shown}."
     return fact_sentence(fact, graph, case.drug)
 
 

@@ -148,7 +148,8 @@ def ruling_sentence(fact: Fact, drug: str, graph: Graph) -> str:
     """Why the drug is ruled out: a contraindication or an interaction, told from the drug's side."""
     if fact.relation is Relation.INTERACTS_WITH:
         other = fact.object if fact.subject == drug else fact.subject
-        return f"{capital(graph.label(drug))} interacts with {graph.label(other)}: {fact.detail} ({fact.severity})."
+        effect = f": {fact.detail}" if fact.detail else ""
+        return f"{capital(graph.label(drug))} interacts with {graph.label(other)}{effect} ({fact.severity})."
     return f"{capital(graph.label(drug))} is contraindicated in {graph.label(fact.object)}."
 
 

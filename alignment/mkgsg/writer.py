@@ -40,8 +40,11 @@ class Writer:
         return self.rng.choice(synonyms) if synonyms and self.rng.random() < self.synonyms * (0.3 if concept.kind is Kind.DRUG else 1.0) else label
 
     def _links(self, name: str, concept: Concept) -> bool:
-        mentions = self.knowledge.linker.mentions(name)
-        return len(mentions) == 1 and len(mentions[0].text) == len(name) and mentions[0].of_kind(concept.kind) is concept
+        """Whether the name is read as the concept inside a sentence, typed carelessly too: "UC" is, "uc" is not."""
+        return all(
+            any(m.text == said and m.of_kind(concept.kind) is concept for m in self.knowledge.linker.mentions(f"known {said} today"))
+            for said in (name, name.lower())
+        )
 
     def _alarms(self, name: str) -> bool:
         """ "anaphylaxis to penicillin" in a history would be read as an emergency."""
