@@ -39,9 +39,10 @@ def retrieve(messages: Sequence[Message], knowledge: Knowledge, budget_tokens: i
     left = float(budget_tokens - BLOCK_TOKENS)
     for fact in sorted(scored, key=lambda f: -scored[f])[:MOST_FACTS]:
         cost = LINE_TOKENS + len(graph.sentence(fact)) / CHARS_PER_TOKEN
-        if cost <= left:
-            chosen.append(fact)
-            left -= cost
+        if cost > left:
+            break
+        chosen.append(fact)
+        left -= cost
     return tuple(chosen)
 
 

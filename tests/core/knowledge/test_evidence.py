@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.knowledge import Knowledge, builtin
-from core.knowledge.evidence import retrieve, with_evidence
+from core.knowledge.evidence import CHARS_PER_TOKEN, retrieve, with_evidence
 from core.knowledge.graph import Concept, Fact, Graph, Kind
 from core.types import Message, Relation
 
@@ -126,8 +126,8 @@ def test_a_class_is_asked_about_through_its_drugs(knowledge: Knowledge) -> None:
 def test_more_room_only_adds(budget: int, question: str) -> None:
     known = builtin()
     less, more = (found(known, question, budget=b) for b in (budget, budget + 60))
-    assert sum(len(f) for f in less) <= 4 * budget
-    assert set(less) <= set(more) or less == more[: len(less)]
+    assert less == more[: len(less)]
+    assert sum(len(f) for f in less) <= CHARS_PER_TOKEN * budget
     assert len(more) <= 12
 
 
