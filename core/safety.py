@@ -13,6 +13,7 @@ from core.knowledge.claims import quantities
 from core.knowledge.graph import Concept, Kind
 from core.knowledge.quantities import QUANTITY, quantity
 from core.knowledge.sentences import Sentence, sentences
+from core.patient import patient_concepts as patient_concepts
 from core.types import Evidence, Message, SafetyFinding, Severity
 from core.urgency import asks_urgent_care
 
@@ -145,25 +146,6 @@ _AFFIRMS = re.compile(
     re.I,
 )
 _JOINED = re.compile(r"\s*(?:,|and|or|,\s*(?:and|or)|/)\s*", re.I)
-# What is denied, or a relative's, in a sentence whose mentions are written as "§". A denial reaches what follows at once and a list that
-# is joined by a word: a bare comma may begin what is present ("no known allergies, pregnant").
-_FILLER = r"(?:known|history|evidence|signs?|of|any|an?|the|had|has|having|been|taking|taken|on|to|for|drug|allerg(?:y|ies)|current|previous|past)"
-_OF_RELATIVES = (
-    r"(?:(?:her|his|their|my|patient['’]s)\s+(?:mother|father|sister|brother|parents?|aunt|uncle|son|daughter)|family history"
-    r"|^(?:mother|father|sister|brother)(?=\s+(?:had|died)|:)):?(?:\s+(?!(?:but|and|she|he)\b)[\w'’]+){0,4}?"
-)
-_NOT_THIS_PATIENT = re.compile(
-    rf"(?:\b(?:no|not|never)(?:\s+{_FILLER})*\s+§+(?:(?:\s*[,/]\s*(?:{_FILLER}\s+)*§+)*,?\s*n?or\s+(?:{_FILLER}\s+)*§+)*"
-    rf"|(?:\b(?:denie[sd]|denying|without|negative for|ruled out|no(?: known)? (?:history|evidence|signs?) of)(?:\s+{_FILLER})*|{_OF_RELATIVES})"
-    rf"\s+§+(?:(?:\s*[,/]\s*(?:{_FILLER}\s+)*§+)*,?\s*(?:n?or|and)\s+(?:{_FILLER}\s+)*§+)*)",
-    re.I,
-)
-# A drug that the user asks about is not yet one that the patient takes.
-_TAKES = re.compile(
-    r"\b(takes?|taking|took|(?:is|are|am|patient|already|currently|man|woman|she|he) on|receiv\w+|us(?:es|ing)|current(?:ly)?"
-    r"|med(?:s|ications?)|drug history|treated with|prescribed|started on)\b",
-    re.I,
-)
 
 
 def is_harmful(text: str) -> bool:
@@ -186,30 +168,6 @@ def check_input(messages: Sequence[Message], knowledge: Knowledge) -> tuple[Safe
     if match := _INJECTION.search(text):
         found.append(SafetyFinding(rule="prompt_injection", severity=Severity.NOTE, quote=match.group(0)[:200]))
     return tuple(found)
-
-
-def patient_concepts(messages: Sequence[Message], knowledge: Knowledge) -> tuple[Concept, ...]:
-    """What the user says of the patient: conditions, contexts and current drugs that are not denied and not a relative's."""
-    found: dict[str, Concept] = {}
-    for message in messages:
-        if message.role != "user":
-            continue
-        for sentence in sentences(message.content, knowledge):
-            absent, takes = _absent(sentence), _TAKES.search(sentence.text)
-            for mention in sentence.mentions:
-                concept = mention.of_kind(Kind.CONTEXT, Kind.CONDITION, Kind.DRUG)
-                is_present = concept is not None and (concept.kind is not Kind.DRUG or (takes is not None and takes.end() <= mention.start))
-                if concept and is_present and mention.start not in absent:
-                    found[concept.id] = concept
-    return tuple(found.values())
-
-
-def _absent(sentence: Sentence) -> set[int]:
-    """The positions of what is denied or a relative's. In doubt a mention is the patient's."""
-    marked = list(sentence.text.replace("§", " "))
-    for mention in sentence.mentions:
-        marked[mention.start : mention.end] = "§" * (mention.end - mention.start)
-    return {position for m in _NOT_THIS_PATIENT.finditer("".join(marked)) for position in range(*m.span())}
 
 
 def recommended_drugs(text: str, knowledge: Knowledge) -> Iterator[tuple[Concept, Sentence]]:

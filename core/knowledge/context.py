@@ -48,6 +48,7 @@ _EPISODE = re.compile(
 _ADJECTIVE = re.compile(r"previous|prior|past|former|remote", re.I)
 _WEAK = re.compile(r".*(?:history|hx|pmh|h/o|ago|age|last|in \d|before|earlier)", re.I)
 _LONG_AGO = re.compile(r"years?|a long", re.I)
+_DENIAL = re.compile(r"(?:no|not|never|without|denie[sd])\b", re.I)
 _ENQUIRY = re.compile(r"(?:have|has|had|do|does|did|are|is) (?:you|he|she)\b", re.I)
 
 
@@ -172,6 +173,8 @@ def _read(text: str, begin: int, end: int, cues: list[_Cue], mentions: Sequence[
                     if _applies(mentions[number], text, cue):
                         given[number].append((cue.context, cue[:2]))
     for mention, contexts in zip(mentions, given, strict=True):
+        if any(c is Context.NEGATED and _DENIAL.match(text, *at) for c, at in contexts):  # "she is not pregnant, what may I give?"
+            contexts = [(c, at) for c, at in contexts if text[at[0] : at[1]].strip() != "?"]
         context, cue_at = max(contexts, key=lambda c: _WEIGHT[c[0]], default=(Context.AFFIRMED, (0, 0)))
         yield InContext(mention, context, cue_at)
 

@@ -1,0 +1,72 @@
+"""What is held to be the patient's. A condition that is missed lets an unsafe drug through, so in doubt it is there."""
+
+import pytest
+
+from core.knowledge import Knowledge
+from core.patient import patient_concepts
+from core.types import Message
+
+
+def labels(text: str, knowledge: Knowledge) -> set[str]:
+    return {c.label for c in patient_concepts([Message(role="user", content=text)], knowledge)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "She has asthma.",
+        "History of asthma.",
+        "Asthma as a child.",
+        "She had asthma years ago.",
+        "What may I give in case of asthma",
+        "What if the patient has asthma?",
+        "If she has asthma, which drug is safe?",
+        "Possible asthma.",
+        "She is at risk of asthma.",
+        "Not only asthma.",
+        "No change in her asthma.",
+        "No improvement of asthma.",
+        "It is not known whether asthma is present.",
+        "Do not give aspirin, asthma.",
+        "No known allergies, asthma.",
+        "No gout, asthma.",
+        "No gout and asthma.",
+        "Denies gout, asthma.",
+        "Denies gout but has asthma.",
+        "My mother has asthma, what can I give her?",
+        "Her mother had gout and she has asthma.",
+        "A pregnant mother has asthma.",
+        "A 30-year-old mother with asthma.",
+        "Which drug for someone with asthma?",
+        "Pneumonia was ruled out in this patient with asthma.",
+        "Without doubt asthma.",
+        "asthma, no fever",
+        "No one treated her asthma.",
+    ],
+)
+def test_in_doubt_a_condition_is_the_patients(text: str, knowledge: Knowledge) -> None:
+    assert "asthma" in labels(text, knowledge)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No asthma.",
+        "She doesn't have asthma.",
+        "She never had asthma.",
+        "Denies asthma.",
+        "Denies gout, epilepsy and asthma.",
+        "No gout, epilepsy or asthma.",
+        "No asthma, gout or epilepsy.",
+        "Without asthma or gout.",
+        "Asthma was ruled out.",
+        "No history of asthma.",
+        "No evidence of asthma, what can I give?",
+        "Her father had asthma.",
+        "My mother had asthma.",
+        "Family history: gout and asthma.",
+        "Maternal asthma.",
+    ],
+)
+def test_what_is_surely_denied_or_a_relatives_is_not(text: str, knowledge: Knowledge) -> None:
+    assert "asthma" not in labels(text, knowledge)
