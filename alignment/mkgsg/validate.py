@@ -17,6 +17,7 @@ from core.knowledge.graph import Kind
 from core.knowledge.linker import Mention
 from core.knowledge.quantities import QUANTITY, quantity
 from core.knowledge.sentences import fields
+from core.reply import END_THINK, THINK
 from core.safety import check_reply, is_harmful
 from core.types import Capability, Claim, Relation, Severity, TrainingSample, Verdict
 from core.urgency import asks_urgent_care, gives_safety_net, plays_down, urgency
@@ -50,7 +51,7 @@ _FOREIGN = re.compile(
     r"|^\s*(?:user|assistant|human|ai|system)\s*:",
     re.I | re.M,
 )
-_THINK_TAG = re.compile(r"</?think>")
+_THINK_TAG = re.compile(f"{THINK}|{END_THINK}")
 _HOLLOW = re.compile(
     r"\W*(?:n/?a|none|nil|nothing|see (?:above|below)|as above|tbd|to be (?:determined|added)|unknown|not (?:applicable|available)|same|x+)?\W*", re.I
 )
@@ -101,6 +102,16 @@ def _format(case: Case) -> str | None:
         return "wrong_format"
     is_hollow = case.sample.checks and any(f.role in _FILLED and _HOLLOW.fullmatch(f.sentence.text) for f in fields(case.answer, case.knowledge))
     return "wrong_format" if is_hollow else None
+
+
+def _thought(case: Case) -> str | None:
+    """A thought is opened and closed once, names something, and an answer follows it."""
+    tags = _THINK_TAG.findall(case.text)
+    if not tags:
+        return None
+    thinking, answer = case.reading.reply
+    is_whole = tags == [THINK, END_THINK] and answer and any(s.mentions for s in case.reading.sentences if s.text in thinking)
+    return None if is_whole else "broken_chain"
 
 
 # --- question and reference ------------------------------------------------------------------------------------------------
@@ -298,9 +309,6 @@ def _chain(case: Case) -> str | None:
     """The steps are edges of the graph, hang together, and the thinking (or, without one, the answer) passes through each to the answer."""
     sample, graph = case.sample, case.knowledge.graph
     thinking, answer = case.reading.reply
-    has_thought = "<think>" in case.text or "</think>" in case.text
-    if has_thought and (case.text.count("<think>") != 1 or case.text.count("</think>") != 1 or not answer or not _says_something(thinking, case)):
-        return "broken_chain"
     if not sample.steps:
         return None
     reached = {sample.steps[0].subject, sample.steps[0].object}
@@ -312,10 +320,6 @@ def _chain(case: Case) -> str | None:
     text = case.text if thinking else f"<think> {answer} </think> {answer}"
     value = reasoning.score(sample, text, case.knowledge).value
     return None if value is not None and value > 1 - 1e-9 else "broken_chain"
-
-
-def _says_something(thinking: str, case: Case) -> bool:
-    return any(s.mentions for s in case.reading.sentences if s.text in thinking)
 
 
 def _citations(case: Case) -> str | None:
@@ -333,5 +337,6 @@ def _answer(case: Case) -> str | None:
 
 
 _CHECKS: tuple[Callable[[Case], str | None], ...] = (
-    _foreign_text, _question, _reference, _format, _doses, _safety, _red_flags, _safety_net, _citations, _claims, _presentation, _chain, _strays, _answer,
+    _foreign_text, _question, _reference, _thought, _format, _doses, _safety, _red_flags, _safety_net, _citations, _claims, _presentation, _chain,
+    _strays, _answer,
 )  # fmt: skip

@@ -21,7 +21,8 @@ _AFTER_STOP = re.compile(rf"([.!?;])((?:\s*{_NUMBERS})+)")
 Role = Literal["", "diagnosis", "treatment", "alternative", "test", "symptom", "red_flag", "dose", "contraindication", "interaction", "safety_net"]
 _TITLES: dict[Role, str] = {
     "diagnosis": r"(?:most )?(?:likely |working |final )?diagnosis|impression|assessment|condition|problem",
-    "treatment": r"drugs?(?: of choice)?|treatments?|medications?|medicines?|prescription|therapy|management|plan|rx|first[- _]line(?:[ _](?:drug|treatment))?",
+    "treatment": r"drugs?(?: of choice)?|treatments?|medications?|medicines?|prescription|therapy|management|plan|rx|start|give"
+    r"|first[- _]line(?:[ _](?:drug|treatment))?",
     "alternative": r"alternatives?|second[- _]line(?:[ _](?:drug|treatment))?",
     "test": r"tests?|investigations?|work-?up|confirmatory[ _]test",
     "symptom": r"symptoms?|signs?|features?|signs and symptoms",

@@ -130,7 +130,8 @@ def test_a_case_is_true_and_safe_in_any_wording(data):
     case = data.draw(st.sampled_from(CASES[family]))
     written = write(case, Writer(KNOWN, data.draw(st.randoms(use_true_random=False)), held_out=None))
     # What may be rejected is a wording that cannot be judged or that the guard reads as an emergency; never for being false or unsafe.
-    assert reject_reason(written, KNOWN) in {None, "unreadable_dose", "missing_safety_net", "benign_looks_harmful_to_the_guard"}, written
+    unreadable = {"unreadable_dose", "unreadable_patient", "unsupported_reference"}  # "uc" in a question that is typed in lower case
+    assert reject_reason(written, KNOWN) in {None, *unreadable, "ignored_red_flag", "benign_looks_harmful_to_the_guard"}, written
 
 
 def test_choices_never_offer_what_the_history_rules_out():
