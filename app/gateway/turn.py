@@ -21,7 +21,7 @@ from core.db import reading, unit_of_work
 from core.errors import BadInput, NotAllowed, NotFound, Unavailable
 from core.knowledge import Knowledge
 from core.knowledge.claims import check_claims
-from core.knowledge.evidence import CHARS_PER_TOKEN, retrieve, with_evidence
+from core.knowledge.evidence import estimated_tokens, retrieve, with_evidence
 from core.llm import ChatModel, Chunk
 from core.phi import deidentify
 from core.reply import split_reply
@@ -78,8 +78,8 @@ def open_turn(caller: Caller, request: ChatRequest) -> Ticket:
 
 def _room_for_evidence(messages: tuple[Message, ...]) -> int:
     """As set, but a third of the model's window stays for the reply."""
-    asked = sum(len(m.content) for m in messages) / CHARS_PER_TOKEN
-    return max(0, min(settings().evidence_tokens, int(settings().vllm_max_model_len * 2 / 3 - asked)))
+    asked = sum(estimated_tokens(m.content) for m in messages)
+    return max(0, min(settings().evidence_tokens, settings().vllm_max_model_len * 2 // 3 - asked))
 
 
 async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: Emit) -> Answer:

@@ -70,7 +70,8 @@ VERBS: tuple[tuple[Relation, re.Pattern[str]], ...] = (
             "detect", "identify",
         ),
     ),
-    (Relation.INVESTIGATED_BY, _words(r"diagnos\w*", "order", "request", r"detect\w*", r"establish\w*", r"verif\w*", "shown", r"suspect\w*")),
+    (Relation.INVESTIGATED_BY, _words(r"diagnos\w*", "(?:needed|required|do) to", "order", "request", r"detect\w*", r"establish\w*", r"verif\w*",
+    "shown", r"suspect\w*")),
     (
         Relation.RED_FLAG,
         _words("develops?", "next", "done", "advi[cs]e", "react", "act", "respond", "serious", "dangerous",

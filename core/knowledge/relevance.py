@@ -43,11 +43,10 @@ def otherwise(asked: Asked, graph: Graph) -> Iterator[Scored]:
 
 def _widened(asked: Asked, graph: Graph) -> Iterator[Scored]:
     for condition in asked.conditions:
-        for ancestor in graph.ancestors(condition.id):
-            if facts := list(relevant_facts(asked._replace(conditions=(graph.concept(ancestor),)), graph)):
-                yield from ((link, 1.0) for link in _chain(graph, condition.id, ancestor))
+        for link in graph.facts_from(condition.id, Relation.IS_A):  # no further up: what treats epilepsies may harm in one of them
+            if facts := list(relevant_facts(asked._replace(conditions=(graph.concept(link.object),)), graph)):
+                yield link, 1.0
                 yield from facts
-                break
 
 
 def _presentation(asked: Asked, graph: Graph) -> Iterator[Scored]:

@@ -38,7 +38,7 @@ def _bases() -> Iterator[tuple[str, Knowledge]]:
     yield "built-in", builtin()
     graph = builtin().graph
     try:
-        graph = merge(read([_SHARED]).sources, graph, graph).graph
+        graph = merge(read([_SHARED]).sources, graph, builtin()).graph
     except AppError as error:
         yield f"padded (no public files: {error})"[:60], Knowledge.of(_padded(graph))
         return

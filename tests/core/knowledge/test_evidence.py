@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.knowledge import Knowledge, builtin
-from core.knowledge.evidence import CHARS_PER_TOKEN, retrieve, with_evidence
+from core.knowledge.evidence import estimated_tokens, retrieve, with_evidence
 from core.knowledge.graph import Concept, Fact, Graph, Kind
 from core.types import Message, Relation
 
@@ -127,7 +127,7 @@ def test_more_room_only_adds(budget: int, question: str) -> None:
     known = builtin()
     less, more = (found(known, question, budget=b) for b in (budget, budget + 60))
     assert less == more[: len(less)]
-    assert sum(len(f) for f in less) <= CHARS_PER_TOKEN * budget
+    assert estimated_tokens("\n".join(less)) <= budget
     assert len(more) <= 12
 
 
