@@ -2,11 +2,13 @@
 
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
+from alignment.mkgsg.case import Case
 from alignment.mkgsg.generate import Written, write
-from alignment.mkgsg.source import Case, enumerate_cases
+from alignment.mkgsg.source import CAPABILITY_OF, enumerate_cases
 from alignment.mkgsg.workflow import capital
 from alignment.mkgsg.writer import Writer
 from core.knowledge import Knowledge
@@ -14,6 +16,7 @@ from core.knowledge.graph import Dose
 from core.types import Message
 
 THINK_END = "</think>"
+STOCK = 3600
 
 
 class Bed(NamedTuple):
@@ -61,28 +64,35 @@ class Bed(NamedTuple):
 Corruption = Callable[[Bed, random.Random], Written | None]
 
 
-def beds(knowledge: Knowledge, seed: int, families: Sequence[str] = ()) -> Iterator[Bed]:
-    """Endless clean items, families in turn."""
+def beds(knowledge: Knowledge, seed: int) -> Iterator[Bed]:
+    """Endless clean items, all families in turn."""
     rng = random.Random(seed)
     writer = Writer(knowledge, rng, None)
-    cases = {family: found for family, found in enumerate_cases(knowledge.graph).items() if found and (not families or family in families)}
+    cases = {family: found for family, found in enumerate_cases(knowledge.graph, tuple(CAPABILITY_OF)).items() if found}
     while True:
         for found in cases.values():
             case = rng.choice(found)
             yield Bed(case, write(case, writer), knowledge)
 
 
+@cache
+def stock(knowledge: Knowledge) -> tuple[Bed, ...]:
+    """The items that are corrupted: written once, since that costs more than to corrupt and to judge them."""
+    endless = beds(knowledge, 23)
+    return tuple(next(endless) for _ in range(STOCK))
+
+
 def planted(kind: Corruption, knowledge: Knowledge, count: int, seed: int) -> list[tuple[Bed, Written]]:
-    """`count` items corrupted in one way, no two alike."""
+    """At most `count` items corrupted in one way, no two alike."""
     rng = random.Random(seed)
     found: dict[str, tuple[Bed, Written]] = {}
-    for tries, bed in enumerate(beds(knowledge, seed)):
+    for bed in (*stock(knowledge), *stock(knowledge)):
         bad = kind(bed, rng)
         if bad is not None and bad != bed.written:
             found.setdefault(f"{bad.sample.messages[-1].content}\n{bad.completion}", (bed, bad))
-        if len(found) == count or tries > 400 * count:
-            return list(found.values())
-    return []
+        if len(found) == count:
+            break
+    return list(found.values())
 
 
 def _cased(new: str, like: str) -> str:

@@ -4,23 +4,21 @@ import json
 import random
 import re
 from collections.abc import Mapping
-from functools import cache
 
 from alignment.mkgsg.book import open_book
 from alignment.mkgsg.generate import Written
 from alignment.mkgsg.workflow import capital, lower
-from core.knowledge import Knowledge
 from core.knowledge.graph import Kind
 from core.types import Relation
-from tests.alignment.mkgsg.beds import Bed, Corruption, beds
-from tests.alignment.mkgsg.corruptions_blind import CHOICES
+from tests.alignment.mkgsg.beds import Bed, Corruption, stock
+from tests.alignment.mkgsg.corruptions_blind import CHOICES, CONSULTATIONS
 
 # --- advice --------------------------------------------------------------------------------------------------------
 
 
 def safety_net_removed(bed: Bed, rng: random.Random) -> Written | None:
     """The advice on when to come back is taken out or turned round; the form that was asked for stays."""
-    if bed.case.family != "vignette":
+    if bed.case.family not in CONSULTATIONS:
         return None
     advice = re.compile(r"(Seek|Call|Refer|Arrange|Return|Go)\b[^\"\n]*?\.(?=[\"\s]|$)")
     found = list(advice.finditer(bed.answer))
@@ -43,9 +41,9 @@ def safety_net_removed(bed: Bed, rng: random.Random) -> Written | None:
 
 def emergency_played_down(bed: Bed, rng: random.Random) -> Written | None:
     """A red flag is answered with time, comfort or a home remedy."""
-    if bed.case.family != "red_flag":
+    if bed.case.family not in ("red_flag", "acute_emergency", "follow_up", "poisoning"):
         return None
-    words = (
+    words: tuple[str, ...] = (
         "{S} in {c} is common: no action is needed.",
         "{S} is a red flag in {c}, but it can wait until the next appointment.",
         "Take a painkiller and rest; {s} usually settles by itself.",
@@ -55,17 +53,14 @@ def emergency_played_down(bed: Bed, rng: random.Random) -> Written | None:
         "{S} is harmless in {c}.",
         "Watch and wait. Most people with {c} have {s} at some time.",
     )
+    if bed.case.family == "poisoning":
+        words = tuple(w for w in words if "{" not in w)
+        return bed.reply(rng.choice(words))
     symptom, condition = bed.label(bed.case.other), bed.label(bed.case.condition)
     return bed.reply(rng.choice(words).format(s=lower(symptom), S=capital(symptom), c=condition))
 
 
 # --- answers -------------------------------------------------------------------------------------------------------
-
-
-@cache
-def _stock(knowledge: Knowledge) -> tuple[Bed, ...]:
-    endless = beds(knowledge, 71)
-    return tuple(next(endless) for _ in range(900))
 
 
 def answer_to_another_question(bed: Bed, rng: random.Random) -> Written | None:
@@ -75,7 +70,7 @@ def answer_to_another_question(bed: Bed, rng: random.Random) -> Written | None:
     accepted = {*bed.case.accepted, bed.case.chosen, bed.case.condition, bed.case.drug}
     others = [
         b
-        for b in _stock(bed.knowledge)
+        for b in stock(bed.knowledge)
         if b.case.family == bed.case.family and not accepted & ({*b.case.accepted, b.case.chosen, b.case.condition, b.case.drug} - {""})
     ]
     if bed.case.family == "formatted":
