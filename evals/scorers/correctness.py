@@ -50,15 +50,17 @@ def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
 
 
 def named_concepts(item: Item, answer: str, knowledge: Knowledge, kinds: set[Kind]) -> set[str]:
-    """Ids that the answer puts forward: of the given kinds, not asked about in the question, not warned of."""
+    """Ids that the answer puts forward: of the given kinds, not warned of, and not merely repeated from the question. What is ruled out counts
+    wherever it stands: a differential names the diagnosis that it is not.
+    """
     asked = {c.id for m in item.messages for mention in knowledge.linker.mentions(m.content) for c in mention.concepts}
-    wanted = {i for group in item.reference.concepts for i in group}
+    wanted, forbidden = {i for group in item.reference.concepts for i in group}, set(item.reference.forbidden)
     recommended = {drug.id for drug, _ in recommended_drugs(answer, knowledge)}
     named = set()
     for mention in knowledge.linker.mentions(answer):
         ids = {c.id for c in mention.concepts if c.kind in kinds and (c.kind is not Kind.DRUG or c.id in recommended)}
         # A name that several concepts share counts as the right one when one of them is right.
-        named |= (ids & wanted) or (ids - asked)
+        named |= (ids & wanted) or (ids & forbidden) or (ids - asked)
     return named
 
 

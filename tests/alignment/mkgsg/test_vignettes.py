@@ -92,6 +92,13 @@ def test_reference_replies_stay_short():
     assert max(len(w.completion.split()) for family in WIDE for w in WRITTEN[family]) <= 80
 
 
+def test_naming_both_diagnoses_of_a_differential_is_no_answer():
+    sample = next(w.sample for w in WRITTEN["differential"])
+    right, rival = KNOWN.graph.label(sample.reference.concepts[0][0]), KNOWN.graph.label(sample.reference.forbidden[0])
+    assert score_reply(sample, f"The most likely diagnosis is {right}.", KNOWN).correct == 1.0
+    assert score_reply(sample, f"The most likely diagnosis is {right} or {rival}.", KNOWN).correct == 0.0
+
+
 # --- the workflow --------------------------------------------------------------------------------------------------------
 
 
