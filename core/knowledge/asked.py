@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core.knowledge import Knowledge
 from core.knowledge.context import in_context
 from core.knowledge.context_cues import Context
-from core.knowledge.cues import ASKS_WHAT_FITS, DIAGNOSIS, GENERIC, HISTORY, MAY_BE_HISTORY, NOUNS, REACH, SUBJECT, TAKES, VERBS
+from core.knowledge.cues import ASKS_WHAT_FITS, COMPARES, DIAGNOSIS, GENERIC, HISTORY, MAY_BE_HISTORY, NOUNS, REACH, SUBJECT, TAKES, VERBS
 from core.knowledge.graph import Concept, Graph, Kind
 from core.knowledge.linker import Mention
 from core.types import Message, Relation
@@ -94,7 +94,7 @@ def _parts(text: str, knowledge: Knowledge) -> _Parts:
                 symptoms.append(symptom)  # "depression" among symptoms is one
             else:
                 conditions.append((concept, part))
-    asked, history = _divided(conditions, knowledge.graph)
+    asked, history = _divided(conditions if not COMPARES.search(text) else [(c, "asked") for c, _ in conditions], knowledge.graph)
     return _Parts(
         asked,
         (*history, *_of(mentions, Kind.CONTEXT)),

@@ -31,19 +31,22 @@ NOUNS: tuple[tuple[Relation, re.Pattern[str]], ...] = (
     (
         Relation.HAS_SYMPTOM,
         _words(
-            "symptoms?", "signs?", "features?", "complaints?", r"manifest\w*", "presentation", "clinical picture", "findings?", "look like",
+            "symptoms?", "signs?", "features?", "complaints?", r"manifest\w*", "presentation", "clinical picture", "findings?", "tell apart",
+            r"tell .{1,60} from", r"distinguish\w*", r"compar\w+", r"differ\w*", "look like",
             r"watch (?:out )?for", r"how (?:does|do) .{1,60} (?:start|begin)",
         ),
     ),
     (
         Relation.INVESTIGATED_BY,
         _words(
-            "tests?", "tested", r"investigat\w*", "examinations?", r"stud(?:y|ies)", "procedures?", r"work(?:ed|-)?\s?up", "diagnostic", "methods?",
+            "tests?", "tested", r"investigat\w*", "(?:which|what) examination", r"stud(?:y|ies)", "procedures?", r"work(?:ed|-)?\s?up", "diagnostic",
+            "methods?",
             r"confirm\w*",
             "prove[sn]?", r"diagnosed(?! with)",
         ),
     ),
-    (Relation.RED_FLAG, _words("red flags?", "urgent", "emergency", r"safety[- ]net\w*", r"watch (?:out )?for", "can it wait", r"follow[- ]?up")),
+    (Relation.RED_FLAG, _words("red flags?", "urgent", "emergency", r"safety[- ]net\w*", r"watch (?:out )?for", "can it wait", r"follow[- ]?up",
+    "seek (?:help|care|advice)", "come back", "call for help", "look out for", r"bring .{1,20} back", "without delay")),
     (
         Relation.TREATED_BY,
         _words(
@@ -87,9 +90,11 @@ VERBS: tuple[tuple[Relation, re.Pattern[str]], ...] = (
     ),
 )  # fmt: skip
 """Read only where nothing is named outright: they say less."""
+COMPARES = _words("tell apart", r"tell .{1,60} from", r"distinguish\w*", r"compar\w+", r"differ\w*", "versus", "vs", "rather than")
 DIAGNOSIS = _words(
     r"diagnos\w*", "(?:which|what) (?:condition|disease|illness)", "(?:likely|probable) (?:condition|disease|cause)", "differential", "causes?", "explains?",
-    "what (?:is|could|might) (?:it|this|be)", "wrong", "suspect", "comes to mind", "going on", "work (?:up|through)", "assessment", "vignette", "case",
+    "what (?:is|could|might) (?:it|this|be)", "wrong", "suspect", "comes to mind", "going on", "more likely", "work (?:up|through)", "assessment",
+    "vignette", "case",
 )  # fmt: skip
 
 

@@ -65,6 +65,10 @@ def _presentation(asked: Asked, graph: Graph) -> Iterator[Scored]:
     close = ranked[len(likeliest) : 2]
     for condition in likeliest:
         yield from ((f, 1.0) for f in shared[condition].values())
+        urgent = (graph.fact(condition, Relation.RED_FLAG, s.id) for s in asked.symptoms)
+        yield from ((f, 0.95 if Relation.RED_FLAG in asked.relations else 0.7) for f in urgent if f)
+    for condition in asked.patient:  # "is it pneumonia or asthma?"
+        yield from ((f, 0.85) for f in shared.get(condition.id, {}).values())
     for condition in close:
         yield from ((f, 0.45) for f in shared[condition].values())
     for condition in likeliest[:2]:
@@ -119,6 +123,10 @@ def _treatments(condition: str, asked: Asked, graph: Graph, score: float) -> Ite
             yield from _ruled_out(graph, treatment.object, other, 0.95 * score)
         if Relation.DOSE in asked.relations and not asked.drugs and (dose := graph.dose(treatment.object)):
             yield dose, 0.9 * score
+        if treatment.line == "first" and not asked.drugs and not asked.patient:  # "who must not take the first-line drug of ...?"
+            for relation in sorted(asked.relations & {Relation.CONTRAINDICATED_IN, Relation.INTERACTS_WITH}):
+                rules = graph.facts_from(treatment.object, relation) if relation is Relation.CONTRAINDICATED_IN else _interactions(graph, treatment.object)
+                yield from _listing(rules, 0.9 * score)
 
 
 def _drugs(asked: Asked, graph: Graph) -> Iterator[Scored]:
