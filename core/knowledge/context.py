@@ -33,7 +33,8 @@ _CONNECTED = re.compile(r"\s*(?:,|/|and|or|,\s*(?:and|or))\s*", re.I)
 # "When did the pain begin?" takes the pain for granted, "when you walk, do you have pain?" does not; and "no fever, right?" is a statement.
 _PRESUPPOSES = re.compile(r"\b(?:how|when|where|why|what|which|who)\b(?! about)", re.I)
 _ENQUIRES = re.compile(
-    r"\bany\b|\b(?:do|does|did|have|has|are|is) (?:you|he|she|they|there|your \w+) (?:\w+ )?(?:have|had|having|feel|feeling|notice\w*|experienc\w+|get|getting|been|on|taking)\b",
+    r"\bany\b|\b(?:do|does|did|have|has|are|is) (?:you|he|she|they|there|your \w+) (?:\w+ )?"
+    r"(?:have|had|having|feel|feeling|notice\w*|experienc\w+|get|getting|been|on|taking)\b",
     re.I,
 )
 _TAG = re.compile(r"\b(?:right|correct|huh|okay|isn['’]t it|don['’]t you)$", re.I)
@@ -146,7 +147,7 @@ def _read(text: str, begin: int, end: int, cues: list[_Cue], mentions: Sequence[
     active: dict[Context, _Cue] = {}
     position = run = 0
     for cue in (*cues, _Cue(end, end, Role.COMMA, Context.AFFIRMED)):
-        while position < len(mentions) and mentions[position].start < cue.start:
+        while position < len(mentions) and mentions[position].start <= cue.start:
             mention = mentions[position]
             if not position or not _CONNECTED.fullmatch(text, mentions[position - 1].end, mention.start):
                 run = position

@@ -110,7 +110,7 @@ class _Choice:
         written = text[start:end]
         ordinary = self.written.get(plain(written)) or self.ordinary
         letters = written.replace(" ", "")  # "A D H D"
-        name = letters.upper() if letters.upper() in self.abbreviations else letters[:-1].upper() if letters[-1] in "sS" else ""
+        name = letters.upper() if letters.upper() in self.abbreviations else letters[:-1] if letters[-1] == "s" else ""
         short = self.abbreviations.get(name, ())
         if (len(name) == 2 or name in ALSO_WORDS) and not (letters.startswith(name) and _stands_out(text, start, end)):
             return ordinary

@@ -13,7 +13,7 @@ from string import ascii_lowercase
 from core.knowledge.words import singulars, spelled
 
 # A word with its possessive, or what stands between two words; U+0300 to U+036F are accents written as characters of their own.
-PIECES = re.compile(r"[\w\u0300-\u036f]+(?:['’][sS](?!\w))?|[^\w\u0300-\u036f]+")
+PIECES = re.compile(r"[\w\u0300-\u036f]+(?:['’][sS](?![\w\u0300-\u036f]))?|[^\w\u0300-\u036f]+")
 UNKNOWN, BREAK, JOIN = "\x00", "\x01", " "
 """A word of no name; what no name reaches across; a space, a hyphen, an apostrophe or the end of a line."""
 _LONGEST_PIECE = 64
@@ -45,6 +45,7 @@ class Pieces(dict[str, str]):
         written, singular = _words_of(names)
         self._known = {spelled(word) for word in (*written, *singular, *_NUMERALS, *_NUMBERS, *ascii_lowercase)}
         self._forms = {word: form for word in written if (form := self._combining_form(word))}
+        self._known |= {spelled(form[0]) for form in self._forms.values()}
         marks = {_separator(piece) for cut in names for piece in cut[1::2] if piece != " "} - {JOIN, BREAK}
         self._letters = {JOIN: JOIN, BREAK: BREAK, **dict(zip((*sorted(marks), *sorted(self._known)), _characters(), strict=False))}
 

@@ -1,6 +1,8 @@
 """Concepts are found where they stand: whole words, longest name, offsets into the text as it was given."""
 
+import re
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -95,3 +97,100 @@ def test_a_long_text_takes_no_longer_than_reading_it(knowledge: Knowledge) -> No
     began = time.process_time()
     assert len(knowledge.linker.mentions("gout and asthma " * 5_000)) == 10_000
     assert time.process_time() - began < 1.0
+
+
+def hits(text: str, *names: str) -> list[str]:
+    return [m.text for m in Linker(Graph([concept(n) for n in names], [])).mentions(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("oedema", "edema"), ("Haemophilia", "hemophilia"), ("gastro-oesophageal reflux", "gastroesophageal reflux"),
+        ("gastroesophageal reflux", "gastro-oesophageal reflux"),
+        ("diarrhoea", "diarrhea"), ("tumors", "tumour"), ("generalized pain", "generalised pain"),
+        ("abscesses", "abscess"), ("biopsies", "biopsy"), ("two diagnoses", "diagnosis"),
+        ("Crohns disease", "Crohn's disease"), ("Crohn disease", "Crohn's disease"),
+        ("Graves disease", "Graves' disease"), ("Grave's disease", "Graves' disease"),
+        ("xray", "X-ray"), ("x ray", "X-ray"), ("beta blockers", "beta-blocker"), ("non-specific pain", "nonspecific pain"),
+        ("palpitation", "palpitations"),
+        
+        ("type II diabetes", "type 2 diabetes"), ("type two diabetes", "type 2 diabetes"), ("H pylori test", "H. pylori test"),
+        ("Meniere's disease", "Ménière's disease"),
+        
+        ("Me\u0301nie\u0300re disease", "Ménière's disease"), ("UTIs", "UTI"), ("uti", "UTI"), ("A D H D", "ADHD"),
+        ("heart\nattack", "heart attack"), ("CROHN'S DISEASE", "Crohn's disease"),
+    ],
+)  # fmt: skip
+def test_one_name_in_many_writings(text: str, name: str) -> None:
+    # The other words are of names too, as in any real graph: "esophageal" is what tells that "gastroesophageal" may be cut.
+    assert len(hits(text, name, "esophageal stricture", "specific antibody")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("it is a hour", "hor"), ("chest. Pain", "chest pain"), ("chest, pain", "chest pain"),
+        ("chest - pain", "chest pain"), ("chest\n\npain", "chest pain"),
+        ("mi amigo", "MI"), ("PATIENT WITH AN MI TODAY", "MI"), ("FH: mother had gout", "FH"),
+        ("it aids recovery", "AIDS"), ("ALL SYSTEMS NORMAL", "ALL"), ("hearing aid", "AIDS"),
+        ("Painless", "pain"), ("type 3 diabetes", "type 2 diabetes"),
+        ("she sobs", "SOB"), ("colds", "cold remedy"), ("x" * 70 + " pain", "y" * 70 + " pain"),
+    ],
+)  # fmt: skip
+def test_what_is_not_the_name(text: str, name: str) -> None:
+    assert hits(text, name) == []
+
+
+@pytest.mark.parametrize("text", ["She had an MI.", "an MI (2019)", "ruled out for MI"])
+def test_two_letters_count_in_capitals_amid_other_text(text: str) -> None:
+    assert hits(text, "MI") == ["MI"]
+
+
+def test_of_crossing_names_the_longer_one_stays() -> None:
+    names = ("acute kidney", "kidney injury marker", "marker", "acute")
+    assert hits("acute kidney injury marker", *names) == ["acute", "kidney injury marker"]
+    assert hits("acute kidney injury", *names) == ["acute kidney"]
+
+
+WORDS = ("alpha", "beta", "gamma", "delta", "rho")
+PHRASES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
+
+
+@given(
+    st.lists(PHRASES, min_size=1, max_size=6, unique=True),
+    st.lists(st.sampled_from((*WORDS, "xi", "omega", "alphabeta")) | st.sampled_from((",", ".", "\n\n")), max_size=30),
+)
+def test_the_automaton_finds_what_trying_every_name_everywhere_finds(names: list[str], words: list[str]) -> None:
+    text = " ".join(words)
+    everywhere = [m.span(1) for n in names for m in re.finditer(rf"(?<!\w)(?=({re.escape(n)})(?!\w))", text)]
+    expected: list[tuple[int, int]] = []
+    for start, end in sorted(everywhere, key=lambda s: (s[0] - s[1], s[0])):
+        if all(end <= a or b <= start for a, b in expected):
+            expected.append((start, end))
+    linker = Linker(Graph([concept(n) for n in names], []))
+    assert [(m.start, m.end) for m in linker.mentions(text)] == sorted(expected)
+
+
+WRITTEN = st.lists(
+    st.sampled_from(["Type 2 diabetes", "heart failure", "Crohn’s disease", "beta-blockers", "fever", "colds", "and", "ragout"]), min_size=1, max_size=8
+).map(", ".join)
+TYPOGRAPHY = st.sampled_from([("’", "'"), ("-", "‑"), ("-", " "), (" ", "\u00a0"), (" ", "\n"), (", ", " , "), (", ", " (")])
+
+
+@given(WRITTEN, TYPOGRAPHY, st.sampled_from([str, str.lower, str.upper, str.title]))
+def test_case_and_typography_change_nothing(text: str, change: tuple[str, str], case: Callable[[str], str]) -> None:
+    ids = lambda written: [c.id for m in LINKER.mentions(written) for c in m.concepts]  # noqa: E731
+    assert ids(case(text.replace(*change))) == ids(text)
+
+
+@given(st.text(alphabet="abst'’- \n.,/()ÅİßéAM01\u0301", max_size=40))
+def test_any_text_is_read(text: str) -> None:
+    linker = Linker(
+        Graph([concept("a"), concept("AB"), concept("a-b"), concept("st. a's"), concept(""), concept("..."), concept("ß"), concept(f"{text[:9]}:")], [])
+    )
+    assert all(text[m.start : m.end] == m.text for m in linker.mentions(text))
+
+
+def test_a_graph_without_names_links_nothing() -> None:
+    assert Linker(Graph([], [])).mentions("gout") == ()
