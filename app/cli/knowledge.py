@@ -40,7 +40,7 @@ def import_(
         found = loaders.read(sources)
     with errors.status("Merging ..."):
         onto = builtin().graph if fresh else knowledge().graph
-        merged = merge(found.sources, onto, builtin().graph)
+        merged = merge(found.sources, onto, builtin())
         is_new = versions.save(merged.graph, merged.report)
         versions.use(merged.graph.version)
     _show_report(merged.report)

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from core.errors import KnowledgeError
+from core.knowledge import Knowledge
 from core.knowledge.graph import Concept, Fact, Graph, Kind
 from core.knowledge.loaders.records import Pair, Source, Term, Withdrawn
 from core.knowledge.names import Named, unsafe
@@ -35,7 +36,7 @@ class Merged(NamedTuple):
     report: Report
 
 
-def merge(sources: Sequence[Source], onto: Graph, builtin: Graph) -> Merged:
+def merge(sources: Sequence[Source], onto: Graph, builtin: Knowledge) -> Merged:
     """The graph of `onto` and all sources, with the report. Raises KnowledgeError naming file and line; then nothing was changed."""
     work = _Merge(onto, builtin)
     for source in sorted(sources, key=lambda s: s.stage):
@@ -44,8 +45,8 @@ def merge(sources: Sequence[Source], onto: Graph, builtin: Graph) -> Merged:
 
 
 class _Merge:
-    def __init__(self, onto: Graph, builtin: Graph) -> None:
-        self.builtin = builtin
+    def __init__(self, onto: Graph, builtin: Knowledge) -> None:
+        self.builtin, self.linker = builtin
         self.concepts = Registry(onto)
         self.facts = {_key(f.subject, f.relation, f.object): f for f in onto.facts if f.relation is not Relation.DOSE}
         self.doses = [f for f in onto.facts if f.relation is Relation.DOSE]
@@ -163,7 +164,7 @@ class _Merge:
         unlinked: dict[str, list[str]] = defaultdict(list)
         reasons: Counter[str] = Counter()
         examples = []
-        for named, reason in unsafe(_imported(concepts.values(), self.builtin), self.builtin.concepts.values(), above):
+        for named, reason in unsafe(_imported(concepts.values(), self.builtin), self.linker, above):
             unlinked[named.concept.id].append(named.name)
             reasons[reason.split(" '")[0].split(' "')[0]] += 1
             examples.append(f"{named.name!r} of {named.concept.id}: {reason}")

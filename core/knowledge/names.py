@@ -8,39 +8,26 @@ Such names stay on their concept, and are not looked for. The names of the built
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from core.knowledge.graph import Concept, Kind
+from core.knowledge.linker import Linker
 
 _STOP = Path(__file__).parent / "stop_names.txt"
 _POSSESSIVE = re.compile(r"['’]s\b")
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
 _BRITISH = (
-    (re.compile(r"\b(an|leuk|h|isch|hyper|ur|tox|septic|bacter|vir|gly|lip|lipid|prote|natr|kal|calc|hypox)aem"), r"\1em"),
-    (re.compile(r"aemi"), "emi"),
-    (re.compile(r"haem"), "hem"),
-    (re.compile(r"anaes"), "anes"),
-    (re.compile(r"paed"), "ped"),
-    (re.compile(r"caec"), "cec"),
-    (re.compile(r"gynaec"), "gynec"),
-    (re.compile(r"\boed"), "ed"),
-    (re.compile(r"oesoph"), "esoph"),
-    (re.compile(r"oest"), "est"),
-    (re.compile(r"rrhoe"), "rrhe"),
-    (re.compile(r"pnoe"), "pne"),
-    (re.compile(r"foet"), "fet"),
-    (re.compile(r"coeli"), "celi"),
-    (re.compile(r"tumour"), "tumor"),
-    (re.compile(r"colour"), "color"),
-    (re.compile(r"fibre"), "fiber"),
-    (re.compile(r"\bsulph"), "sulf"),
+    *(("aemi", "emi"), ("haem", "hem"), ("anaes", "anes"), ("paed", "ped"), ("caec", "cec"), ("oedem", "edem"), ("oesoph", "esoph"), ("oestr", "estr")),
+    *(("rrhoe", "rrhe"), ("pnoe", "pne"), ("foet", "fet"), ("coeli", "celi"), ("tumour", "tumor"), ("colour", "color"), ("fibre", "fiber"), ("sulph", "sulf")),
 )
-_LONGEST = 6
-"""Words of a name that could be hidden; the base's longest names have more, but are not hidden by longer ones in practice."""
-_SHORT = 4
+_SHORT = 6
+"""Letters. DOORS, BALL, CANVAS and HER are syndromes too."""
+_RULED = {Kind.DRUG, Kind.CLASS, Kind.CONTEXT}
+"""What the safety rules are about."""
+_MATTERS = {Kind.SYMPTOM: set(Kind), Kind.DRUG: _RULED | {Kind.CONDITION}}
 
 COMMON = "a plain word"
 ABBREVIATION = "a short abbreviation"
@@ -54,8 +41,8 @@ def normal(name: str) -> str:
     """What two names must share to be one: letters and digits in small, American spelling, no possessive, single spaces."""
     plain = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode() if not name.isascii() else name.lower()
     plain = _NOT_WORD.sub(" ", _POSSESSIVE.sub("", plain)).strip()
-    for spelling, american in _BRITISH:
-        plain = spelling.sub(american, plain)
+    for british, american in _BRITISH:
+        plain = plain.replace(british, american)
     return plain
 
 
@@ -72,54 +59,42 @@ class Named(NamedTuple):
     is_label: bool
 
 
-def unsafe(imported: Iterable[Named], base: Iterable[Concept], ancestors: Callable[[str], tuple[str, ...]]) -> Iterator[tuple[Named, str]]:
-    """The names that text is not searched for, each with the reason."""
+def unsafe(imported: Iterable[Named], base: Linker, ancestors: Callable[[str], tuple[str, ...]]) -> Iterator[tuple[Named, str]]:
+    """The names that text is not searched for, each with the reason. `base` finds the names of the built-in base, in every spelling."""
     names = list(imported)
-    owners: dict[str, list[Concept]] = defaultdict(list)
-    for concept in base:
-        for name in (concept.label, *concept.synonyms):
-            owners[normal(name)].append(concept)
     claims: dict[tuple[Kind, str], dict[str, bool]] = defaultdict(dict)
     for named in names:
         claimed = claims[named.concept.kind, normal(named.name)]
         claimed[named.concept.id] = claimed.get(named.concept.id, False) or named.is_label
     for named in names:
-        if reason := _reason(named, owners, claims, ancestors):
+        claimed = claims[named.concept.kind, normal(named.name)]
+        if reason := _plain_word(named.name) or _in_the_way(named, base, ancestors) or _shared(named, claimed):
             yield named, reason
 
 
-def _reason(
-    named: Named,
-    owners: Mapping[str, list[Concept]],
-    claims: Mapping[tuple[Kind, str], dict[str, bool]],
-    ancestors: Callable[[str], tuple[str, ...]],
-) -> str:
-    concept, name = named.concept, normal(named.name)
-    if len(named.name) <= _SHORT and sum(c.isupper() for c in named.name) > 1:
+def _plain_word(name: str) -> str:
+    if len(name) <= _SHORT and not any(c.islower() for c in name):
         return ABBREVIATION
-    if name in stop_names() or len(name) < 3:
-        return COMMON
-    if any(owner.id != concept.id for owner in owners.get(name, ())):
-        return TAKEN
-    if hidden := _hidden(concept, name, owners, ancestors):
-        return f"{HIDES} {hidden!r}"
-    claimed = claims[concept.kind, name]
-    if len(claimed) > 1 and not (claimed[concept.id] and sum(claimed.values()) == 1):
-        return SHARED
-    return ""
+    return COMMON if len(normal(name)) < 3 or normal(name) in stop_names() else ""
 
 
-def _hidden(concept: Concept, name: str, owners: Mapping[str, list[Concept]], ancestors: Callable[[str], tuple[str, ...]]) -> str:
-    """The name inside this one that the base gives to a drug, a class or a patient's context, or to a symptom when this is one too.
-
-    A condition may hide another: "diabetes insipidus" is not diabetes. A kind of what it hides may: rules for asthma hold for allergic asthma.
+def _in_the_way(named: Named, base: Linker, ancestors: Callable[[str], tuple[str, ...]]) -> str:
+    """A kind of what a longer name hides may hide it: what holds for asthma holds for allergic asthma. And a condition may hide another:
+    "diabetes insipidus" is not diabetes. A symptom may not: a red flag is about the symptom by its own name.
     """
-    words = name.split()
-    matters = {Kind.DRUG, Kind.CLASS, Kind.CONTEXT} | ({Kind.SYMPTOM, Kind.CONDITION} if concept.kind is Kind.SYMPTOM else set())
-    for size in range(min(_LONGEST, len(words) - 1), 0, -1):
-        for start in range(len(words) - size + 1):
-            inside = " ".join(words[start : start + size])
-            for owner in owners.get(inside, ()):
-                if owner.kind in matters and owner.id != concept.id and owner.id not in ancestors(concept.id):
-                    return owner.label
+    concept = named.concept
+    for mention in base.mentions(named.name):
+        others = [c for c in mention.concepts if c.id != concept.id]
+        if others and len(mention.concepts) == len(others):
+            if len(mention.text) == len(named.name):
+                return TAKEN
+            may_hide = () if concept.kind is Kind.SYMPTOM else ancestors(concept.id)
+            if hidden := next((c for c in others if c.kind in _MATTERS.get(concept.kind, _RULED) and c.id not in may_hide), None):
+                return f"{HIDES} {hidden.label!r}"
     return ""
+
+
+def _shared(named: Named, claimed: dict[str, bool]) -> str:
+    """Of several concepts of one kind the one that has the name as its label keeps it."""
+    is_mine = len(claimed) == 1 or (claimed[named.concept.id] and sum(claimed.values()) == 1)
+    return "" if is_mine else SHARED

@@ -40,6 +40,8 @@ class ConceptColumns(Value):
     """Rows add to concepts that other files make; a row about an unknown one is left out and named."""
     is_lowered: bool = False
     """Labels are in capitals and are written small."""
+    except_ids: tuple[str, ...] = ()
+    """Terms of the table that are not of this kind; their rows are left out."""
     roots: dict[str, str] = Field(default_factory=dict)
     """Label to id of parents that have no row of their own."""
 
@@ -98,6 +100,8 @@ class OboMapping(Value):
     prefix: str
     """Of the ids: `DOID`."""
     kind: Kind
+    except_below: tuple[str, ...] = ()
+    """Terms that are not of this kind, with everything below them; left out."""
 
 
 class RrfMapping(Value):

@@ -34,7 +34,20 @@ def read_obo(path: Path, mapping: OboMapping) -> Source:
             source.left_out[f"a term of another vocabulary than {mapping.prefix}"] += 1
             continue
         source.entries.append(_entry(where, identifier, frame, mapping, source.publisher))
+    _leave_out_branches(source, mapping)
     return source
+
+
+def _leave_out_branches(source: Source, mapping: OboMapping) -> None:
+    gone = set(mapping.except_below)
+    size = 0
+    while len(gone) > size:
+        size = len(gone)
+        gone |= {e.id for e in source.entries if isinstance(e, Term) and not gone.isdisjoint(e.parents)}
+    if mapping.except_below:
+        kept = [e for e in source.entries if not (isinstance(e, Term) and e.id in gone)]
+        source.left_out[f"no {mapping.kind}, as the mapping says: left out"] = len(source.entries) - len(kept)
+        source.entries = kept
 
 
 def prefix_of(path: Path) -> str:

@@ -31,6 +31,9 @@ def read_tsv(path: Path, mapping: TsvMapping) -> Source:
     seen: dict[str, tuple[str, str]] = {}
     for where, row in rows:
         term = _term(where, row, mapping.concept, mapping.publisher)
+        if term.id in mapping.concept.except_ids:
+            source.left_out[f"no {mapping.concept.kind}, as the mapping says: left out"] += 1
+            continue
         if term.label.lower().startswith("obsolete "):
             source.left_out[_WITHDRAWN] += 1
             source.notes.append(f"{where}: {term.id} {term.label!r} is left out: it is withdrawn")
