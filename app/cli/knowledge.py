@@ -39,7 +39,7 @@ def import_(
     with errors.status("Reading ..."):
         found = loaders.read(sources)
     with errors.status("Merging ..."):
-        onto = builtin().graph if fresh else knowledge().graph
+        onto = _graph(versions.BUILTIN if fresh else versions.current())
         merged = merge(found.sources, onto, builtin())
         is_new = versions.save(merged.graph, merged.report)
         versions.use(merged.graph.version)
@@ -53,7 +53,7 @@ def import_(
 @app.command("stats")
 def stats() -> None:
     """Count concepts and facts by kind, facts by who published their source too."""
-    graph = knowledge().graph
+    graph = _graph(versions.current())
     for title, counts in (
         ("concepts", Counter(str(c.kind) for c in graph.concepts.values())),
         ("facts", Counter(str(f.relation) for f in graph.facts)),
@@ -77,7 +77,7 @@ def stats() -> None:
 @app.command("show")
 def show(name: _Name) -> None:
     """Show a concept and every fact about it, each with its source."""
-    graph = knowledge().graph
+    graph = _graph(versions.current())
     for concept in _find(graph, name):
         out.print(f"[bold]{escape(concept.label)}[/] ({concept.kind}, {concept.id}, {escape(concept.source)})", highlight=False, soft_wrap=True)
         for title, values in (("also", concept.synonyms), ("other ids", concept.also_ids), ("cross-references", concept.xrefs)):
@@ -96,7 +96,7 @@ def path(
     goal: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
 ) -> None:
     """Show a shortest chain of facts from one concept to another."""
-    graph = knowledge().graph
+    graph = _graph(versions.current())
     chains = [(graph.path(a.id, b.id), a, b) for a in _find(graph, start) for b in _find(graph, goal)]
     chain, a, b = min(chains, key=lambda c: len(c[0]) if c[0] is not None else len(graph.facts))
     if chain is None:
@@ -189,6 +189,7 @@ def _print_fact(graph: Graph, fact: Fact) -> None:
 
 
 def _graph(name: str) -> Graph:
+    """Without a linker, which takes longer to build than the graph."""
     return builtin().graph if name in (versions.BUILTIN, builtin().graph.version) else versions.load(name)
 
 

@@ -18,6 +18,7 @@ from core.knowledge.loaders.records import Pair, Source, Term, Withdrawn
 from core.knowledge.names import Named, unsafe
 from core.knowledge.registry import NEW, Registry
 from core.knowledge.report import Report, SourceReport, ordered
+from core.knowledge.versions import collector_paused
 from core.types import Relation
 
 _SEVERITY = {"": 0, "significant": 1, "critical": 2}
@@ -38,10 +39,11 @@ class Merged(NamedTuple):
 
 def merge(sources: Sequence[Source], onto: Graph, builtin: Knowledge) -> Merged:
     """The graph of `onto` and all sources, with the report. Raises KnowledgeError naming file and line; then nothing was changed."""
-    work = _Merge(onto, builtin)
-    for source in sorted(sources, key=lambda s: s.stage):
-        work.add(source)
-    return work.finish(onto.version)
+    with collector_paused():
+        work = _Merge(onto, builtin)
+        for source in sorted(sources, key=lambda s: s.stage):
+            work.add(source)
+        return work.finish(onto.version)
 
 
 class _Merge:

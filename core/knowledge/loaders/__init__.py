@@ -10,6 +10,7 @@ from core.knowledge.loaders.obo import prefix_of, read_obo
 from core.knowledge.loaders.records import Source
 from core.knowledge.loaders.rrf import read_rrf
 from core.knowledge.loaders.tsv import header_of, read_tsv
+from core.knowledge.versions import collector_paused
 
 _SUFFIXES = {".obo", ".tsv", ".rrf"}
 
@@ -28,17 +29,18 @@ def read(paths: Sequence[Path]) -> Found:
     """
     sources: list[Source] = []
     unknown: list[Path] = []
-    for path, is_named in _files(paths):
-        if path.is_dir():
-            sources += read_rrf(path)
-        elif path.suffix.lower() == ".obo" and (obo := _obo_mapping(path)):
-            sources.append(read_obo(path, obo))
-        elif path.suffix.lower() == ".tsv" and (tsv := _tsv_mapping(path)):
-            sources.append(read_tsv(path, tsv))
-        elif is_named:
-            raise KnowledgeError(_how_to_declare(path))
-        else:
-            unknown.append(path)
+    with collector_paused():
+        for path, is_named in _files(paths):
+            if path.is_dir():
+                sources += read_rrf(path)
+            elif path.suffix.lower() == ".obo" and (obo := _obo_mapping(path)):
+                sources.append(read_obo(path, obo))
+            elif path.suffix.lower() == ".tsv" and (tsv := _tsv_mapping(path)):
+                sources.append(read_tsv(path, tsv))
+            elif is_named:
+                raise KnowledgeError(_how_to_declare(path))
+            else:
+                unknown.append(path)
     return Found(tuple(sorted(sources, key=lambda s: (s.stage, s.file))), tuple(unknown))
 
 
