@@ -14,14 +14,29 @@ from core.knowledge.claims import check_claims, dosed
 from core.knowledge.context import in_context
 from core.knowledge.context_cues import Context
 from core.knowledge.graph import Graph, Kind
-from core.knowledge.linker import Mention
+from core.knowledge.linker import Linker, Mention
 from core.knowledge.quantities import QUANTITY
 from core.knowledge.sentences import Sentence, sentences
 from core.reply import Reply, split_reply
 from core.types import Claim, Relation, TrainingSample, Verdict
 
-KEPT = 20_000
-"""Replies of which the reading is kept: about 60 MB at most."""
+KEPT = 8192
+"""Texts of which the reading is kept: about 30 MB."""
+
+
+class RememberingLinker(Linker):
+    """A linker that keeps the mentions of the texts it saw last: a validator asks for those of one text many times over."""
+
+    def __init__(self, linker: Linker) -> None:
+        self._remembered = lru_cache(maxsize=KEPT)(linker.mentions)
+
+    def mentions(self, text: str) -> tuple[Mention, ...]:
+        return self._remembered(text)
+
+
+@lru_cache(maxsize=2)
+def remembering(knowledge: Knowledge) -> Knowledge:
+    return Knowledge(knowledge.graph, RememberingLinker(knowledge.linker))
 
 
 class Reading(NamedTuple):

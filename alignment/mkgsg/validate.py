@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from alignment.mkgsg.case_reading import Asked, Reading, are_linked, case_of, is_any, read_question, read_reply
+from alignment.mkgsg.case_reading import Asked, Reading, are_linked, case_of, is_any, read_question, read_reply, remembering
 from alignment.mkgsg.generate import Written
 from core.knowledge import Knowledge
 from core.knowledge.citations import check_citations
@@ -51,6 +51,24 @@ _FOREIGN = re.compile(
     r"|^\s*(?:user|assistant|human|ai|system)\s*:",
     re.I | re.M,
 )
+_SIGNS = (
+    "<",
+    "inst]",
+    "http",
+    "www.",
+    "ignore",
+    "disregard",
+    "forget",
+    "language model",
+    "chatbot",
+    " ai",
+    "system prompt",
+    "user",
+    "assistant",
+    "human",
+    "system",
+)
+"""One of them is in every foreign text: most texts have none, and that is seen ten times as fast."""
 _THINK_TAG = re.compile(f"{THINK}|{END_THINK}")
 _HOLLOW = re.compile(
     r"\W*(?:n/?a|none|nil|nothing|see (?:above|below)|as above|tbd|to be (?:determined|added)|unknown|not (?:applicable|available)|same|x+)?\W*", re.I
@@ -77,6 +95,7 @@ class Case(NamedTuple):
 
 def reject_reason(written: Written, knowledge: Knowledge) -> str | None:
     """Why the item must not be used: one of `REASONS`, or None."""
+    knowledge = remembering(knowledge)
     sample, asked = written.sample, read_question(written.sample, knowledge)
     case = Case(sample, written.completion, read_reply(written.completion, knowledge), asked, case_of(sample, asked), knowledge)
     return next((reason for check in _CHECKS if (reason := check(case))), None)
@@ -92,8 +111,12 @@ def text_reason(text: str, knowledge: Knowledge) -> str | None:
 
 
 def _foreign_text(case: Case) -> str | None:
-    is_foreign = _FOREIGN.search(_THINK_TAG.sub(" ", case.text)) or any(_FOREIGN.search(m.content) for m in case.sample.messages)
-    return "foreign_text" if is_foreign else None
+    return "foreign_text" if any(map(_is_foreign, (_THINK_TAG.sub(" ", case.text), *(m.content for m in case.sample.messages)))) else None
+
+
+def _is_foreign(text: str) -> bool:
+    low = text.lower()
+    return any(sign in low for sign in _SIGNS) and _FOREIGN.search(text) is not None
 
 
 def _format(case: Case) -> str | None:
@@ -317,9 +340,10 @@ def _chain(case: Case) -> str | None:
         if not (forward or back) or not {step.subject, step.object} & reached:
             return "broken_chain"
         reached |= {step.subject, step.object}
-    text = case.text if thinking else f"<think> {answer} </think> {answer}"
-    value = reasoning.score(sample, text, case.knowledge).value
-    return None if value is not None and value > 1 - 1e-9 else "broken_chain"
+    # Without a thought, as where an order is refused, the answer is the chain. What it claims is known to be supported here.
+    chain = reasoning.read_chain(sample, thinking or answer, answer, case.knowledge)
+    is_whole = chain is not None and chain.passed == len(sample.steps) and chain.ends and chain.pertinence > 1 - 1e-9
+    return None if is_whole else "broken_chain"
 
 
 def _citations(case: Case) -> str | None:

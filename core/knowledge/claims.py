@@ -17,7 +17,7 @@ from core.knowledge import Knowledge
 from core.knowledge import claim_cues as cues
 from core.knowledge.graph import Concept, Graph, Kind
 from core.knowledge.linker import Mention
-from core.knowledge.quantities import QUANTITY, is_usual
+from core.knowledge.quantities import amounts, is_usual
 from core.knowledge.sentences import Role, Sentence, fields
 from core.knowledge.verdicts import Denial, Judged, judge
 from core.types import Claim, Relation, Verdict
@@ -41,6 +41,8 @@ class Clause:
     """A part of a sentence that states one thing, with what it inherits: the role of its field, the diagnosis, the drugs just spoken of."""
 
     text: str
+    low: str
+    """The text in lower case."""
     mentions: tuple[Mention, ...]
     quote: str
     role: Role = ""
@@ -77,24 +79,30 @@ def clauses(text: str, knowledge: Knowledge) -> Iterator[Clause]:
     for role, sentence in parts:
         topic = _diagnosis(role, sentence) or topic
         carried: tuple[Concept, ...] = ()
-        for part, mentions in _split(sentence):
-            clause = Clause(part, mentions, sentence.text[:300], role, topic, carried)
+        for part, low, mentions in _split(sentence):
+            clause = Clause(part, low, mentions, sentence.text[:300], role, topic, carried)
             yield clause
             if drugs := clause.runs(Kind.DRUG, Kind.CLASS):
                 carried = tuple(c for _, c in drugs[0])
 
 
-def _split(sentence: Sentence) -> Iterator[tuple[str, tuple[Mention, ...]]]:
-    start = 0
-    for end in (*cues.CLAUSE_END.finditer(sentence.text), None):
-        stop = end.start() if end else len(sentence.text)
+def _split(sentence: Sentence) -> Iterator[tuple[str, str, tuple[Mention, ...]]]:
+    start, text = 0, lowered(sentence.text)
+    for end in (*cues.CLAUSE_END.finditer(text), None):
+        stop = end.start() if end else len(text)
         if any(m.start < stop < m.end for m in sentence.mentions):  # the words are part of a name
             continue
         inside = tuple(m for m in sentence.mentions if start <= m.start < stop)
         if start:
             inside = tuple(m._replace(start=m.start - start, end=m.end - start) for m in inside)
-        yield sentence.text[start:stop], inside
+        yield sentence.text[start:stop], text[start:stop], inside
         start = end.end() if end else stop
+
+
+def lowered(text: str) -> str:
+    """In lower case where that keeps every offset; a few letters change their length."""
+    low = text.lower()
+    return low if len(low) == len(text) else text
 
 
 def _diagnosis(role: Role, sentence: Sentence) -> Concept | None:
@@ -104,8 +112,9 @@ def _diagnosis(role: Role, sentence: Sentence) -> Concept | None:
         return None
     if role == "diagnosis":
         return conditions[0][1]
-    cue = cues.DIAGNOSIS.search(sentence.text)
-    if cue is None or cues.DENIES.search(sentence.text):
+    text = lowered(sentence.text)
+    cue = cues.DIAGNOSIS.search(text)
+    if cue is None or cues.DENIES.search(text):
         return None
     return next((c for start, c in conditions if start >= cue.end()), conditions[0][1])
 
@@ -118,25 +127,25 @@ def _claims(clause: Clause, graph: Graph, presenting: Sequence[Concept]) -> Iter
     if presenting and Kind.CONDITION in kinds and (diagnosis := _diagnosis(clause.role, Sentence(clause.text, clause.mentions))):
         yield from (_presented(clause, graph, diagnosis, s) for s in presenting)
     if has_drug:
-        if (clause.role == "interaction" or cues.INTERACTS.search(clause.text) or cues.NO_INTERACTION.search(clause.text)) and (
+        if (clause.role == "interaction" or cues.INTERACTS.search(clause.low) or cues.NO_INTERACTION.search(clause.low)) and (
             pairs := list(_interacting(clause))
         ):
             yield from (_interaction(clause, graph, a, b) for a, b in pairs)
             return
-        allows = cues.ALLOWS.search(clause.text)
-        forbids = None if allows else cues.FORBIDS.search(clause.text)
+        allows = cues.ALLOWS.search(clause.low)
+        forbids = None if allows else cues.FORBIDS.search(clause.low)
         if forbids or allows or clause.role == "contraindication":
             yield from _contraindications(clause, graph, forbids, allows)
             return
         yield from _treatments(clause, graph)
         if Kind.DRUG in kinds:
             yield from _doses(clause, graph)
-    if Kind.INVESTIGATION in kinds and (clause.role == "test" or cues.INVESTIGATES.search(clause.text)):
+    if Kind.INVESTIGATION in kinds and (clause.role == "test" or cues.INVESTIGATES.search(clause.low)):
         yield from _of_condition(clause, graph, Relation.INVESTIGATED_BY, Kind.INVESTIGATION, cues.INVESTIGATES)
     if Kind.SYMPTOM in kinds:
-        if clause.role == "red_flag" or cues.RED_FLAG.search(clause.text):
+        if clause.role == "red_flag" or cues.RED_FLAG.search(clause.low):
             yield from _of_condition(clause, graph, Relation.RED_FLAG, Kind.SYMPTOM, cues.RED_FLAG)
-        elif clause.role == "symptom" or cues.SYMPTOM.search(clause.text):
+        elif clause.role == "symptom" or cues.SYMPTOM.search(clause.low):
             yield from _of_condition(clause, graph, Relation.HAS_SYMPTOM, Kind.SYMPTOM, cues.SYMPTOM)
 
 
@@ -147,9 +156,9 @@ def _claim(clause: Clause, graph: Graph, subject: Concept, relation: Relation, o
 
 def _denial(clause: Clause, cue: re.Pattern[str], *, is_one_pair: bool) -> Denial:
     """Clear when it stands right before the cue's word and there is one pair only that it can be about."""
-    if not cues.DENIES.search(clause.text):
+    if not cues.DENIES.search(clause.low):
         return Denial.NO
-    if is_one_pair and any(cues.CLEARLY_DENIED.search(clause.text, max(0, m.start() - _NEAR), m.start()) for m in cue.finditer(clause.text)):
+    if is_one_pair and any(cues.CLEARLY_DENIED.search(clause.low, max(0, m.start() - _NEAR), m.start()) for m in cue.finditer(clause.low)):
         return Denial.CLEAR
     return Denial.UNCLEAR
 
@@ -164,7 +173,7 @@ def _presented(clause: Clause, graph: Graph, diagnosis: Concept, symptom: Concep
 def _kinds_of(clause: Clause, graph: Graph) -> Iterator[Claim]:
     """ "Bisoprolol is a beta blocker", "amoxicillin, a penicillin,": neighbours with the words of a class between them."""
     for first, second in pairwise(clause.mentions):
-        between = cues.IS_A.fullmatch(clause.text, first.end, second.start)
+        between = cues.IS_A.fullmatch(clause.low, first.end, second.start)
         if between is None:
             continue
         is_verb = between[0].lstrip()[:1].isalpha()
@@ -180,7 +189,7 @@ def _kinds_of(clause: Clause, graph: Graph) -> Iterator[Claim]:
 
 def _interacting(clause: Clause) -> Iterator[tuple[Concept, Concept]]:
     """Pairs across the cue ("X interacts with Y and Z"), within a list beside it ("X and Y interact"), or with what was just spoken of."""
-    cue = cues.NO_INTERACTION.search(clause.text) or cues.INTERACTS.search(clause.text)
+    cue = cues.NO_INTERACTION.search(clause.low) or cues.INTERACTS.search(clause.low)
     runs = clause.runs(Kind.DRUG, Kind.CLASS)
     position = cue.start() if cue else 0
     before = [r for r in runs if r[0][0].start < position]
@@ -198,8 +207,8 @@ def _interacting(clause: Clause) -> Iterator[tuple[Concept, Concept]]:
 
 
 def _interaction(clause: Clause, graph: Graph, a: Concept, b: Concept) -> Claim:
-    severe, mild = bool(cues.SEVERE.search(clause.text)), bool(cues.MILD.search(clause.text))
-    denial = Denial.CLEAR if cues.NO_INTERACTION.search(clause.text) else Denial.NO
+    severe, mild = bool(cues.SEVERE.search(clause.low)), bool(cues.MILD.search(clause.low))
+    denial = Denial.CLEAR if cues.NO_INTERACTION.search(clause.low) else Denial.NO
     stated = "" if severe == mild or denial is Denial.CLEAR else "critical" if severe else "significant"  # "severe hypertension (significant)" states neither
     return _claim(clause, graph, a, Relation.INTERACTS_WITH, b.id, judge(graph, a.id, Relation.INTERACTS_WITH, b.id, denial, stated))
 
@@ -213,7 +222,7 @@ def _contraindications(clause: Clause, graph: Graph, forbids: re.Match[str] | No
     position = cue.end() if cue else 0
     contexts = [(m, c) for run in clause.runs(Kind.CONDITION, Kind.CONTEXT) for m, c in run]
     # What the drug is for is not what it is forbidden in, unless nothing else is named.
-    others = [(m, c) for m, c in contexts if not cues.FOR_TREATMENT.search(clause.text, max(0, m.start - _NEAR), m.start)] or contexts
+    others = [(m, c) for m, c in contexts if not cues.FOR_TREATMENT.search(clause.low, max(0, m.start - _NEAR), m.start)] or contexts
     chosen = [c for m, c in others if m.start >= position] or [c for _, c in others]
     for drug, context in product(drugs, chosen):
         judged = judge(graph, drug.id, Relation.CONTRAINDICATED_IN, context.id, Denial.CLEAR if allows else Denial.NO)
@@ -241,7 +250,7 @@ def _beside(runs: list[Run], cue: re.Match[str] | None, text: str) -> tuple[Conc
 def _conditions(clause: Clause, *, may_be_topic: bool) -> tuple[Concept, ...]:
     """The conditions that a clause is about: those "for" which something is done, else the first named, else the diagnosis."""
     runs = clause.runs(Kind.CONDITION)
-    chosen = next((r for r in runs if cues.FOR_TREATMENT.search(clause.text, max(0, r[0][0].start - _NEAR), r[0][0].start)), runs[0] if runs else ())
+    chosen = next((r for r in runs if cues.FOR_TREATMENT.search(clause.low, max(0, r[0][0].start - _NEAR), r[0][0].start)), runs[0] if runs else ())
     if not chosen and may_be_topic and clause.topic:
         return (clause.topic,)
     return tuple(c for _, c in chosen)
@@ -249,14 +258,14 @@ def _conditions(clause: Clause, *, may_be_topic: bool) -> tuple[Concept, ...]:
 
 def _treatments(clause: Clause, graph: Graph) -> Iterator[Claim]:
     is_field = clause.role in ("treatment", "alternative")
-    if not is_field and not cues.ANY_TREATMENT.search(clause.text):
+    if not is_field and not cues.ANY_TREATMENT.search(clause.low):
         return
-    conditions = _conditions(clause, may_be_topic=is_field or bool(cues.GIVES.search(clause.text)))
+    conditions = _conditions(clause, may_be_topic=is_field or bool(cues.GIVES.search(clause.low)))
     named = [(m, c) for run in clause.runs(Kind.DRUG, Kind.CLASS) for m, c in run]
-    drugs = [c for m, c in named if not cues.NOT_GIVEN.search(clause.text, max(0, m.start - _NEAR), m.start)] if named else list(clause.carried)
-    if not named and not cues.GOES_ON.match(clause.text):
+    drugs = [c for m, c in named if not cues.NOT_GIVEN.search(clause.low, max(0, m.start - _NEAR), m.start)] if named else list(clause.carried)
+    if not named and not cues.GOES_ON.match(clause.low):
         return
-    stated = "alternative" if clause.role == "alternative" or cues.ALTERNATIVE.search(clause.text) else "first" if cues.FIRST.search(clause.text) else ""
+    stated = "alternative" if clause.role == "alternative" or cues.ALTERNATIVE.search(clause.low) else "first" if cues.FIRST.search(clause.low) else ""
     denial = _denial(clause, cues.ANY_TREATMENT, is_one_pair=len(conditions) == len(drugs) == 1)
     for condition, drug in product(conditions, drugs):
         judged = judge(graph, condition.id, Relation.TREATED_BY, drug.id, denial, stated)
@@ -297,7 +306,7 @@ def dosed(part: Clause | Sentence) -> Iterator[tuple[Concept, re.Match[str], str
     if not drugs:
         return
     starts = [m.start for m, _ in drugs]
-    matches = list(QUANTITY.finditer(part.text))
+    matches = list(amounts(part.text))
     for position, match in enumerate(matches):
         after = bisect(starts, match.start())
         before = drugs[after - 1] if after else None

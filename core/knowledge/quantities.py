@@ -5,6 +5,7 @@ its own: nothing in the graph compares with it.
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -44,9 +45,16 @@ QUANTITY = re.compile(
     rf"(?<![\d.,])({_NUMBER})(?:\s*(?:-|–|\bto\b|\bor\b)\s*({_NUMBER}))?[\s-]*({_UNIT})\b(?:\s*(?:/|per\b)\s*(\d*\s*(?:kg|kilograms?|m2|ml|l|h|hours?|min(?:ute)?s?)\b))?",
     re.I,
 )
+_HAS_NUMBER = re.compile(rf"\d|{'|'.join((*_SMALL, *_TENS, *_SCALES))}|half", re.I)
 # "Two 500 mg tablets", "2 x 500 mg": so many of the strength.
 _TIMES = re.compile(rf"(?<![\d.,])({_NUMBER})\s*(?:x|×)?\s+$", re.I)
 _OF_PRODUCT = re.compile(r"[\s-]*(?:tablets|tabs|capsules|caps|pills|sachets|suppositories|patches|ampoules|vials)\b", re.I)
+
+
+def amounts(text: str) -> Iterator[re.Match[str]]:
+    """Every `QUANTITY` of the text; most sentences have no number, and that is seen at once."""
+    if _HAS_NUMBER.search(text):
+        yield from QUANTITY.finditer(text)
 
 
 def quantity(match: re.Match[str]) -> tuple[float, float, str]:

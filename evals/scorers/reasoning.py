@@ -6,6 +6,7 @@ do with the case costs its share: a list of everything passes every step and is 
 """
 
 import re
+from typing import NamedTuple
 
 from core.knowledge import Knowledge
 from core.knowledge.claims import check_claims
@@ -15,22 +16,38 @@ from core.reply import split_reply
 from core.types import Item, Score, Verdict
 
 
+class Chain(NamedTuple):
+    passed: int
+    """Steps of the item that the thinking passes."""
+    ends: bool
+    """It ends in the answer that is given."""
+    pertinence: float
+    """Share of what it names that belongs to the case."""
+
+
+def read_chain(item: Item, thinking: str, answer: str, knowledge: Knowledge) -> Chain | None:
+    """How far the thinking follows the item's steps; None when nothing is thought that the question does not say."""
+    question = " ".join(_words(m.content) for m in item.messages)
+    named = [{c.id for m in s.mentions for c in m.concepts} for s in sentences(thinking, knowledge) if _words(s.text) not in question]
+    if not named:
+        return None
+    passed = sum(any({step.subject, step.object} <= ids for ids in named) for step in item.steps)
+    wanted = {i for group in item.reference.concepts for i in group}
+    given = {c.id for m in knowledge.linker.mentions(answer) for c in m.concepts} & wanted
+    return Chain(passed, not wanted or bool(named[-1] & given), _pertinence(item, thinking, knowledge))
+
+
 def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
     if not item.steps:
         return Score(name="reasoning", explanation="the item has no steps")
     thinking, answer = split_reply(reply)
-    question = " ".join(_words(m.content) for m in item.messages)
-    named = [{c.id for m in s.mentions for c in m.concepts} for s in sentences(thinking, knowledge) if _words(s.text) not in question]
-    if not named:
+    chain = read_chain(item, thinking, answer, knowledge)
+    if chain is None:
         return Score(name="reasoning", value=0.0, explanation="no thinking")
-    passed = sum(any({step.subject, step.object} <= ids for ids in named) for step in item.steps)
     wrong = sum(c.verdict is Verdict.CONTRADICTED for c in check_claims(thinking, knowledge))
-    wanted = {i for group in item.reference.concepts for i in group}
-    given = {c.id for m in knowledge.linker.mentions(answer) for c in m.concepts} & wanted
-    ends = not wanted or bool(named[-1] & given)
-    value = max(0.0, (passed - wrong) / len(item.steps)) * (1.0 if ends else 0.5) * _pertinence(item, thinking, knowledge)
-    explanation = f"{passed} of {len(item.steps)} steps" + (f", {wrong} contradicted" if wrong else "") + ("" if ends else ", does not end in the answer")
-    return Score(name="reasoning", value=min(1.0, value), explanation=explanation)
+    value = max(0.0, (chain.passed - wrong) / len(item.steps)) * (1.0 if chain.ends else 0.5) * chain.pertinence
+    explanation = f"{chain.passed} of {len(item.steps)} steps" + (f", {wrong} contradicted" if wrong else "")
+    return Score(name="reasoning", value=min(1.0, value), explanation=explanation + ("" if chain.ends else ", does not end in the answer"))
 
 
 def _pertinence(item: Item, thinking: str, knowledge: Knowledge) -> float:
