@@ -24,7 +24,8 @@ NOUNS: tuple[tuple[Relation, re.Pattern[str]], ...] = (
     (
         Relation.CONTRAINDICATED_IN,
         _words(
-            r"contra-?indicat\w*", r"avoid\w*", "unsuitable", "unsafe", r"forbid\w*", r"prohibit\w*", r"rules? .{0,30}\bout", r"(?:must|should) (?:not|never)",
+            r"contra-?indicat\w*", r"avoid\w*", "unsuitable", "unsafe", r"with(?:held|hold)", r"forbid\w*", r"prohibit\w*", r"rules? .{0,30}\bout",
+            r"(?:must|should) (?:not|never)",
         ),
     ),
     (Relation.IS_A, _words("class(?:es)?", "(?:what|which|a) (?:kind|type|sort|form)s? of", "belongs? to", "(?:kind|type|form|member)s of")),

@@ -67,8 +67,8 @@ def _presentation(asked: Asked, graph: Graph) -> Iterator[Scored]:
         yield from ((f, 1.0) for f in shared[condition].values())
         urgent = (graph.fact(condition, Relation.RED_FLAG, s.id) for s in asked.symptoms)
         yield from ((f, 0.95 if Relation.RED_FLAG in asked.relations else 0.7) for f in urgent if f)
-    for condition in asked.patient:  # "is it pneumonia or asthma?"
-        yield from ((f, 0.85) for f in shared.get(condition.id, {}).values())
+    for named in asked.patient:  # "is it pneumonia or asthma?"
+        yield from ((f, 0.85) for f in shared.get(named.id, {}).values())
     for condition in close:
         yield from ((f, 0.45) for f in shared[condition].values())
     for condition in likeliest[:2]:
@@ -121,8 +121,11 @@ def _treatments(condition: str, asked: Asked, graph: Graph, score: float) -> Ite
         yield treatment, here
         for other in against:
             yield from _ruled_out(graph, treatment.object, other, 0.95 * score)
-        if Relation.DOSE in asked.relations and not asked.drugs and (dose := graph.dose(treatment.object)):
+        is_ruled_out = any(_rule(graph, treatment.object, c.id) for c in asked.patient)
+        if Relation.DOSE in asked.relations and not asked.drugs and not is_ruled_out and (dose := graph.dose(treatment.object)):
             yield dose, 0.9 * score
+        if Relation.IS_A in asked.relations:
+            yield from _listing(graph.facts_from(treatment.object, Relation.IS_A), 0.9 * here)
         if treatment.line == "first" and not asked.drugs and not asked.patient:  # "who must not take the first-line drug of ...?"
             for relation in sorted(asked.relations & {Relation.CONTRAINDICATED_IN, Relation.INTERACTS_WITH}):
                 rules = graph.facts_from(treatment.object, relation) if relation is Relation.CONTRAINDICATED_IN else _interactions(graph, treatment.object)

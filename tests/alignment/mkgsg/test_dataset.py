@@ -156,3 +156,11 @@ def test_the_stages_add_up(tmp_path):
 def test_half_a_character_from_a_client_is_dropped_and_named(tmp_path):
     manifest = _build(tmp_path / "dataset", [_feedback(f"Give {GRAPH.label(FIRST.object)}\ud800.")])
     assert manifest.dropped["feedback_unreadable"] == 1
+
+
+def test_a_correction_is_asked_with_the_facts_that_its_reply_was_given(tmp_path):
+    facts = (GRAPH.sentence(FIRST),)
+    _build(tmp_path / "dataset", [_feedback(f"Give {GRAPH.label(FIRST.object)}.", evidence=facts)])
+    corrected = next(s for s in load_dataset(tmp_path / "dataset") if s.provenance.source == "feedback")
+    assert corrected.evidence == facts
+    assert corrected.messages[-1].content == QUESTION
