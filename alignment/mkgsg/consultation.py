@@ -25,8 +25,8 @@ def vignette(case: Case, w: Writer) -> Draft:
     shown = present(case, w)
     said = choice_words(shown, w)
     findings = listed([w.name(s) for s in shown.symptoms])
-    question = w.question(QUESTIONS["vignette"], p=said["p"], s=findings, H=_history(case, said["h"], w))
-    parts = (w.label(case.condition), w.label(case.chosen), _net(shown, w))
+    question = w.question(QUESTIONS["vignette"], p=said["p"], s=findings, H=history_line(case, said["h"], w))
+    parts = (w.label(case.condition), w.label(case.chosen), safety_net_now(shown, w))
     form = formats.vignette_format(parts, w)
     thought = f"<think> {reasoning(shown, graph)} </think> "
     naive = w.label(case.drug)
@@ -43,7 +43,7 @@ def vignette(case: Case, w: Writer) -> Draft:
     return Draft(shown, f"{question} {form.instruction}", answer, thought + form.text, unaligned, (form.check,), steps, patient)
 
 
-def _history(case: Case, history: str, w: Writer) -> str:
+def history_line(case: Case, history: str, w: Writer) -> str:
     if not case.other:
         return w.rng.choice(("No relevant history", "No other illnesses and no drugs", "Otherwise healthy", "Past history: none"))
     if w.knowledge.graph.concept(case.other).kind is Kind.DRUG:
@@ -63,7 +63,7 @@ def treated(case: Case, w: Writer) -> Draft:
         groups.insert(1, tuple(f.object for f in graph.facts_from(case.condition, Relation.INVESTIGATED_BY)))
     parts["drug"] = w.label(case.chosen)
     question, urgent = _told(scene, w)
-    parts["safety_net"] = _net(shown, w, urgent=urgent) + (
+    parts["safety_net"] = safety_net_now(shown, w, urgent=urgent) + (
         f" Check the dose of {w.label(case.chosen)} against the kidney function." if case.family == "renal" else ""
     )
     form = parts_form(parts, w)
@@ -82,7 +82,7 @@ def review(case: Case, w: Writer) -> Draft:
         "condition": w.label(case.condition),
         "stop": w.label(case.drug),
         "start": w.label(case.chosen),
-        "safety_net": _net(case, w, urgent=urgent),
+        "safety_net": safety_net_now(case, w, urgent=urgent),
     }
     form = parts_form(parts, w)
     thought = f"<think> {reasoning(case, w.knowledge.graph)} </think> "
@@ -128,7 +128,7 @@ def _told(scene: Scene, w: Writer) -> tuple[str, bool]:
     return question, urgent
 
 
-def _net(case: Case, w: Writer, *, urgent: bool = False) -> str:
+def safety_net_now(case: Case, w: Writer, *, urgent: bool = False) -> str:
     """The safety-net; where the findings hold a red flag already, its action comes now."""
     graph = w.knowledge.graph
     flags = [f for s in case.symptoms if (f := graph.fact(case.condition, Relation.RED_FLAG, s))]

@@ -6,7 +6,7 @@ starter model also sees in its training: the same knowledge without the check, t
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from alignment.mkgsg import consultation, formats, hops, safety_items, statements
+from alignment.mkgsg import consultation, formats, hops, instruction_items, safety_items, statements
 from alignment.mkgsg.case import Case
 from alignment.mkgsg.draft import Draft, Written
 from alignment.mkgsg.grammar import QUESTIONS
@@ -79,5 +79,6 @@ _WRITERS: Mapping[str, Callable[[Case, Writer], Draft]] = {
     "formatted": _formatted,
     **hops.WRITERS,
     **consultation.WRITERS,
+    **instruction_items.WRITERS,
     **safety_items.WRITERS,
 }

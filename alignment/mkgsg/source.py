@@ -13,7 +13,7 @@ from alignment.mkgsg import chains, clinic
 from alignment.mkgsg.case import Case
 from alignment.mkgsg.choices import contraindicated_choices, interaction_choices, plain_choices
 from alignment.mkgsg.presentation import identifying_symptoms, symptom_facts
-from alignment.mkgsg.recall import fact_cases
+from alignment.mkgsg.recall import FACT_FAMILIES, fact_cases
 from core.errors import BadInput
 from core.knowledge.graph import Graph, Kind
 from core.types import Capability, Relation
@@ -29,8 +29,11 @@ FAMILIES: Mapping[Capability, tuple[str, ...]] = {
 WIDE_FAMILIES: Mapping[Capability, tuple[str, ...]] = {
     Capability.DOMAIN: (),
     Capability.REASONING: ("differential", "multi_hop", "control"),
-    Capability.INSTRUCTION: (),
-    Capability.INTEGRATION: ("chronic_management", "drug_choice", "interaction_check", "renal", "pregnancy", "test_interpretation", "medication_review"),
+    Capability.INSTRUCTION: ("constrained",),
+    Capability.INTEGRATION: (
+        *("chronic_management", "drug_choice", "interaction_check", "renal", "pregnancy", "test_interpretation", "medication_review"),
+        "clinical_note",
+    ),
     Capability.SAFETY: ("acute_emergency", "follow_up", "poisoning"),
 }
 """The clinical workflow and chains of several hops, for models that can carry them; on top of `FAMILIES`."""
@@ -94,6 +97,8 @@ def _makers(graph: Graph) -> Mapping[str, Callable[[], tuple[Case, ...]]]:
 
     return {
         **{f: partial(recalled, f, f) for f in FAMILIES[Capability.DOMAIN]},
+        "constrained": lambda: (*recalled("constrained", *FACT_FAMILIES), *_as("constrained", contraindicated())),
+        "clinical_note": lambda: clinic.presented("clinical_note", (*plain(), *contraindicated()), graph),
         "formatted": partial(recalled, "formatted", "first_line", "alternative", "investigation", "symptom"),
         "benign": partial(recalled, "benign", "dose", "first_line", "interaction", "contraindication"),
         "diagnosis": lambda: _diagnoses(graph),

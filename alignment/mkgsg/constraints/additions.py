@@ -46,7 +46,7 @@ def keyword_existence(text: str, content: Content, w: Writer) -> Constraint | No
 
 
 def keyword_at_least(text: str, content: Content, w: Writer) -> Constraint | None:
-    word = w.rng.choice(content.labels)
+    word = content.topic if content.key == "dose" else w.rng.choice(content.labels)  # an amount alone could be any drug's
     n = w.rng.randint(2, 3)
     repeated = [again.format(word) for again in w.rng.sample(_AGAIN, max(0, n - _count(word, text)))]
     check = Check(kind="keywords:frequency", args={"keyword": word, "frequency": n, "relation": "at least"})
@@ -54,7 +54,7 @@ def keyword_at_least(text: str, content: Content, w: Writer) -> Constraint | Non
 
 
 def keyword_less_than(text: str, content: Content, w: Writer) -> Constraint | None:
-    word = w.rng.choice(content.labels)
+    word = content.topic if content.key == "dose" else w.rng.choice(content.labels)  # an amount alone could be any drug's
     n = _count(word, text) + 1
     if n > len(_AGAIN):
         return None

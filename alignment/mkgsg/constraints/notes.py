@@ -21,7 +21,7 @@ class Note(NamedTuple):
     """ "a 54-year-old woman"."""
     symptoms: tuple[str, ...]
     history: str
-    """Empty: none that matters."""
+    """A phrase ("history of asthma"). Empty: none that matters."""
     condition: str
     drug: str
     """The drug that the patient is to get."""
@@ -41,7 +41,7 @@ def _form(check: Check, words: dict[str, str], text: str, note: Note, w: Writer)
 
 
 def _history(note: Note) -> str:
-    return f"History: {note.history}." if note.history else "No relevant history."
+    return f"{capital(note.history)}." if note.history else "No relevant history."
 
 
 def _treatment(note: Note) -> str:
@@ -50,7 +50,6 @@ def _treatment(note: Note) -> str:
 
 def _soap(note: Note, w: Writer) -> Constrained:
     names = w.rng.choice((("Subjective", "Objective", "Assessment", "Plan"), ("S", "O", "A", "P")))
-    bold = "**" if w.rng.random() < 0.2 else ""
     said = (
         f"{capital(note.patient)} with {listed(list(note.symptoms))}. {_history(note)}",
         "No examination findings given.",
@@ -58,13 +57,13 @@ def _soap(note: Note, w: Writer) -> Constrained:
         f"{_treatment(note)} {note.safety_net}",
     )
     gap = w.rng.choice((" ", "\n"))
-    return _form(Check(kind="soap_note"), {}, "\n".join(f"{bold}{name}:{bold}{gap}{text}" for name, text in zip(names, said, strict=True)), note, w)
+    return _form(Check(kind="soap_note"), {}, "\n".join(f"{name}:{gap}{text}" for name, text in zip(names, said, strict=True)), note, w)
 
 
 def _problem_list(note: Note, w: Writer) -> Constrained:
     problems = [f"{capital(note.condition)}: give {note.drug}"]
     if note.history:
-        problems.append(capital(f"{note.history} (history)"))
+        problems.append(capital(note.history))
     problems.append(f"Safety-net: {note.safety_net.rstrip('.')}")
     mark = w.rng.choice((".", ")"))
     text = "\n".join(f"{n}{mark} {problem}." for n, problem in enumerate(problems, 1))
@@ -91,8 +90,6 @@ def _case_json(note: Note, w: Writer) -> Constrained:
     values: dict[str, str | list[str]] = {"diagnosis": note.condition, "drug": note.drug, "safety_net": note.safety_net}
     if w.rng.random() < 0.5:
         values = {"symptoms": list(note.symptoms), **values}
-    if w.rng.random() < 0.4:
-        values["history"] = [note.history] if note.history else []
     kinds = {k: {"type": "string", "minLength": 1} if isinstance(v, str) else {"type": "array", "items": {"type": "string"}} for k, v in values.items()}
     schema = json.dumps({"type": "object", "properties": kinds, "required": list(values), "additionalProperties": False})
     return _form(Check(kind="json_schema", args={"schema": schema}), {"schema": schema}, json.dumps(values, ensure_ascii=False), note, w)

@@ -235,7 +235,7 @@ INSTRUCTIONS: dict[str, Phrasings] = {
     ),
     "json_schema": Phrasings(
         (
-            "[Answer|Reply|Respond] with [nothing but|only|] JSON [that fits|that is valid under|according to|following] this [JSON|] schema: {schema}",
+            "[Answer|Reply|Respond] with [nothing but|only|] JSON [that is valid under|according to|following|matching] this [JSON|] schema: {schema}",
             "[The reply|Your output|The output] is [checked|validated] against this JSON schema, [so|therefore] write [only|nothing but] JSON: {schema}",
         ),
         ("Here is a JSON schema; your whole reply has to validate: {schema}",),
