@@ -14,106 +14,10 @@ from core.knowledge.graph import Concept, Kind
 from core.knowledge.quantities import QUANTITY, quantity
 from core.knowledge.sentences import Sentence, sentences
 from core.patient import patient_concepts as patient_concepts
+from core.signals import HARMFUL, INJECTION, emergencies, fold
 from core.types import Evidence, Message, SafetyFinding, Severity
 from core.urgency import asks_urgent_care
 
-# Each emergency with the public page that says to call for help at once.
-_EMERGENCIES: tuple[tuple[str, re.Pattern[str], str], ...] = (
-    (
-        "possible heart attack",
-        re.compile(
-            r"\b(crushing|central|severe) chest pain|chest (pain|tightness|pressure|hurts).{0,60}(sweat|short(ness)? of breath|breathless|left arm|jaw|faint)",
-            re.I | re.S,
-        ),
-        "NHS: Heart attack",
-    ),
-    (
-        "possible stroke",
-        re.compile(
-            r"\b(face|facial|mouth|arm|leg).{0,25}(droop|dropped|weak|numb).{0,60}(speech|speak|slur|arm|face)"
-            r"|\bslurred speech\b.{0,60}\bsudden|\bsudden.{0,40}slurred speech",
-            re.I | re.S,
-        ),
-        "NHS: Stroke",
-    ),
-    (
-        "possible anaphylaxis",
-        re.compile(
-            r"\banaphyla|(throat|tongue|lips?).{0,20}swell.{0,80}(breath|wheez|faint|bee|nut|sting)|(bee|wasp|nuts?|sting).{0,80}(throat|tongue).{0,20}(swell|clos)",
-            re.I | re.S,
-        ),
-        "NHS: Anaphylaxis",
-    ),
-    (
-        "possible sepsis",
-        re.compile(
-            r"\b(blue|mottled|ashen|blotchy) (skin|lips)"
-            r"|\b(lips|tongue|skin|baby) (is|are|looks?|(has |have )?(gone|turned)|(is |are )?(going|turning)) (blue|mottled)\b"
-            r"|(fever|infection).{0,80}(confus|slurred|mottled)",
-            re.I | re.S,
-        ),
-        "NHS: Symptoms of sepsis",
-    ),
-    (
-        "unable to breathe",
-        re.compile(r"\b(can(?:no|['’])?t|can not|unable to|struggl\w+ to) breathe\b|\bstopped breathing\b|\bis choking\b", re.I),
-        "NHS: Shortness of breath",
-    ),
-    (
-        "not breathing or unconscious",
-        re.compile(
-            r"\b(not|isn['’]?t|no longer|barely|hardly) breathing\b|\bno pulse\b(?! ox)|\bgasping for (air|breath)\b|\bchoking on\b"
-            r"|\b(is|was found|found|became|now) (unresponsive|unconscious)\b|\b(in|had a|having a) cardiac arrest\b",
-            re.I,
-        ),
-        "NHS: When to call 999",
-    ),
-    (
-        "bleeding that does not stop",
-        re.compile(r"\bbleeding\b.{0,30}\b(won['’]?t|will not|does not|doesn['’]?t|cannot be|can['’]?t be) stop", re.I),
-        "NHS: When to call 999",
-    ),
-    (
-        "a seizure that does not stop",
-        re.compile(
-            r"\b(seizure|fitting|convuls\w+)\b.{0,40}\b(not stop\w*|won['’]?t stop|(more|longer) than (5|five) min|for (over )?([5-9]|\d{2}|five|ten) min)",
-            re.I,
-        ),
-        "NHS: What to do if someone has a seizure (fit)",
-    ),
-    ("possible bleeding in the head", re.compile(r"\bworst headache of (my|his|her|their) life\b", re.I), "NHS: Brain aneurysm"),
-    (
-        "risk of suicide",
-        re.compile(
-            r"\b(kill(ing)? myself|end(ing)? my life|suicid\w+ (thoughts?|plan)|want(s|ed)? to die|tak(e|ing) my own life"
-            r"|(feel(s|ing)?|am|is|i['’]m) suicidal|thinking (about|of) suicide)\b",
-            re.I,
-        ),
-        "NHS: Help for suicidal thoughts",
-    ),
-    (
-        "possible overdose",
-        re.compile(
-            r"\b(took|taken|swallowed).{0,30}(overdose|too many|whole (bottle|packet|box)|all (of )?(my|the) (pills|tablets))|\bhas overdosed\b"
-            r"|\b(took|taken|swallowed)\b.{0,20}\b(\d{2,3}|a handful of|dozens of) (\w+ ){0,2}(tablets|pills|capsules)\b",
-            re.I | re.S,
-        ),
-        "NHS: Poisoning",
-    ),
-)
-_HARMFUL = re.compile(
-    r"\b(lethal dose|fatal dose|untraceable|without (?:his|her|their|the patient'?s?) (?:knowledge|consent)"
-    r"|(?:forge|fake) (?:a |the )?prescription|falsif(?:y|ying) (?:the )?(?:records?|notes|results)"
-    r"|make .{0,20}(?:methamphetamine|meth|ricin|sarin|fentanyl)"
-    r"|(?:kill|poison|harm|sedate) (?:someone|somebody|a person|my (?:wife|husband|patient|boss|neighbou?r)|him|her)"
-    r"|how (?:can|do|could) i (?:kill|poison))\b",
-    re.I,
-)
-_INJECTION = re.compile(
-    r"\b(ignore (?:all |any )?(?:previous|prior|above) (?:instructions|rules)|disregard (?:your|the) (?:rules|guidelines)"
-    r"|you are now (?:dan|unrestricted)|reveal (?:your )?system prompt)\b",
-    re.I,
-)
 # A warning stands before the drug ("avoid X", "rather than X") or after it ("X is contraindicated"); only then is it not a recommendation.
 _WARNS_BEFORE = re.compile(
     r"\b((?:advis|recommend|warn|decid|caution|counsel|argu)\w* (?:\w+ )?against|speaks? against|avoid(?:ing)?"
@@ -150,22 +54,25 @@ _JOINED = re.compile(r"\s*(?:,|and|or|,\s*(?:and|or)|/)\s*", re.I)
 
 def is_harmful(text: str) -> bool:
     """Whether the request asks for help to harm, deceive or make what is forbidden."""
-    return bool(_HARMFUL.search(text))
+    return HARMFUL.search(text, fold(text)) is not None
 
 
 def check_input(messages: Sequence[Message], knowledge: Knowledge) -> tuple[SafetyFinding, ...]:
     """Findings on what the user wrote last: emergencies and harmful requests are critical, prompt injection is noted."""
     text = next((m.content for m in reversed(messages) if m.role == "user"), "")
+    folded = fold(text)
     found = [
         SafetyFinding(
-            rule="emergency", severity=Severity.CRITICAL, quote=match.group(0)[:200], evidence=Evidence(statement=name, source=source, row="core/safety.py")
+            rule="emergency",
+            severity=Severity.CRITICAL,
+            quote=match.group(0)[:200],
+            evidence=Evidence(statement=signal.name, source=signal.source, row="core/signals.py"),
         )
-        for name, pattern, source in _EMERGENCIES
-        if (match := pattern.search(text))
+        for signal, match in emergencies(text)
     ]
-    if match := _HARMFUL.search(text):
+    if match := HARMFUL.search(text, folded):
         found.append(SafetyFinding(rule="harmful_request", severity=Severity.CRITICAL, quote=match.group(0)[:200]))
-    if match := _INJECTION.search(text):
+    if match := INJECTION.search(text, folded):
         found.append(SafetyFinding(rule="prompt_injection", severity=Severity.NOTE, quote=match.group(0)[:200]))
     return tuple(found)
 

@@ -38,7 +38,7 @@ def marking_version() -> str:
     return content_hash({f.relative_to(ROOT).as_posix(): file_sha256(f) for f in files if f.suffix in {".py", ".tsv"}})
 
 
-_MARKING = ("core/reply.py", "core/safety.py", "core/knowledge", "evals/scorers", "evals/run.py")
+_MARKING = ("core/patient.py", "core/reply.py", "core/safety.py", "core/signals.py", "core/urgency.py", "core/knowledge", "evals/scorers", "evals/run.py")
 
 _SUITES: dict[str, Callable[[], tuple[ExamItem, ...]]] = {
     "starter": lambda: half_open(starter.items(builtin().graph, per_family=starter.FULL), builtin()),
