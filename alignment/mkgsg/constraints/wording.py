@@ -9,6 +9,7 @@ from alignment.mkgsg.grammar import Phrasings
 
 _IN = "[in|within|throughout|anywhere in]"
 _REPLY = "[your reply|the reply|your answer|your response|what you write|your text]"
+_WITHIN = "[in your reply|within the reply|in your answer|anywhere in your text|throughout your answer|]"
 _DO = "[Please|Kindly|]"
 _MUST = "[must|should|has to|needs to]"
 
@@ -23,7 +24,7 @@ INSTRUCTIONS: dict[str, Phrasings] = {
     ),
     "keywords:frequency at least": Phrasings(
         (
-            f"[Mention|Say|Name|Write|Use|Repeat] {{word}} at least {{n}} times [{_IN} {_REPLY}|].",
+            f"[Mention|Say|Name|Write|Use|Repeat] {{word}} at least {{n}} times {_WITHIN}.",
             f"{_REPLY} {_MUST} [name|mention|contain|use] {{word}} {{n}} times or more.",
             "The [word|term|name] {word} [must|should|has to] [appear|occur|be used] [at least|no fewer than|not less than] {n} times.",
         ),
@@ -31,7 +32,7 @@ INSTRUCTIONS: dict[str, Phrasings] = {
     ),
     "keywords:frequency less than": Phrasings(
         (
-            f"[Mention|Say|Name|Write|Use] {{word}} [fewer|less] than {{n}} times [{_IN} {_REPLY}|].",
+            f"[Mention|Say|Name|Write|Use] {{word}} [fewer|less] than {{n}} times {_WITHIN}.",
             "The [word|term|name] {word} [must|should|may] [appear|occur|be used] [fewer|less] than {n} times.",
             f"{_REPLY} {_MUST} [name|mention|contain|use] {{word}} [fewer|less] than {{n}} times.",
         ),
@@ -39,7 +40,7 @@ INSTRUCTIONS: dict[str, Phrasings] = {
     ),
     "keywords:forbidden_words": Phrasings(
         (
-            f"[Do not|Don't|Never] [use|write|say|include] the [word|words|term|terms] {{words}} [{_IN} {_REPLY}|].",
+            f"[Do not|Don't|Never] [use|write|say|include] the [word|words|term|terms] {{words}} {_WITHIN}.",
             "[Avoid|Leave out|Do without|Stay away from|Skip] the [word|words|term|terms] {words}.",
             f"{_REPLY} must not [contain|use|include] {{words}}.",
         ),
@@ -48,14 +49,14 @@ INSTRUCTIONS: dict[str, Phrasings] = {
     "keywords:letter_frequency at least": Phrasings(
         (
             "The letter {letter} [must|should|has to] [appear|occur|be used] at least {n} times.",
-            f"[Use|Write|Include] the letter {{letter}} [at least|no fewer than|not less than] {{n}} times [{_IN} {_REPLY}|].",
+            f"[Use|Write|Include] the letter {{letter}} [at least|no fewer than|not less than] {{n}} times {_WITHIN}.",
         ),
         ("Have the letter {letter} in it {n} times or more.",),
     ),
     "keywords:letter_frequency less than": Phrasings(
         (
             "The letter {letter} [must|should|may] [appear|occur|be used] [fewer|less] than {n} times.",
-            f"[Use|Write|Include] the letter {{letter}} [fewer|less] than {{n}} times [{_IN} {_REPLY}|].",
+            f"[Use|Write|Include] the letter {{letter}} [fewer|less] than {{n}} times {_WITHIN}.",
         ),
         ("Stay below {n} uses of the letter {letter}.",),
     ),

@@ -54,7 +54,7 @@ FACTS = [f for f in GRAPH.facts if f.relation in KEYS and is_true(GRAPH.sentence
 TREATED = [f for f in FACTS if f.relation is Relation.TREATED_BY and f.line == "first"]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(FACTS), st.integers(0, 10**9))
 def test_a_constrained_answer_passes_its_checks_is_true_and_still_names_the_answer(fact: Fact, seed: int) -> None:
     form = constrained(about(fact), writer(seed))
@@ -76,7 +76,7 @@ def note_of(fact: Fact, rng: random.Random) -> Note:
     )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(TREATED), st.integers(0, 10**9))
 def test_a_clinical_note_passes_its_check_and_keeps_diagnosis_drug_and_safety_net(fact: Fact, seed: int) -> None:
     note = note_of(fact, random.Random(seed))
@@ -88,7 +88,7 @@ def test_a_clinical_note_passes_its_check_and_keeps_diagnosis_drug_and_safety_ne
     assert is_true(form.text), form.text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(TREATED), st.integers(0, 10**9))
 def test_a_text_that_must_be_said_whole_keeps_every_sentence(fact: Fact, seed: int) -> None:
     condition, drug = GRAPH.label(fact.subject), GRAPH.label(fact.object)
@@ -101,7 +101,7 @@ def test_a_text_that_must_be_said_whole_keeps_every_sentence(fact: Fact, seed: i
 def many() -> list[Constrained]:
     verdicts = [about(f)._replace(text=f"No. {GRAPH.sentence(f)}", verdict="no") for f in FACTS if f.relation is Relation.CONTRAINDICATED_IN]
     drawn = random.Random(5)
-    contents = [about(f) for f in drawn.choices(FACTS, k=2_400)] + drawn.choices(verdicts, k=400)
+    contents = [about(f) for f in drawn.choices(FACTS, k=1_300)] + drawn.choices(verdicts, k=250)
     notes = [clinical_note(note_of(drawn.choice(TREATED), drawn), writer(seed)) for seed in range(60)]
     return [constrained(content, writer(seed)) for seed, content in enumerate(contents)] + notes
 
@@ -120,6 +120,15 @@ def test_the_loose_verdict_accepts_every_reference(many: list[Constrained]) -> N
 def test_no_instruction_is_one_of_the_exam(many: list[Constrained]) -> None:
     asked = " ".join(m.content for item in load_suite("starter").items if item.checks for m in item.messages)
     assert [form.instruction for form in many if form.instruction in asked] == []
+
+
+def test_an_instruction_names_no_concept_but_the_answers_own() -> None:
+    """What it named would be read as the patient's: "fits" is a lay word for a seizure."""
+    for seed in range(600):
+        named = ids(constrained(CONTENT, writer(seed)).instruction) | ids(
+            clinical_note(note_of(TREATED[seed % 50], random.Random(seed)), writer(seed)).instruction
+        )
+        assert named <= ids(CONTENT.text)
 
 
 def test_the_wording_varies(many: list[Constrained]) -> None:
