@@ -50,6 +50,7 @@ _ADJECTIVE = re.compile(r"previous|prior|past|former|remote", re.I)
 _WEAK = re.compile(r".*(?:history|hx|pmh|h/o|ago|age|last|in \d|before|earlier)", re.I)
 _LONG_AGO = re.compile(r"years?|a long", re.I)
 _DENIAL = re.compile(r"(?:no|not|never|without|denie[sd])\b", re.I)
+_BETWEEN = re.compile(r"[\s,./&]*(?:\b(?:and|or|also|with)\b[\s,./&]*)*", re.I)
 _ENQUIRY = re.compile(r"(?:have|has|had|do|does|did|are|is) (?:you|he|she)\b", re.I)
 
 
@@ -117,6 +118,8 @@ def in_context(text: str, mentions: Sequence[Mention]) -> tuple[InContext, ...]:
         if following > here or (hits and _FAMILY.search(text, begin, ends[first])) or section is not None:
             cues = [_Cue(ends[f], ends[t], *_ALL.meaning[n]) for n, f, t in hits]
             is_line = last == len(pieces) or "\n" in pieces[first]
+            if section is not None and section.role is Role.COMMA and not _is_list(text, begin, ends[first], mentions[here:following]):
+                section = None
             if following > here:
                 found += _read(text, begin, ends[first], cues, mentions[here:following], number > _ALL.sentence_end, section)
             section = _section(text[begin : ends[first]], cues, is_line, section)
@@ -125,13 +128,19 @@ def in_context(text: str, mentions: Sequence[Mention]) -> tuple[InContext, ...]:
 
 
 def _section(sentence: str, cues: list[_Cue], is_line: bool, section: _Cue | None) -> _Cue | None:
-    """What a heading says of the lines under it ("FAMILY HISTORY"), and "Family history:" of the rest of its line."""
+    """What a heading says of the lines under it ("FAMILY HISTORY"), and "Family history:" of the bare lists on the rest of its line."""
     stripped = sentence.strip()
     if is_line and _HEADING.fullmatch(stripped):
         return next((c for c in cues if c.role is Role.BEFORE and c.context is Context.OTHER), None) if _FAMILY.search(stripped) else None
-    if not is_line and _FAMILY.match(stripped) and ":" in stripped:
+    if not is_line and cues and _FAMILY.match(stripped) and ":" in stripped:
         return cues[0]._replace(role=Role.COMMA)
     return None if is_line and section is not None and section.role is Role.COMMA else section
+
+
+def _is_list(text: str, begin: int, end: int, mentions: Sequence[Mention]) -> bool:
+    """Whether a sentence is nothing but its mentions ("Gout and asthma.")."""
+    starts, ends = [m.start for m in mentions], [m.end for m in mentions]
+    return all(_BETWEEN.fullmatch(text, a, max(a, b)) for a, b in zip([begin, *ends], [*starts, end], strict=True))
 
 
 def _read(text: str, begin: int, end: int, cues: list[_Cue], mentions: Sequence[Mention], is_question: bool, section: _Cue | None) -> Iterator[InContext]:

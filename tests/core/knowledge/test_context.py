@@ -84,6 +84,7 @@ def test_context(context: str, text: str, names: str) -> None:
         ("Denies fever; reports cough.", {"fever": "negated", "cough": "affirmed"}),
         ("Her mother had gout and she has asthma.", {"gout": "other", "asthma": "affirmed"}),
         ("Family history: gout.\nHe has asthma.", {"gout": "other", "asthma": "affirmed"}),
+        ("Family history: gout. He also has asthma. History: pneumonia.", {"gout": "other", "asthma": "affirmed", "pneumonia": "affirmed"}),
         ("FAMILY HISTORY\nGout.\nREVIEW OF SYSTEMS\nFever.", {"gout": "other", "fever": "affirmed"}),
         ("Doctor: any fever?\nPatient: No, a cough.", {"fever": "hypothetical", "cough": "affirmed"}),
         ("History of stroke, presents with headache.", {"stroke": "historical", "headache": "affirmed"}),
