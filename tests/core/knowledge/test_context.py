@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.knowledge import Knowledge
@@ -137,6 +137,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_every_mention_has_one_context_and_its_cue_lies_in_the_text(text: str) -> None:
     mentions = KNOWN.linker.mentions(text)
@@ -148,6 +149,7 @@ def test_every_mention_has_one_context_and_its_cue_lies_in_the_text(text: str) -
         assert i.cue == (0, 0) or i.cue[1] <= i.mention.start or i.mention.end <= i.cue[0]
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_what_follows_in_a_paragraph_of_its_own_changes_nothing_before(text: str) -> None:
     before = [i.context for i in in_context(text, KNOWN.linker.mentions(text))]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.knowledge import Knowledge
@@ -157,6 +157,7 @@ WORDS = ("alpha", "beta", "gamma", "delta", "rho")
 PHRASES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
 
 
+@settings(deadline=None)  # each example builds a linker
 @given(
     st.lists(PHRASES, min_size=1, max_size=6, unique=True),
     st.lists(st.sampled_from((*WORDS, "xi", "omega", "alphabeta")) | st.sampled_from((",", ".", "\n\n")), max_size=30),
@@ -184,6 +185,7 @@ def test_case_and_typography_change_nothing(text: str, change: tuple[str, str], 
     assert ids(case(text.replace(*change))) == ids(text)
 
 
+@settings(deadline=None)  # each example builds a linker
 @given(st.text(alphabet="abst'’- \n.,/()ÅİßéAM01\u0301", max_size=40))
 def test_any_text_is_read(text: str) -> None:
     linker = Linker(
