@@ -81,7 +81,7 @@ def _title(answer: str) -> bool:
     """Something in double angular brackets on one line."""
     for line in answer.split("\n"):
         begin, end = line.find("<<"), line.rfind(">>")
-        if 0 <= begin < end - 2 and line[begin : end + 2].lstrip("<").rstrip(">").strip():
+        if 0 <= begin < end and line[begin : end + 2].lstrip("<").rstrip(">").strip():
             return True
     return False
 

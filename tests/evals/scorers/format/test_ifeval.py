@@ -21,7 +21,7 @@ CASES: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
     ("keywords:existence", {"keywords": ["C++ (x)"]}, ["the c++ (X) form"], ["C+ (x)", "Cxx x"]),
     ("keywords:frequency", {"keyword": " gout ", "frequency": 2, "relation": "at least"}, ["gout Gout", "goutgout", "gout, gout, gout"], ["gout", ""]),
     ("keywords:frequency", {"keyword": "gout", "frequency": 2, "relation": "less than"}, ["gout", ""], ["gout gout"]),
-    ("keywords:forbidden_words", {"forbidden_words": ["gout", "C++"]}, ["gouty", "C+"], ["Gout.", "no GOUT", "use c++ here"]),
+    ("keywords:forbidden_words", {"forbidden_words": ["gout", "C++"]}, ["gouty ragout", "C+"], ["Gout.", "no GOUT", "use c++ here"]),
     ("keywords:letter_frequency", {"letter": "G", "let_frequency": 2, "let_relation": "at least"}, ["gG", "egg"], ["g", ""]),
     ("keywords:letter_frequency", {"letter": "g", "let_frequency": 1, "let_relation": "less than"}, ["no such letter?"], ["egg", "G"]),
     ("language:response_language", {"language": "en"}, [ENGLISH, "123 456"], ["Der Patient wurde heute gesehen und der Plan mit der Familie besprochen."]),
@@ -41,6 +41,7 @@ CASES: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
         ["a\n***\nb", "a *** b", "***\na\n***\nb\n***"],
         ["a", "a\n\nb", "a***b***c", "a\n***\n***\nb", ""],
     ),
+    ("length_constraints:number_paragraphs", {"num_paragraphs": 3}, ["a***b***c"], ["a\n***\n\n***\nb"]),
     ("length_constraints:number_paragraphs", {"num_paragraphs": 1}, ["a", "a\n***"], ["", " ", "a***b"]),
     (
         "length_constraints:nth_paragraph_first_word",
@@ -55,8 +56,8 @@ CASES: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
     (
         "detectable_format:number_bullet_lists",
         {"num_bullets": 2},
-        ["* a\n* b", "- a\n  - b", "Two:\n* a\n- b\nEnd", "*\n* a\n* b"],
-        ["* a", "* a\n* b\n* c", "** a\n* b", "1. a\n2. b"],
+        ["* a\n* b", "- a\n  - b", "Two:\n* a\n- b\nEnd", "*\n* a\n* b", "*\na\n* b"],
+        ["* a", "* a\n* b\n* c", "** a\n* b", "1. a\n2. b", "*\n* a"],
     ),
     ("detectable_format:constrained_response", {}, ["My answer is yes.", "Well: My answer is maybe. So."], ["My answer is yes", "my answer is no.", "Yes."]),
     (
