@@ -39,10 +39,11 @@ def import_(
     with errors.status("Reading ..."):
         found = loaders.read(sources)
     with errors.status("Merging ..."):
-        onto = _graph(versions.BUILTIN if fresh else versions.current())
+        before = versions.current()
+        onto = _graph(versions.BUILTIN if fresh else before)
         merged = merge(found.sources, onto, builtin())
         is_new = versions.save(merged.graph, merged.report)
-        versions.use(merged.graph.version)
+        versions.use(merged.graph.version, instead_of=before)
     _show_report(merged.report)
     for path in found.unknown:
         out.print(f"Not imported, as no mapping fits: {path}", style="yellow", highlight=False, markup=False, soft_wrap=True)

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
-from core.errors import ArtifactError, NotFound
+from core.errors import ArtifactError, Conflict, NotFound
 from core.knowledge.graph import Concept, Dose, Fact, Graph, Kind
 from core.knowledge.report import Report
 from core.settings import data_dir
@@ -54,11 +54,15 @@ def current() -> str:
         return BUILTIN
 
 
-def use(name: str) -> None:
-    """From now on, in every process. Raises NotFound, or ArtifactError when the version is damaged."""
+def use(name: str, instead_of: str = "") -> None:
+    """From now on, in every process. Raises NotFound, ArtifactError when the version is damaged, and Conflict when `instead_of` is given and
+    is no longer in use: what another import has brought meanwhile would be lost.
+    """
     if name != BUILTIN:
         verify_artifact(_folder(name))
     with _alone():
+        if instead_of and (now := current()) != instead_of:
+            raise Conflict(f"Version {now} came into use meanwhile; import again to add to it")
         write_text_atomically(home() / _CURRENT, f"{name}\n")
 
 

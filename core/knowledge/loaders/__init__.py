@@ -48,9 +48,9 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
     """Files, and for RRF the folders that hold them; each once."""
     seen: set[Path] = set()
     for given in paths:
-        if not given.exists():
-            raise KnowledgeError(f"{given} does not exist")
         named = given.with_suffix(".tsv") if given.suffix == ".toml" else given
+        if not named.exists():
+            raise KnowledgeError(f"{named} does not exist")
         inside = sorted(p for p in named.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()) if named.is_dir() else [named]
         if not inside:
             raise KnowledgeError(f"{given} holds no .obo, .tsv or .RRF file")

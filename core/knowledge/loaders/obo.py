@@ -9,10 +9,9 @@ from pathlib import Path
 
 import fastobo
 
-from core.artifacts import file_sha256
 from core.errors import KnowledgeError
 from core.knowledge.loaders.mapping import OboMapping
-from core.knowledge.loaders.records import TERMS, Source, Term, Withdrawn
+from core.knowledge.loaders.records import TERMS, Source, Term, Withdrawn, digest
 
 _EXACT = "EXACT"
 """Broad, narrow and related synonyms name other concepts."""
@@ -21,7 +20,7 @@ _EXACT = "EXACT"
 def read_obo(path: Path, mapping: OboMapping) -> Source:
     """Raises KnowledgeError naming file and line."""
     lines = _lines(path)
-    source = Source(path.name, f"{mapping.publisher}{_release(lines)}", mapping.licence, file_sha256(path), TERMS)
+    source = Source(path.name, f"{mapping.publisher}{_release(lines)}", mapping.licence, digest(path), TERMS)
     seen: dict[str, str] = {}
     for line, frame in _frames(path, lines):
         if not isinstance(frame, fastobo.term.TermFrame):

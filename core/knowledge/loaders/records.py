@@ -2,7 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from core.artifacts import file_sha256
+from core.errors import KnowledgeError
 from core.knowledge.graph import Kind
 from core.types import Relation
 
@@ -79,3 +82,11 @@ class Source:
 
 
 TERMS, NAMES, UMLS, FACTS = range(4)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of the file. Raises KnowledgeError."""
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise KnowledgeError(f"{path} cannot be read: {error.strerror}") from error

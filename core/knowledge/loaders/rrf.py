@@ -11,11 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from core.artifacts import file_sha256
 from core.errors import KnowledgeError
 from core.knowledge.graph import Kind
 from core.knowledge.loaders.mapping import SOURCES, RrfMapping, load
-from core.knowledge.loaders.records import FACTS, UMLS, Pair, Source, Term
+from core.knowledge.loaders.records import FACTS, UMLS, Pair, Source, Term, digest
 
 _CONSO = ["CUI", "LAT", "TS", "LUI", "STT", "SUI", "ISPREF", "AUI", "SAUI", "SCUI", "SDUI", "SAB", "TTY", "CODE", "STR", "SRL", "SUPPRESS", "CVF"]
 _STY = ["CUI", "TUI", "STN", "STY", "ATUI", "CVF"]
@@ -80,7 +79,7 @@ def _release(here: dict[str, Path], release: _Release, mapping: RrfMapping) -> I
 
 
 def _source(path: Path, mapping: RrfMapping, stage: int) -> Source:
-    return Source(path.name, mapping.publisher, mapping.licence, file_sha256(path), stage)
+    return Source(path.name, mapping.publisher, mapping.licence, digest(path), stage)
 
 
 def _kinds(path: Path, mapping: RrfMapping, source: Source) -> dict[str, Kind]:

@@ -4,12 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core.artifacts import file_sha256
 from core.errors import KnowledgeError
 from core.knowledge.base_loader import class_id
 from core.knowledge.graph import Kind
 from core.knowledge.loaders.mapping import ConceptColumns, FactColumns, TsvMapping
-from core.knowledge.loaders.records import FACTS, NAMES, TERMS, Pair, Source, Term
+from core.knowledge.loaders.records import FACTS, NAMES, TERMS, Pair, Source, Term, digest
 from core.knowledge.loaders.unordered import order_ids
 from core.types import Relation
 
@@ -24,7 +23,7 @@ def read_tsv(path: Path, mapping: TsvMapping) -> Source:
     """Raises KnowledgeError for a missing column, a short row, an empty name or id, an id in two rows, an unknown severity."""
     is_about_names = bool(mapping.concept.is_known_only or mapping.concept.synonyms or mapping.concept.xrefs)
     stage = FACTS if mapping.fact else NAMES if is_about_names else TERMS
-    source = Source(path.name, mapping.publisher, mapping.licence, file_sha256(path), stage)
+    source = Source(path.name, mapping.publisher, mapping.licence, digest(path), stage)
     rows = list(table(path, mapping.columns))
     if mapping.has_unordered_ids and mapping.object:
         rows = order_ids(path.name, rows, mapping.concept, mapping.object, source.notes)

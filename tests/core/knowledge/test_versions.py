@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ArtifactError, NotFound
+from core.errors import ArtifactError, Conflict, NotFound
 from core.knowledge import builtin, knowledge, versions
 from core.knowledge.difference import difference
 from core.knowledge.graph import Concept, Graph, Kind
@@ -49,6 +49,14 @@ def test_an_import_is_seen_at_once_and_can_be_taken_back(merged: Merged) -> None
     assert knowledge() is knowledge()
     versions.use(versions.BUILTIN)
     assert knowledge() is builtin()
+
+
+def test_what_another_import_has_brought_meanwhile_is_not_lost(merged: Merged) -> None:
+    versions.save(merged.graph, merged.report)
+    versions.use(merged.graph.version, instead_of=versions.BUILTIN)
+    with pytest.raises(Conflict, match=merged.graph.version):
+        versions.use(versions.BUILTIN, instead_of=versions.BUILTIN)
+    assert versions.current() == merged.graph.version
 
 
 def test_the_same_import_twice_is_one_version(merged: Merged) -> None:
