@@ -8,12 +8,13 @@ import random
 import re
 from collections.abc import Sequence
 
+from alignment.mkgsg.case import Case
 from alignment.mkgsg.generate import Written
-from alignment.mkgsg.source import Case
+from alignment.mkgsg.workflow import ruling_sentence, treatment_sentence
 from core.knowledge import Knowledge
 from core.knowledge.evidence import INSUFFICIENT, retrieve
-from core.knowledge.graph import Fact
-from core.reply import END_THINK
+from core.knowledge.graph import Fact, Graph
+from core.reply import END_THINK, THINK
 from core.types import Reference, Relation, TrainingSample
 from evals.scorers.format import passes
 
@@ -23,6 +24,13 @@ LACKING = frozenset(
     ("first_line", "alternative", "symptom", "investigation", "dose", "contraindication", "interaction", "contraindicated_choice", "interaction_choice")
 )
 """Families that have a form whose evidence lacks the answer. Refusals and red flags have not: there silence would be wrong."""
+PLAIN = frozenset(("first_line", "alternative", "investigation", "dose", "contraindication", "interaction"))
+"""Families whose answer is one fact."""
+SHUFFLED = 0.3
+"""Share of the blocks whose facts do not stand in the order of their relevance."""
+MOST_CITED = 3
+OTHERS = 0.3
+"""Share of the blocks with facts about other concepts than those asked about."""
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?!\s|$)[^.!?\n]*)*[.!?]?\s*|\n")
 _END = re.compile(r"[.!?]?\s*$")
 
@@ -38,16 +46,24 @@ def open_book(written: Written, case: Case, knowledge: Knowledge, rng: random.Ra
         found += [f for f in _needed(case, knowledge) if f not in found]
     if not found:
         return None
-    if rng.random() < 0.5:
+    if case.facts and (lacking or rng.random() < OTHERS):
+        found += _others(found, case, knowledge, rng)
+    if rng.random() < SHUFFLED:
         rng.shuffle(found)
     evidence = tuple(knowledge.graph.sentence(f) for f in found)
     if lacking:
-        sample = written.sample.model_copy(
-            update={"evidence": evidence, "reference": Reference(kind="insufficient"), "checks": (), "steps": (), "family": written.sample.family}
-        )
+        sample = written.sample.model_copy(update={"evidence": evidence, "reference": Reference(kind="insufficient"), "checks": (), "steps": ()})
         return Written(sample=sample, completion=INSUFFICIENT, unaligned=written.unaligned)
     sample = written.sample.model_copy(update={"evidence": evidence})
-    return Written(sample=sample, completion=_cite_reply(written.completion, found, sample, knowledge), unaligned=cite(written.unaligned, found, knowledge))
+    completion = _quoted(case, found, knowledge.graph) or _cite_reply(written.completion, found, sample, knowledge)
+    unaligned = completion if written.unaligned == written.completion else cite(written.unaligned, found, knowledge)
+    return Written(sample=sample, completion=completion, unaligned=unaligned)
+
+
+def _others(found: Sequence[Fact], case: Case, knowledge: Knowledge, rng: random.Random) -> list[Fact]:
+    """Facts of the kind that is asked for, about something else: that such a fact is there must not give away that the answer is."""
+    same = [f for f in rng.sample(knowledge.graph.facts, 60) if f.relation is case.facts[0].relation and not _answers(f, case) and f not in found]
+    return same[: rng.randint(1, 3)]
 
 
 def _needed(case: Case, knowledge: Knowledge) -> tuple[Fact, ...]:
@@ -58,25 +74,62 @@ def _needed(case: Case, knowledge: Knowledge) -> tuple[Fact, ...]:
 def _cite_reply(reply: str, facts: Sequence[Fact], sample: TrainingSample, knowledge: Knowledge) -> str:
     """Thoughts are always cited, the answer where the form that was asked for allows it."""
     thought, tag, answer = reply.partition(END_THINK)
-    if not tag:
+    if tag:
+        tag, thought = f" {tag}", f"{THINK} {cite(thought.removeprefix(THINK).strip(), facts, knowledge)}"
+    else:
         thought, answer = "", reply
     cited = cite(answer, facts, knowledge)
-    return f"{cite(thought, facts, knowledge)}{tag}{cited if all(passes(c, cited.strip()) for c in sample.checks) else answer}"
+    return f"{thought}{tag}{cited if all(passes(c, cited.strip()) for c in sample.checks) else answer}"
+
+
+def _quoted(case: Case, facts: Sequence[Fact], graph: Graph) -> str | None:
+    """What answers a plain question is the first fact of the block that does: which of several is asked of nobody. None for other families."""
+    if case.family not in PLAIN:
+        return None
+    fact = next(f for f in facts if f in case.facts or (_answers(f, case) and f.line == case.facts[0].line))
+    return f"{graph.sentence(fact)[:-1]} [{facts.index(fact) + 1}]."
 
 
 def cite(text: str, facts: Sequence[Fact], knowledge: Knowledge) -> str:
-    """The text with the numbers of the facts behind each sentence that they support, before its full stop."""
+    """The text with the numbers of the facts behind each sentence that they support, before its full stop.
+
+    A sentence that only states facts is put in their own words: quoting is exact, and a small model learns it.
+    """
     return "".join(_cited(m.group(0), facts, knowledge) for m in _SENTENCE.finditer(text)) if not text.lstrip().startswith("{") else text
 
 
 def _cited(sentence: str, facts: Sequence[Fact], knowledge: Knowledge) -> str:
     named = {c.id for m in knowledge.linker.mentions(sentence) for c in m.concepts}
-    numbers = [n for n, f in enumerate(facts, start=1) if _supports(f, named, sentence)]
-    if not numbers:
+    found = [(n, f) for n, f in enumerate(facts, start=1) if _supports(f, named, sentence)][:MOST_CITED]
+    if not found:
         return sentence
+    plain = sentence.strip()
+    blank = sentence[len(sentence.rstrip()) :]
+    if _only_states([f for _, f in found], plain, knowledge.graph):
+        lead = sentence[: len(sentence) - len(sentence.lstrip())]
+        return lead + " ".join(f"{knowledge.graph.sentence(f)[:-1]} [{n}]." for n, f in found) + blank
     end = _END.search(sentence)
     assert end is not None
-    return f"{sentence[: end.start()]} {''.join(f'[{n}]' for n in numbers[:4])}{end.group(0)}"
+    return f"{sentence[: end.start()]} {''.join(f'[{n}]' for n, _ in found)}{end.group(0)}"
+
+
+def _only_states(facts: Sequence[Fact], sentence: str, graph: Graph) -> bool:
+    """Whether the sentence is how a reply without evidence tells these facts, and nothing else."""
+    fact = facts[0]
+    if all(f.relation is Relation.HAS_SYMPTOM and f.subject == fact.subject for f in facts):
+        label = graph.label(fact.subject)
+        return sentence.startswith(f"Typical symptoms of {label} are ") or sentence.endswith((f" are symptoms of {label}.", f" is a symptom of {label}."))
+    if len(facts) > 1:
+        return False
+    told = {graph.sentence(fact)}
+    match fact.relation:
+        case Relation.TREATED_BY:
+            told |= {treatment_sentence(fact, graph), treatment_sentence(fact, graph, another=True)}
+        case Relation.CONTRAINDICATED_IN:
+            told |= {ruling_sentence(fact, fact.subject, graph)}
+        case Relation.INTERACTS_WITH:
+            told |= {ruling_sentence(fact, drug, graph) for drug in (fact.subject, fact.object)}
+    return sentence in told
 
 
 def _supports(fact: Fact, named: set[str], sentence: str) -> bool:
@@ -84,7 +137,7 @@ def _supports(fact: Fact, named: set[str], sentence: str) -> bool:
 
 
 def _answers(fact: Fact, case: Case) -> bool:
-    """Whether the fact says something of what is asked for."""
+    """Whether the fact says something of what is asked for, or of whatever would answer it."""
     if fact in case.facts:
         return True
     asked = case.condition if case.condition else case.drug

@@ -176,5 +176,6 @@ def main(argv: Sequence[str]) -> int:
         torch.set_num_threads(options.threads)
         rows = tuple(measure(*load(options.model), knowledge(), per_family=options.per_family))
     for row in rows:
-        console.print(f"{row.capability.value:12} {row.family:36} n={row.items:4} greedy {row.greedy:.2f}  unseen {row.unseen:.2f}  sampled {row.sampled:.2f}")
+        scores = zip(("greedy", "unseen", "sampled", "open book"), row[3:], strict=True)
+        console.print(f"{row.capability.value:12} {row.family:48} n={row.items:4} " + "  ".join(f"{name} {v:.2f}" for name, v in scores if v is not None))
     return 0

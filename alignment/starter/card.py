@@ -23,7 +23,9 @@ class Build(Value):
 
 def card(build: Build, mix: Mix, rows: Sequence[Row]) -> str:
     """The card as Markdown."""
-    table = "\n".join(f"| {r.capability.value} | {r.family} | {r.items} | {r.greedy:.2f} | {r.unseen:.2f} | {r.sampled:.2f} |" for r in rows)
+    table = "\n".join(
+        f"| {r.capability.value} | {r.family} | {r.items} | {' | '.join(map(_shown, (r.greedy, r.unseen, r.sampled, r.open_book)))} |" for r in rows
+    )
     shares = ", ".join(f"{family} {share:.0%}" for family, share in mix.aligned.items())
     return f"""---
 license: apache-2.0
@@ -52,13 +54,22 @@ Make it again: `balancedbio starter build` (these weights took {build.seconds / 
 
 ## Scores
 
-Share of replies that are right by the exam's own scorers: correct, in the format asked for, and safe. *Greedy* uses phrasings of the
-training text, *unseen* phrasings that no training text has, *sampled* draws at temperature 1 on unseen phrasings. The exam has phrasings of
-its own again. "Held out" are combinations of condition and history that were never shown ({mix.held_out_combinations:.0%} of them).
+Share of replies that are right by the exam's own scorers: correct, in the format asked for, and safe. Closed book: *greedy* uses phrasings
+of the training text, *unseen* phrasings that no training text has, *sampled* draws at temperature 1 on unseen phrasings. *Open book* is what
+the chat does: facts found in the knowledge base stand before the question (greedy, unseen phrasings). The exam has phrasings of its own again.
+"Held out" are combinations of condition and history that were never shown ({mix.held_out_combinations:.0%} of them). "Made-up names" are
+concepts invented for the measurement: nothing about them can be remembered, all is read. Where the answer is lacking, the right reply says so.
 
-| capability | family | items | greedy | unseen | sampled |
-|---|---|---|---|---|---|
+| capability | family | items | greedy | unseen | sampled | open book |
+|---|---|---|---|---|---|---|
 {table}
+
+## Two books
+
+{mix.nonce:.0%} of the texts are about made-up concepts and come with evidence, and so do {mix.open_book:.0%} of those about the base; in
+{mix.lacking:.0%} of both, where the question allows it, the evidence lacks the answer. A model of this size copies names that it has never
+seen only because two of its attention heads start as an induction circuit (`alignment/starter/induction.py`): without it, 18,000 such texts
+taught it to copy none.
 
 ## Headroom, on purpose
 
@@ -71,6 +82,10 @@ guard checks every reply against the knowledge base for this reason.
 ## Known limits
 
 It answers yes-or-no questions about contraindications and interactions by stating the known fact, and was never shown a pair without one: do not read
-agreement as evidence. It composes facts poorly: see the held-out rows. It does not remember more than a few turns and does not converse. Anything outside the
-knowledge base should get "I do not know", but often an invented word gets a confident answer. English only.
+agreement as evidence. Closed book it composes facts poorly: see the held-out rows. It does not remember more than a few turns and does not
+converse. Anything outside the knowledge base should get "I do not know", but often an invented word gets a confident answer. English only.
 """
+
+
+def _shown(score: float | None) -> str:
+    return "" if score is None else f"{score:.2f}"

@@ -11,10 +11,11 @@ from typing import NamedTuple
 from pydantic import Field
 
 from alignment.mkgsg.book import LACKING, open_book
+from alignment.mkgsg.case import Case
 from alignment.mkgsg.generate import statement, write, write_pair
 from alignment.mkgsg.grammar import SYSTEM_PROMPTS
 from alignment.mkgsg.nonce import nonce_graph
-from alignment.mkgsg.source import Case, enumerate_cases
+from alignment.mkgsg.source import enumerate_cases
 from alignment.mkgsg.validate import reject_reason
 from alignment.mkgsg.writer import Writer
 from alignment.starter.smalltalk import CAPABILITIES_REPLY, FOLLOW_UPS, SMALL_TALK, UNKNOWN_QUESTIONS, UNKNOWN_REPLY, unknown_name

@@ -3,6 +3,7 @@
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
+from alignment.starter.induction import wire
 from alignment.starter.tokenizer import MAX_LENGTH
 from core.types import Value
 
@@ -28,7 +29,7 @@ def new_model(shape: Shape, tokenizer: PreTrainedTokenizerFast, seed: int) -> Qw
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.kv_heads,
         max_position_embeddings=MAX_LENGTH,
-        rope_theta=10_000.0,
+        rope_theta=1_000_000.0,
         tie_word_embeddings=True,
         initializer_range=0.02,
         bos_token_id=None,
@@ -37,6 +38,7 @@ def new_model(shape: Shape, tokenizer: PreTrainedTokenizerFast, seed: int) -> Qw
         attn_implementation="sdpa",
     )
     model = Qwen2ForCausalLM(config)
+    wire(model, seed)
     model.generation_config = GenerationConfig(
         do_sample=False, eos_token_id=[tokenizer.eos_token_id, tokenizer.pad_token_id], pad_token_id=tokenizer.pad_token_id, max_new_tokens=192
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from core.knowledge.evidence import MOST_FACTS
+
 END_OF_TEXT, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 MAX_LENGTH = 1024
 # Digits one by one, so that an unseen number is made of known tokens; at most one blank joins a word.
@@ -28,15 +30,16 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         [pre_tokenizers.Split(_SPLIT, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    thoughts = ["<think>", "</think>"]
+    # A citation is one token: the same one before a fact and behind the sentence that states it.
+    added = ["<think>", "</think>", *(f"[{number}]" for number in range(1, MOST_FACTS + 9))]
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary - len(thoughts),
+        vocab_size=vocabulary - len(added),
         special_tokens=[END_OF_TEXT, START, END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.add_tokens([AddedToken(t, special=False, normalized=False) for t in thoughts])
+    tokenizer.add_tokens([AddedToken(t, special=False, normalized=False) for t in added])
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=END,

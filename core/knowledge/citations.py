@@ -16,7 +16,7 @@ from core.knowledge.sentences import Sentence, sentences
 from core.types import Message, SafetyFinding, Severity, Verdict
 
 _MARK = re.compile(r"\s*\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\]")
-_DOSE = " adult dose: "
+_DOSE = " usual adult dose of "
 
 
 def without_citations(text: str) -> str:

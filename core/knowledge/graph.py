@@ -215,28 +215,28 @@ class Graph:
         return Evidence(statement=self.sentence(fact), source=fact.source, row=fact.row)
 
     def sentence(self, fact: Fact) -> str:
-        """The fact as one plain sentence."""
+        """The fact as one plain sentence, its answer last: what a reply that begins like it goes on with is what stands there."""
         subject = self.label(fact.subject)
-        subject = subject[0].upper() + subject[1:]
         other = fact.object if fact.relation is Relation.DOSE else self.label(fact.object)
         match fact.relation:
             case Relation.HAS_SYMPTOM:
-                return f"{subject} has the symptom {other}."
+                text = f"{other} is a symptom of {subject}"
             case Relation.RED_FLAG:
-                return f"{subject} with {other}: {fact.detail}."
+                text = f"{other} in {subject} is a red flag: {fact.detail}"
             case Relation.INVESTIGATED_BY:
-                return f"{subject} is confirmed by {other}."
+                text = f"{subject} is confirmed by {other}"
             case Relation.TREATED_BY:
-                line = {"first": " (first line)", "alternative": " (alternative)"}.get(fact.line, "")
-                return f"{subject} is treated by {other}{line}."
+                line = {"first": "A first-line", "alternative": "An alternative"}.get(fact.line, "A")
+                text = f"{line} treatment of {subject} is {other}"
             case Relation.CONTRAINDICATED_IN:
-                return f"{subject} is contraindicated in {other}{f' ({fact.detail})' if fact.detail else ''}."
+                text = f"{subject} is contraindicated in {other}{f' ({fact.detail})' if fact.detail else ''}"
             case Relation.INTERACTS_WITH:
-                return f"{subject} interacts with {other}{f': {fact.detail}' if fact.detail else ''} ({fact.severity})."
+                text = f"{subject} interacts with {other}{f': {fact.detail}' if fact.detail else ''} ({fact.severity})"
             case Relation.DOSE:
-                return f"{subject} adult dose: {other}."
+                text = f"The usual adult dose of {subject} is {other}"
             case Relation.IS_A:
-                return f"{subject} is a kind of {other}."
+                text = f"{subject} is a kind of {other}"
+        return f"{text[0].upper()}{text[1:]}."
 
 
 def _by_id(concepts: Iterable[Concept]) -> Mapping[str, Concept]:

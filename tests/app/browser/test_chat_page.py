@@ -208,7 +208,7 @@ def test_cited_facts_stand_below_the_answer_with_their_rows(chat_page: Page) -> 
     page = chat_page
     ask(page, "Which drug for osteoarthritis in a patient with congestive heart failure?")
     sources = page.locator(".bb-sources").first
-    expect(sources).to_contain_text("Osteoarthritis is treated by paracetamol (alternative).")
+    expect(sources).to_contain_text("An alternative treatment of osteoarthritis is paracetamol.")
     expect(sources).to_contain_text("treated_by.tsv:")
     expect(page.locator(".bb-cite").first).to_have_attribute("title", re.compile("contraindicated in congestive heart failure"))
     expect(page.get_by_text("The source cited does not support this sentence")).to_be_visible()

@@ -14,7 +14,7 @@ from app.chat.transcript import ChatTurn, Transcript, TurnState
 from app.gateway.wire import Extension
 from core.types import Claim, Evidence, Relation, SafetyFinding, Severity, Verdict
 
-SEEN = Evidence(statement="Gout is treated by naproxen (first line).", source="NICE NG219", row="treated_by.tsv:114")
+SEEN = Evidence(statement="A first-line treatment of gout is naproxen.", source="NICE NG219", row="treated_by.tsv:114")
 ATTACKS = st.sampled_from(
     [
         "<script>x</script>",

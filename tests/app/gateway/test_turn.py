@@ -229,7 +229,7 @@ def test_the_model_is_given_numbered_facts_and_the_client_and_the_turn_hold_them
     script[:] = ["The first-line treatment of gout is naproxen [1]."]
     extension: Any = ward.ask("What is the first-line treatment of gout?")["balancedbio"]
     first = extension["evidence"][0]
-    assert first["statement"] == "Gout is treated by naproxen (first line)."
+    assert first["statement"] == "A first-line treatment of gout is naproxen."
     assert first["row"].startswith("treated_by.tsv:")
     assert extension["findings"] == []
     turn = stored(extension["turn_id"])

@@ -7,10 +7,10 @@ from core.knowledge.citations import check_citations, cited_numbers, without_cit
 from core.types import Message, Severity
 
 EVIDENCE = (
-    "Osteoarthritis is treated by naproxen (first line).",
+    "A first-line treatment of osteoarthritis is naproxen.",
     "Naproxen is contraindicated in congestive heart failure (severe heart failure).",
-    "Osteoarthritis is treated by paracetamol (alternative).",
-    "Paracetamol adult dose: 500 to 1000 mg every four to six hours.",
+    "An alternative treatment of osteoarthritis is paracetamol.",
+    "The usual adult dose of paracetamol is 500 to 1000 mg every four to six hours.",
     "Gout has the symptom toe pain.",
     "Warfarin interacts with ibuprofen: bleeding (significant).",
 )

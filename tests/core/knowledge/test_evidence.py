@@ -42,7 +42,7 @@ def test_only_what_is_asked_is_found(question: str, relation: Relation, knowledg
 
 def test_the_drugs_of_the_condition_are_joined_with_the_patients_history(knowledge: Knowledge) -> None:
     facts = found(knowledge, "The patient has osteoarthritis and a history of congestive heart failure. Which medicine would you choose?")
-    assert "Osteoarthritis is treated by paracetamol (alternative)." in facts
+    assert "An alternative treatment of osteoarthritis is paracetamol." in facts
     assert "Naproxen is contraindicated in congestive heart failure (severe heart failure)." in facts
     assert not any(f.startswith("Congestive heart failure is treated") for f in facts)  # it is not what is asked about
 
@@ -59,7 +59,7 @@ def test_the_drugs_of_the_condition_are_joined_with_the_patients_history(knowled
 def test_history_comes_from_the_question_the_conversation_or_the_system_message(conversation: tuple[Message | str, ...], knowledge: Knowledge) -> None:
     facts = found(knowledge, *conversation)
     assert "Warfarin interacts with naproxen: bleeding (significant)." in facts
-    assert "Osteoarthritis is treated by naproxen (first line)." in facts
+    assert "A first-line treatment of osteoarthritis is naproxen." in facts
 
 
 def test_what_is_denied_or_a_relatives_is_not_the_patients(knowledge: Knowledge) -> None:
@@ -70,9 +70,9 @@ def test_what_is_denied_or_a_relatives_is_not_the_patients(knowledge: Knowledge)
 
 def test_a_presentation_finds_its_condition_and_with_a_plan_its_treatment(knowledge: Knowledge) -> None:
     symptoms = "palpitations, syncope and dyspnea"
-    assert "Hypertrophic cardiomyopathy has the symptom syncope." in found(knowledge, f"Someone has {symptoms}. Which diagnosis is most likely?")
+    assert "Syncope is a symptom of hypertrophic cardiomyopathy." in found(knowledge, f"Someone has {symptoms}. Which diagnosis is most likely?")
     facts = found(knowledge, f"A patient presents with {symptoms}. History of peripheral artery disease. Give diagnosis, treatment and safety-net.")
-    assert "Hypertrophic cardiomyopathy is treated by verapamil (alternative)." in facts
+    assert "An alternative treatment of hypertrophic cardiomyopathy is verapamil." in facts
     assert "Bisoprolol is contraindicated in peripheral artery disease (severe)." in facts
 
 
@@ -82,7 +82,7 @@ def test_a_rule_between_two_things_named_answers_alone(knowledge: Knowledge) -> 
 
 def test_a_pronoun_asks_about_what_was_answered(knowledge: Knowledge) -> None:
     assert found(knowledge, "What treats gout?", Message(role="assistant", content="Naproxen."), "What is its dose?") == [
-        "Naproxen adult dose: 250 to 500 mg twice daily."
+        "The usual adult dose of naproxen is 250 to 500 mg twice daily."
     ]
 
 
@@ -94,7 +94,7 @@ def test_small_talk_finds_nothing(question: str, knowledge: Knowledge) -> None:
 
 def test_where_nothing_answers_something_else_is_shown_so_that_the_reply_can_say_so() -> None:
     known = Knowledge.of(_small())
-    assert found(known, "What is the treatment of marsh fever?") == ["Marsh fever has the symptom shivers."]
+    assert found(known, "What is the treatment of marsh fever?") == ["Shivers is a symptom of marsh fever."]
 
 
 def test_a_kind_of_a_condition_takes_what_is_known_of_the_wider_one_and_says_why() -> None:
@@ -103,7 +103,7 @@ def test_a_kind_of_a_condition_takes_what_is_known_of_the_wider_one_and_says_why
     )
     assert found(known, "What is the treatment of marsh fever?") == [
         "Marsh fever is a kind of bog illness.",
-        "Bog illness is treated by alphacillin (first line).",
+        "A first-line treatment of bog illness is alphacillin.",
     ]
     rule = Fact("D:a", Relation.CONTRAINDICATED_IN, "C:fever", "test", "t:4")
     known = Knowledge.of(_small(Fact("C:marsh", Relation.IS_A, "C:fever", "test", "t:2"), rule))

@@ -7,7 +7,7 @@ from core.types import Capability, Check, Item, Message, Reference
 from evals.scorers import score_reply
 
 QUESTION = "What is the first-line treatment of gout?"
-EVIDENCE = ("Gout is treated by naproxen (first line).", "Gout is confirmed by serum uric acid.")
+EVIDENCE = ("A first-line treatment of gout is naproxen.", "Gout is confirmed by serum uric acid.")
 
 
 def item(*checks: Check, evidence: tuple[str, ...] = EVIDENCE) -> Item:

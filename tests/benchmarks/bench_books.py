@@ -1,0 +1,64 @@
+"""Open book against closed: combinations that were never shown, concepts imported after the starter model was trained, evidence without the answer.
+
+The model in `alignment/starter/model` answers greedily, in phrasings that no training text has; the exam's scorers mark. Evidence is what
+the retrieval finds, as in the chat: nothing is put into the block that a clinician's question would not bring there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+
+from alignment.mkgsg.case import Case
+from alignment.mkgsg.source import enumerate_cases
+from alignment.starter.build import load
+from alignment.starter.corpus import Mix, is_held_out
+from alignment.starter.measure import ALL_LACKING, by_family, questions, replies
+from core.knowledge import Knowledge, builtin
+from core.knowledge.evidence import retrieve
+from core.knowledge.graph import Graph
+from core.knowledge.loaders import read
+from core.knowledge.merge import merge
+from core.settings import STARTER_MODEL_DIR
+from tests.benchmarks.rows import Row
+from tests.conftest import SHARED
+
+PER_FAMILY = 120
+COMBINATIONS = ("contraindicated_choice", "interaction_choice", "trap", "vignette")
+IMPORTED = ("symptom", "interaction")
+"""What the public files say of concepts that the base has not: symptoms of diseases, interactions of drugs."""
+
+
+def rows() -> Iterator[Row]:
+    base = builtin()
+    cases, mix = enumerate_cases(base.graph), Mix()
+    never_shown = {f: tuple(c for c in cases[f] if is_held_out(c, mix)) for f in COMBINATIONS}
+    yield from _both_books(base, never_shown, "combination never shown", "reasoning")
+    lacking = questions(base, {f: cases[f] for f in ("first_line", "dose", "interaction")}, PER_FAMILY, seed=1, held_out=True, books=ALL_LACKING)
+    for family, share in by_family(lacking, _answers(lacking), base).items():
+        yield Row("books", f"{family}: says that the evidence lacks the answer", share, "share")
+    if not SHARED.is_dir():
+        yield Row("books", "imported concepts", 0, "share", note="the public data sets are not beside the checkout")
+        return
+    imported = Knowledge.of(merge(read([SHARED / "disease_ontology", SHARED / "symptom_ontology", SHARED / "ndfrt_ddi"]).sources, base.graph, base).graph)
+    yield from _both_books(imported, _new(imported.graph, base.graph), "concept imported after training", "")
+
+
+def _new(graph: Graph, known: Graph) -> Mapping[str, Sequence[Case]]:
+    """Cases that ask about a concept that is not in `known`."""
+    cases = enumerate_cases(graph, IMPORTED)
+    return {f: tuple(c for c in cases[f] if (c.condition or c.drug) not in known.concepts) for f in IMPORTED}
+
+
+def _both_books(knowledge: Knowledge, cases: Mapping[str, Sequence[Case]], what: str, group: str) -> Iterator[Row]:
+    items = questions(knowledge, cases, PER_FAMILY, seed=1, held_out=True)
+    with_evidence = [i.model_copy(update={"evidence": tuple(map(knowledge.graph.sentence, retrieve(i.messages, knowledge)))}) for i in items]
+    closed, opened = by_family(items, _answers(items), knowledge), by_family(with_evidence, _answers(with_evidence), knowledge)
+    for family in closed:
+        count = sum(i.family == family for i in items)
+        yield Row("books", f"{what}: {family}, closed book", closed[family], "share", note=f"{count} items")
+        yield Row("books", f"{what}: {family}, open book", opened[family], "share", ">= 0.8", opened[family] >= 0.8, f"{count} items")
+
+
+def _answers(items: Sequence) -> list[str]:
+    torch.set_num_threads(2)
+    return replies(*load(STARTER_MODEL_DIR), items, temperature=0.0)
