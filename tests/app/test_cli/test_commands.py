@@ -138,7 +138,7 @@ def test_knowledge_is_shown_with_its_sources(cli: Cli) -> None:
     outcome = cli("knowledge", "show", "asthma")
     assert outcome.code == 0
     assert "DOID:" in outcome.out
-    assert "treated by" in outcome.out
+    assert "treatment of asthma" in outcome.out
     assert "facts" in cli("knowledge", "stats").out
 
 
