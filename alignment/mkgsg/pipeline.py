@@ -64,11 +64,13 @@ class Line:
     """What the provenance of the items says they are for."""
     teacher: Teacher | None = None
     attempts: Attempts | None = None
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Which names of a concept can be read back: found out once, not for every family of every shard."""
 
     def items(self, cases: Sequence[Case], wanted: int, rng: random.Random, misses: int | None = None) -> Iterator[Written]:
         """At most `wanted` items; fewer when more than `misses` draws were in vain (default: 12 for each item wanted)."""
         allowed = ATTEMPTS_PER_ITEM * wanted if misses is None else misses
-        source, writer = draw(cases, self.topics, rng, self.max_depth), Writer(self.knowledge, rng, self.held_out)
+        source, writer = draw(cases, self.topics, rng, self.max_depth), Writer(self.knowledge, rng, self.held_out, _names=self.names)
         made = tried = 0
         while made < wanted and tried - made <= allowed:
             # As many draws as items are missing, so that no model is asked about what nobody wants.
