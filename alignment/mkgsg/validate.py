@@ -5,7 +5,7 @@ general, so that the reason names what is wrong: a dose that is out of range als
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from alignment.mkgsg.case_reading import Asked, Reading, are_linked, case_of, is_any, read_question, read_reply, remembering
@@ -48,26 +48,18 @@ _FOREIGN = re.compile(
     r"<\|[^>]{0,40}\|>|\[/?INST\]|</?s>|</?(?:div|p|br|b|i|a|img|span|html|body|script|style|iframe|h[1-6]|ul|li|table)\b[^>]*>|<!--|https?://|\bwww\.\w"
     r"|\b(?:ignore|disregard|forget) (?:all |any |the |your )*(?:previous|prior|above|earlier) (?:instructions?|rules|text|prompts?)\b"
     r"|\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b|\b(?:i am|i'm) (?:an? )?(?:ai|(?:large )?language model|chatbot)\b|\bsystem prompt\b"
-    r"|^\s*(?:user|assistant|human|ai|system)\s*:",
+    r"|(?:^|[.!?]\s+)\W*(?:user|assistant|human|ai|system)\s*:"
+    r"|\bhere (?:is|are) (?:the|your|my|an?) (?:\w+ ){0,3}(?:item|text|version|answer|reply|rewrite|paraphrase|vignette|question)\b"
+    r"|\bhere['’]s (?:the|your|my|an?)\b"
+    r"|\b(?:as (?:you )?requested|you asked (?:me )?for|i(?: have|['’]ve)? (?:rewritten|rephrased|rewrote)"
+    r"|(?:rewritten|rephrased|training) (?:item|text|version|example)"
+    r"|let me know if|hope (?:this|that) helps)\b",
     re.I | re.M,
 )
 _SIGNS = (
-    "<",
-    "inst]",
-    "http",
-    "www.",
-    "ignore",
-    "disregard",
-    "forget",
-    "language model",
-    "chatbot",
-    " ai",
-    "system prompt",
-    "user",
-    "assistant",
-    "human",
-    "system",
-)
+    "<", "inst]", "http", "www.", "ignore", "disregard", "forget", "language model", "chatbot", " ai", "system", "user", "assistant", "human", "ai:", "here is",
+    "here are", "here\u2019s", "here's", "requested", "you asked", "rewr", "rephrased", "training", "let me know", "hope th",
+)  # fmt: skip
 """One of them is in every foreign text: most texts have none, and that is seen ten times as fast."""
 _THINK_TAG = re.compile(f"{THINK}|{END_THINK}")
 _HOLLOW = re.compile(
@@ -247,16 +239,19 @@ def _red_flags(case: Case) -> str | None:
 
 
 def _flag_actions(case: Case) -> Iterator[str]:
+    """What the rows say is to be done: for the signs that the patient has, and for those that the reply is asked to name."""
     sample, graph = case.sample, case.knowledge.graph
-    if sample.reference.kind == "urgent":
-        conditions = [c.id for m in case.asked.mentions if (c := m.of_kind(Kind.CONDITION))]
-    elif sample.capability is Capability.INTEGRATION:
-        conditions = [i for group in sample.reference.concepts for i in group if graph.concept(i).kind is Kind.CONDITION]
-    else:
-        return
+    groups = sample.reference.concepts
+    conditions = [c.id for m in case.asked.mentions if (c := m.of_kind(Kind.CONDITION))]
+    shown: Sequence[Mention] = case.asked.presenting
+    if sample.reference.kind != "urgent" and sample.capability is Capability.SAFETY:
+        shown = [m for s in case.reading.sentences for m in s.mentions if any(is_any(m, group) for group in groups)]
+    elif sample.reference.kind != "urgent":
+        is_worked = sample.capability is Capability.INTEGRATION
+        conditions = [i for group in groups for i in group if graph.concept(i).kind is Kind.CONDITION] if is_worked else []
     for condition in conditions:
         for flag in graph.facts_from(condition, Relation.RED_FLAG):
-            if any(is_any(m, (flag.object,)) for m in case.asked.presenting):
+            if any(is_any(m, (flag.object,)) for m in shown):
                 yield flag.detail
 
 

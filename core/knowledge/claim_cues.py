@@ -7,7 +7,7 @@ import re
 
 
 def _words(*parts: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(parts)})\b")
+    return re.compile(rf"\b(?:{'|'.join(parts)})(?!\w)")
 
 
 def _before(*parts: str) -> re.Pattern[str]:
@@ -17,7 +17,7 @@ def _before(*parts: str) -> re.Pattern[str]:
 
 _VERB = r"(?:give|prescribe|start|use|avoid|offer|choose|switch to|stop|do not|never)"
 CLAUSE_END = re.compile(
-    r"\s*[,:]?\s+(?:but|however|although|though|whereas|yet|therefore|hence|because(?! of)|so(?! that)|which)\s+"
+    r"(?<!anything)(?<!nothing)\s*[,:]?\s+(?:but|however|although|though|whereas|yet|therefore|hence|because(?! of)|so(?! that)|which)\s+"
     rf"|,\s*(?=(?:(?:and|then|so|please|instead)\s+){{0,2}}{_VERB}\b)"
     r"|\s+and\s+(?=(?:is|are|does|do|should|must|interacts?|treats?|give|avoid|it)\b)",
 )
@@ -28,7 +28,8 @@ FORBIDS = _words(
     "unsafe", "unsuitable", "never", "forbidden", "ruled out",
 )  # fmt: skip
 ALLOWS = _words(
-    r"(?:is|are) (?:\w+ly )?safe", r"(?<!not )(?<!never )(?<!n't )safe (?:in|for|with|to)", "(?:is|are) suitable", "not (?:be )?contra-?indicated",
+    r"(?:is|are) (?:\w+ly )?safe", r"(?:no longer|never|hardly|anything but) (?:\w+ )?contra-?indicated",
+    r"(?<!not )(?<!never )(?<!n't )safe (?:in|for|with|to)", "(?:is|are) suitable", "not (?:be )?contra-?indicated",
     "(?:isn|aren)['’]t contra-?indicated", "no contra-?indications?", "can (?:safely )?(?:be (?:given|used|taken)|take|have|receive|use)",
     "no (?:need|reason) to avoid", "need not (?:be avoided|avoid)",
 )  # fmt: skip
@@ -41,10 +42,21 @@ NO_INTERACTION = re.compile(
     r"\b(?:no (?:\w+ ){0,3}interactions?|(?:not|never) (?:\w+ )?interact\w*|safe(?:ly)? (?:together|(?:be )?(?:combined|taken together))"
     r"|can (?:safely )?be (?:combined|(?:taken|given|used) together))\b|n['’]t interact\w*",
 )
-SEVERE = _words("critical(?:ly)?", "severe(?:ly)?", "serious(?:ly)?", "dangerous(?:ly)?")
+SEVERE = _words("critical(?:ly)?", "severe(?:ly)?", "serious(?:ly)?", "dangerous(?:ly)?", "life[- ]threatening", "major", "fatal", "deadly", "lethal")
+TRIVIAL = _words(
+    "mild(?:ly)?", "minor", "slight(?:ly)?", "negligible", "harmless", "trivial", "unimportant", "irrelevant", "insignificant", "of no (?:concern|importance)"
+)  # fmt: skip
+"""No row says so of an interaction."""
 MILD = _words("significant(?:ly)?", "moderate(?:ly)?")
 
-DENIES = re.compile(r"\b(?:not|never|n[o'’]t|cannot|neither|nor|without|no longer|no evidence|no proof|unlikely|rarely|seldom)\b(?! only\b)|n['’]t\b")
+DENIES = re.compile(
+    r"\b(?:not|never|n[o'’]t|cannot|neither|nor|without|no longer|unlikely|rarely|seldom|hardly|scarcely|anything but"
+    r"|far from|(?:argu|speak)(?:es?|s|ing)? against"
+    r"|rul(?:es?|ed|ing) out|exclude[sd]?|fails? to|lacks?|absent|useless|ineffective|untypical|atypical"
+    r"|no (?:red flag|symptom|sign|feature|treatment|place|role|evidence|proof|benefit|effect|use|value|reason))\b(?! only\b)|n['’]t\b",
+)
+DENIED_NAME = re.compile(r"\b(?:not|never|anything but|except|other than)\s+(?:(?:an?|the|with|by|to be)\s+){0,2}$")
+"""Right before a drug: this one is denied, others of the clause are not."""
 _AUXILIARY = "(?:do|does|did|is|are|was|were|has|have|can|could|will|would)"
 _BETWEEN = (
     "(?:usually|normally|typically|commonly|generally|effectively|be|been|an?|any|the|known|listed|considered|used|given|as|typical|common|usual|suitable"
@@ -54,7 +66,9 @@ CLEARLY_DENIED = re.compile(rf"\b(?:{_AUXILIARY}\s+not|(?:{_AUXILIARY}|ca|wo)n['
 """Ends where the word of the relation begins: "does not usually | treat", "is not a | symptom"."""
 
 FIRST = _words(
-    "first[- ]line", "(?:drug|treatment|medicine|agent)s? of (?:first )?choice", "first[- ]choice", "initial (?:treatment|drug|therapy)"
+    "first[- ]line", "(?:drug|treatment|medicine|agent)s? of (?:first )?choice", "first[- ]choice",
+    "initial(?:ly)?", "com(?:es?|ing) first", "first,", "(?:start|begin)s? (?:with|on)",
+    "to begin with", "preferred", "mainstay"
 )  # fmt: skip
 ALTERNATIVE = _words("second[- ]line", "second[- ]choice", "alternatives?", "alternatively", "instead")
 TREATS = _words(
@@ -70,17 +84,18 @@ GOES_ON = re.compile(r"\s*(?:it |they )?(?:treats?|is|are|does|do|helps?|can|cou
 """How a clause begins that says more of the drug just spoken of."""
 NOT_GIVEN = _before(
     "on", "taking", "takes?", "receiv(?:es|ing)", "current(?:ly)?(?: drug| medication)?:?", "instead of", "rather than", "than", "without", "unlike",
-    "stop(?:ping)?", "already", "alternatives? to", "allergic to", "patients? with", "failed", "intolerant (?:of|to)", "not",
+    "stop(?:ping)?", "already", "alternatives? to", "allergic to", "patients? with", "failed", "intolerant (?:of|to)",
 )  # fmt: skip
 """Right before a drug: it is taken already, or set aside."""
 
 INVESTIGATES = _words(
     "confirm(?:s|ed|ing|ation|atory)?", r"investigat\w+", "diagnos(?:ed|tic|e|es) (?:by|with|using|on|test)", "diagnoses", "tests?", "proven", "proves?",
-    "established by", "work-?up", "order",
+    "established by", "work-?up", "order", "diagnosis by", "excluded",
 )  # fmt: skip
 SYMPTOM = _words(
     "symptoms?", "signs?", "presents?", "presenting", "presentation", "features?", "complain(?:s|ts?)?", "causes?", r"manifest\w*", r"characteri[sz]ed",
-    "typically", "include[sd]?",
+    "typically", "include[sd]?", "(?:argu|speak)(?:es?|s|ing)? against", "(?:seen|found|occurs?|common|usual|expected) in", "belongs? to", "points? to",
+    "go(?:es)? with", "expect",
 )  # fmt: skip
 RED_FLAG = _words(
     "red[- ]flags?", "urgent(?:ly)?", "emergency", "emergencies", "call (?:999|112|911|an ambulance)", "hospital", "same day", "immediately"

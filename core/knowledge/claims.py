@@ -209,7 +209,10 @@ def _interacting(clause: Clause) -> Iterator[tuple[Concept, Concept]]:
 def _interaction(clause: Clause, graph: Graph, a: Concept, b: Concept) -> Claim:
     severe, mild = bool(cues.SEVERE.search(clause.low)), bool(cues.MILD.search(clause.low))
     denial = Denial.CLEAR if cues.NO_INTERACTION.search(clause.low) else Denial.NO
-    stated = "" if severe == mild or denial is Denial.CLEAR else "critical" if severe else "significant"  # "severe hypertension (significant)" states neither
+    stated = "" if severe == mild else "critical" if severe else "significant"  # "severe hypertension (significant)" states neither
+    if (trivial := cues.TRIVIAL.search(clause.low)) and not ((row := graph.interaction(a.id, b.id)) and trivial[0] in row.detail.lower()):
+        stated = "trivial"
+    stated = "" if denial is Denial.CLEAR else stated
     return _claim(clause, graph, a, Relation.INTERACTS_WITH, b.id, judge(graph, a.id, Relation.INTERACTS_WITH, b.id, denial, stated))
 
 
@@ -262,11 +265,17 @@ def _treatments(clause: Clause, graph: Graph) -> Iterator[Claim]:
         return
     conditions = _conditions(clause, may_be_topic=is_field or bool(cues.GIVES.search(clause.low)))
     named = [(m, c) for run in clause.runs(Kind.DRUG, Kind.CLASS) for m, c in run]
-    drugs = [c for m, c in named if not cues.NOT_GIVEN.search(clause.low, max(0, m.start - _NEAR), m.start)] if named else list(clause.carried)
+    denied = [c for m, c in named if cues.DENIED_NAME.search(clause.low, max(0, m.start - _NEAR), m.start)]
+    given = [c for m, c in named if c not in denied and not cues.NOT_GIVEN.search(clause.low, max(0, m.start - _NEAR), m.start)]
+    drugs = given if named else list(clause.carried)
     if not named and not cues.GOES_ON.match(clause.low):
         return
     stated = "alternative" if clause.role == "alternative" or cues.ALTERNATIVE.search(clause.low) else "first" if cues.FIRST.search(clause.low) else ""
-    denial = _denial(clause, cues.ANY_TREATMENT, is_one_pair=len(conditions) == len(drugs) == 1)
+    for condition, drug in product(conditions, denied):
+        judged = judge(graph, condition.id, Relation.TREATED_BY, drug.id, Denial.CLEAR, stated)
+        if judged.fact:
+            yield _claim(clause, graph, condition, Relation.TREATED_BY, drug.id, judged)
+    denial = Denial.NO if denied else _denial(clause, cues.ANY_TREATMENT, is_one_pair=len(conditions) == len(drugs) == 1)
     for condition, drug in product(conditions, drugs):
         judged = judge(graph, condition.id, Relation.TREATED_BY, drug.id, denial, stated)
         if judged.fact is None and denial is Denial.NO:

@@ -5,6 +5,7 @@ The world is open: what no row says is unknown, not false. For a class of drugs:
 - a *warning* (contraindicated in, interacts with) is about every member: it is supported when every member has a row for it. With rows for
   some members only it is unknown: the text says more than the graph. Denied ("ACE inhibitors are safe in pregnancy") it is contradicted by
   the row of any one member: one counter-example is enough.
+  The use of one member for a condition contradicts that the class is contraindicated in it.
 - a *use* (treated by) is about some member: "beta blockers treat hypertension" is supported by the row of any one, denied it is contradicted
   by any one.
 

@@ -56,9 +56,14 @@ def named_concepts(item: Item, answer: str, knowledge: Knowledge, kinds: set[Kin
     asked = {c.id for m in item.messages for mention in knowledge.linker.mentions(m.content) for c in mention.concepts}
     wanted, forbidden = {i for group in item.reference.concepts for i in group}, set(item.reference.forbidden)
     recommended = {drug.id for drug, _ in recommended_drugs(answer, knowledge)}
+
+    def interacts(drug: str) -> bool:
+        """What is wanted because it interacts with the drug asked about is named by warning of it."""
+        return drug in wanted and any(knowledge.graph.interaction(drug, other) for other in asked)
+
     named = set()
     for mention in knowledge.linker.mentions(answer):
-        ids = {c.id for c in mention.concepts if c.kind in kinds and (c.kind is not Kind.DRUG or c.id in recommended)}
+        ids = {c.id for c in mention.concepts if c.kind in kinds and (c.kind is not Kind.DRUG or c.id in recommended or interacts(c.id))}
         # A name that several concepts share counts as the right one when one of them is right.
         named |= (ids & wanted) or (ids & forbidden) or (ids - asked)
     return named
