@@ -6,6 +6,21 @@ All of them are in lower case and meant for text in lower case: a search that ig
 import re
 
 
+class Cue:
+    """A pattern that is tried only on text with one of its signs: most clauses have none, and that is seen ten times as fast."""
+
+    __slots__ = ("pattern", "signs")
+
+    def __init__(self, pattern: re.Pattern[str], *signs: str) -> None:
+        self.pattern, self.signs = pattern, signs
+
+    def search(self, text: str) -> re.Match[str] | None:
+        for sign in self.signs:
+            if sign in text:
+                return self.pattern.search(text)
+        return None
+
+
 def _words(*parts: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(parts)})(?!\w)")
 
@@ -22,25 +37,41 @@ CLAUSE_END = re.compile(
     r"|\s+and\s+(?=(?:is|are|does|do|should|must|interacts?|treats?|give|avoid|it)\b)",
 )
 
-FORBIDS = _words(
+FORBIDS = Cue(
+    _words(
     r"contra-?indicat\w*", "avoid(?:ed|ing)?", "must not", "mustn['’]t", "should not", "shouldn['’]t",
     "(?:do not|don['’]t|never) (?:give|use|prescribe|take|start|combine)", "not (?:safe|suitable|recommended)", "not to be (?:given|used)",
     "unsafe", "unsuitable", "never", "forbidden", "ruled out",
+),
+    "contra", "avoid", "not", "n't", "n’t", "never", "unsafe", "unsuit", "forbid", "ruled out",
 )  # fmt: skip
-ALLOWS = _words(
+ALLOWS = Cue(
+    _words(
     r"(?:is|are) (?:\w+ly )?safe", r"(?:no longer|never|hardly|anything but) (?:\w+ )?contra-?indicated",
     r"(?<!not )(?<!never )(?<!n't )safe (?:in|for|with|to)", "(?:is|are) suitable", "not (?:be )?contra-?indicated",
     "(?:isn|aren)['’]t contra-?indicated", "no contra-?indications?", "can (?:safely )?(?:be (?:given|used|taken)|take|have|receive|use)",
     "no (?:need|reason) to avoid", "need not (?:be avoided|avoid)",
+),
+    "safe", "suitab", "contra", "can ", "avoid",
 )  # fmt: skip
 FORBIDS_NEXT = re.compile(r"avoid(?:ing)?|(?:do not|don['’]t|never) \w+|contra-?indications?|(?:must|should) ?n[o'’]t")
 """ "Avoid X" forbids what follows; "X must not be given" what stands before, if anything does."""
 FOR_TREATMENT = re.compile(r"\b(?:for|to treat|treating|against|treatment of)\s+(?:the\s+|an?\s+|treating\s+)?$")
 
-INTERACTS = _words("interact(?:s|ed|ion|ions|ing)?", "(?:taken|given|used) together", "in combination", r"combin\w+")
-NO_INTERACTION = re.compile(
-    r"\b(?:no (?:\w+ ){0,3}interactions?|(?:not|never) (?:\w+ )?interact\w*|safe(?:ly)? (?:together|(?:be )?(?:combined|taken together))"
-    r"|can (?:safely )?be (?:combined|(?:taken|given|used) together))\b|n['’]t interact\w*",
+INTERACTS = Cue(
+    _words("interact(?:s|ed|ion|ions|ing)?", "(?:taken|given|used) together", "in combination", r"combin\w+"),
+    "interact",
+    "together",
+    "combin",
+)
+NO_INTERACTION = Cue(
+    re.compile(
+        r"\b(?:no (?:\w+ ){0,3}interactions?|(?:not|never) (?:\w+ )?interact\w*|safe(?:ly)? (?:together|(?:be )?(?:combined|taken together))"
+        r"|can (?:safely )?be (?:combined|(?:taken|given|used) together))\b|n['’]t interact\w*",
+    ),
+    "interact",
+    "together",
+    "combin",
 )
 SEVERE = _words("critical(?:ly)?", "severe(?:ly)?", "serious(?:ly)?", "dangerous(?:ly)?", "life[- ]threatening", "major", "fatal", "deadly", "lethal")
 TRIVIAL = _words(
@@ -49,11 +80,37 @@ TRIVIAL = _words(
 """No row says so of an interaction."""
 MILD = _words("significant(?:ly)?", "moderate(?:ly)?")
 
-DENIES = re.compile(
-    r"\b(?:not|never|n[o'’]t|cannot|neither|nor|without|no longer|unlikely|rarely|seldom|hardly|scarcely|anything but"
-    r"|far from|(?:argu|speak)(?:es?|s|ing)? against"
-    r"|rul(?:es?|ed|ing) out|exclude[sd]?|fails? to|lacks?|absent|useless|ineffective|untypical|atypical"
-    r"|no (?:red flag|symptom|sign|feature|treatment|place|role|evidence|proof|benefit|effect|use|value|reason))\b(?! only\b)|n['’]t\b",
+DENIES = Cue(
+    re.compile(
+        r"\b(?:not|never|n[o'’]t|cannot|neither|nor|without|no longer|unlikely|rarely|seldom|hardly|scarcely|anything but"
+        r"|far from|(?:argu|speak)(?:es?|s|ing)? against"
+        r"|rul(?:es?|ed|ing) out|exclude[sd]?|fails? to|lacks?|absent|useless|ineffective|untypical|atypical"
+        r"|no (?:red flag|symptom|sign|feature|treatment|place|role|evidence|proof|benefit|effect|use|value|reason))\b(?! only\b)|n['’]t\b",
+    ),
+    "not",
+    "n't",
+    "n’t",
+    "never",
+    "nor",
+    "neither",
+    "without",
+    "no ",
+    "unlikely",
+    "rarely",
+    "seldom",
+    "hardly",
+    "scarcely",
+    "anything but",
+    "far from",
+    "against",
+    "rul",
+    "exclude",
+    "fail",
+    "lack",
+    "absent",
+    "useless",
+    "ineffective",
+    "typical",
 )
 DENIED_NAME = re.compile(r"\b(?:not|never|anything but|except|other than)\s+(?:(?:an?|the|with|by|to be)\s+){0,2}$")
 """Right before a drug: this one is denied, others of the clause are not."""
@@ -65,17 +122,25 @@ _BETWEEN = (
 CLEARLY_DENIED = re.compile(rf"\b(?:{_AUXILIARY}\s+not|(?:{_AUXILIARY}|ca|wo)n['’]t|cannot|never|no longer)\s+(?:{_BETWEEN}\s+){{0,4}}$")
 """Ends where the word of the relation begins: "does not usually | treat", "is not a | symptom"."""
 
-FIRST = _words(
+FIRST = Cue(
+    _words(
     "first[- ]line", "(?:drug|treatment|medicine|agent)s? of (?:first )?choice", "first[- ]choice",
     "initial(?:ly)?", "com(?:es?|ing) first", "first,", "(?:start|begin)s? (?:with|on)",
     "to begin with", "preferred", "mainstay"
+),
+    "first", "choice", "initial", "start", "begin", "prefer", "mainstay",
 )  # fmt: skip
-ALTERNATIVE = _words("second[- ]line", "second[- ]choice", "alternatives?", "alternatively", "instead")
+ALTERNATIVE = Cue(
+    _words("second[- ]line", "second[- ]choice", "alternatives?", "alternatively", "instead"),
+    "alternativ",
+    "second",
+    "instead",
+)
 TREATS = _words(
     "treat(?:s|ed|ment|ments|ing)?", "manag(?:es|ed|ement|ing)", "prescrib(?:e|es|ed)", "gives?", "given", "start", "used?", "offer", "choose",
     "recommend(?:ed|s)?", "therapy", "drugs?", "medicines?", "cures?", "help(?:s|ful)?", "works?", "effective", "relieves?",
 )  # fmt: skip
-ANY_TREATMENT = re.compile("|".join(p.pattern for p in (TREATS, FIRST, ALTERNATIVE)))
+ANY_TREATMENT = re.compile("|".join(p.pattern for p in (TREATS, FIRST.pattern, ALTERNATIVE.pattern)))
 GIVES = _words(
     "give", "prescribe", "start", "offer", "choose", "recommend", "treat(?:ed)? with", "manage with", "treatment is", "first[- ]line", "drug of choice",
     "alternative", "switch to", "use",
@@ -105,7 +170,10 @@ IS_A = re.compile(
     r"(?:(?:kind|type|sort|form|member|class)e?s?\s+of\s+)?(?:(?:an?|the)\s+)?|,\s+an?\s+|\s*\(an?\s+)",
 )
 """Stands between a concept and its class: "is a", "belongs to the", or a mere ", a"."""
-DIAGNOSIS = _words(
+DIAGNOSIS = Cue(
+    _words(
     "diagnos(?:is|es) (?:is|of|would be)", "diagnosed (?:with|as)", "likely", "probabl[ey]", "suggests?", "suggestive of", "consistent with", "points? to",
     "indicat(?:es|ive of)", "suspect(?:ed)?", "this is", "typical of",
+),
+    "diagnos", "likely", "probab", "suggest", "consistent", "point", "indicat", "suspect", "this is", "typical of",
 )  # fmt: skip

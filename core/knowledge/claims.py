@@ -52,7 +52,7 @@ class Clause:
     def runs(self, *kinds: Kind) -> list[Run]:
         runs: list[list[tuple[Mention, Concept]]] = []
         for mention in self.mentions:
-            if concept := mention.of_kind(*kinds):
+            if concept := next((c for c in mention.concepts if c.kind in kinds), None):
                 if runs and _JOINED.fullmatch(self.text, runs[-1][-1][0].end, mention.start):
                     runs[-1].append((mention, concept))
                 else:
@@ -74,10 +74,10 @@ def check_claims(text: str, knowledge: Knowledge, presenting: Sequence[Concept] 
 
 def clauses(text: str, knowledge: Knowledge) -> Iterator[Clause]:
     """The clauses that name a concept. A diagnosis stated anywhere is the topic until another one is stated."""
-    parts = [(role, s) for role, s in fields(text, knowledge) if s.mentions]
-    topic = next((c for role, s in parts if (c := _diagnosis(role, s))), None)
-    for role, sentence in parts:
-        topic = _diagnosis(role, sentence) or topic
+    parts = [(role, s, _diagnosis(role, s)) for role, s in fields(text, knowledge) if s.mentions]
+    topic = next((diagnosis for _, _, diagnosis in parts if diagnosis), None)
+    for role, sentence, diagnosis in parts:
+        topic = diagnosis or topic
         carried: tuple[Concept, ...] = ()
         for part, low, mentions in _split(sentence):
             clause = Clause(part, low, mentions, sentence.text[:300], role, topic, carried)
@@ -250,20 +250,22 @@ def _beside(runs: list[Run], cue: re.Match[str] | None, text: str) -> tuple[Conc
 # --- a condition and what belongs to it ------------------------------------------------------------------------------------
 
 
-def _conditions(clause: Clause, *, may_be_topic: bool) -> tuple[Concept, ...]:
-    """The conditions that a clause is about: those "for" which something is done, else the first named, else the diagnosis."""
+def _conditions(clause: Clause) -> tuple[Concept, ...]:
+    """The conditions that a clause names: those "for" which something is done, else the first."""
     runs = clause.runs(Kind.CONDITION)
-    chosen = next((r for r in runs if cues.FOR_TREATMENT.search(clause.low, max(0, r[0][0].start - _NEAR), r[0][0].start)), runs[0] if runs else ())
-    if not chosen and may_be_topic and clause.topic:
-        return (clause.topic,)
-    return tuple(c for _, c in chosen)
+    if len(runs) > 1:
+        near = (r for r in runs if cues.FOR_TREATMENT.search(clause.low, max(0, r[0][0].start - _NEAR), r[0][0].start))
+        return tuple(c for _, c in next(near, runs[0]))
+    return tuple(c for _, c in runs[0]) if runs else ()
 
 
 def _treatments(clause: Clause, graph: Graph) -> Iterator[Claim]:
     is_field = clause.role in ("treatment", "alternative")
     if not is_field and not cues.ANY_TREATMENT.search(clause.low):
         return
-    conditions = _conditions(clause, may_be_topic=is_field or bool(cues.GIVES.search(clause.low)))
+    conditions = _conditions(clause)
+    if not conditions and clause.topic and (is_field or cues.GIVES.search(clause.low)):
+        conditions = (clause.topic,)
     named = [(m, c) for run in clause.runs(Kind.DRUG, Kind.CLASS) for m, c in run]
     denied = [c for m, c in named if cues.DENIED_NAME.search(clause.low, max(0, m.start - _NEAR), m.start)]
     given = [c for m, c in named if c not in denied and not cues.NOT_GIVEN.search(clause.low, max(0, m.start - _NEAR), m.start)]
@@ -286,7 +288,9 @@ def _treatments(clause: Clause, graph: Graph) -> Iterator[Claim]:
 
 
 def _of_condition(clause: Clause, graph: Graph, relation: Relation, kind: Kind, cue: re.Pattern[str]) -> Iterator[Claim]:
-    conditions = _conditions(clause, may_be_topic=clause.role != "" or relation is not Relation.HAS_SYMPTOM)
+    conditions = _conditions(clause)
+    if not conditions and clause.topic and (clause.role or relation is not Relation.HAS_SYMPTOM):
+        conditions = (clause.topic,)
     objects = [c for run in clause.runs(kind) for _, c in run]
     denial = _denial(clause, cue, is_one_pair=len(conditions) == len(objects) == 1)
     for condition, found in product(conditions, objects):
