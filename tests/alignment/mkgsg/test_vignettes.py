@@ -208,6 +208,7 @@ def test_a_repeated_text_counts_whatever_changes_in_one_word():
     assert near_duplicate_share([]) == 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abcd"), min_size=3, max_size=9), max_size=12))
 def test_the_filter_finds_what_comparing_all_pairs_finds(token_lists):
     texts = [" ".join(tokens) for tokens in token_lists]
