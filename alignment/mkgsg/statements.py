@@ -12,7 +12,8 @@ def statement(case: Case, graph: Graph) -> str:
     fact = case.facts[0]
     if fact.relation is Relation.HAS_SYMPTOM:
         shown = listed([lower(graph.label(s)) for s in case.symptoms[:3]])
-        return f"{'Typical symptoms' if len(case.symptoms) > 1 else 'A typical symptom'} of {graph.label(case.condition)} {'are' if len(case.symptoms) > 1 else 'is'} {shown}."
+        told = "Typical symptoms" if len(case.symptoms) > 1 else "A typical symptom"
+        return f"{told} of {graph.label(case.condition)} {'are' if len(case.symptoms) > 1 else 'is'} {shown}."
     return fact_sentence(fact, graph, case.drug)
 
 
