@@ -15,7 +15,7 @@ from core.knowledge.context import in_context
 from core.knowledge.context_cues import Context
 from core.knowledge.graph import Graph, Kind
 from core.knowledge.linker import Linker, Mention
-from core.knowledge.quantities import QUANTITY
+from core.knowledge.quantities import amounts
 from core.knowledge.sentences import Sentence, sentences
 from core.reply import Reply, split_reply
 from core.types import Claim, Relation, TrainingSample, Verdict
@@ -64,7 +64,8 @@ def read_reply(text: str, knowledge: Knowledge) -> Reading:
 
 
 def _is_loose(sentence: Sentence) -> bool:
-    return any(c.isdigit() for c in sentence.text) and len(list(QUANTITY.finditer(sentence.text))) > len(list(dosed(sentence)))
+    found = list(amounts(sentence.text))
+    return bool(found) and len(found) > len(list(dosed(sentence)))
 
 
 @lru_cache(maxsize=KEPT)

@@ -59,7 +59,7 @@ FORBIDS_NEXT = re.compile(r"avoid(?:ing)?|(?:do not|don['’]t|never) \w+|contra
 FOR_TREATMENT = re.compile(r"\b(?:for|to treat|treating|against|treatment of)\s+(?:the\s+|an?\s+|treating\s+)?$")
 
 INTERACTS = Cue(
-    _words("interact(?:s|ed|ion|ions|ing)?", "(?:taken|given|used) together", "in combination", r"combin\w+"),
+    _words("interact(?:s|ed|ion|ions|ing)?", "(?:taken|given|used) together", "in combination", "combin(?:e|es|ing|ed (?:with|together)|ations? (?:of|with))"),
     "interact",
     "together",
     "combin",

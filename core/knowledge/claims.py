@@ -224,6 +224,8 @@ def _contraindications(clause: Clause, graph: Graph, forbids: re.Match[str] | No
     drugs = _beside(clause.runs(Kind.DRUG, Kind.CLASS), cue, clause.text) or clause.carried
     position = cue.end() if cue else 0
     contexts = [(m, c) for run in clause.runs(Kind.CONDITION, Kind.CONTEXT) for m, c in run]
+    note = clause.low.find("(", position)  # "in asthma (unless with ...)": what a note names is not what the drug is forbidden in
+    contexts = [(m, c) for m, c in contexts if note < 0 or m.start < note] or contexts
     # What the drug is for is not what it is forbidden in, unless nothing else is named.
     others = [(m, c) for m, c in contexts if not cues.FOR_TREATMENT.search(clause.low, max(0, m.start - _NEAR), m.start)] or contexts
     chosen = [c for m, c in others if m.start >= position] or [c for _, c in others]

@@ -45,7 +45,12 @@ QUANTITY = re.compile(
     rf"(?<![\d.,])({_NUMBER})(?:\s*(?:-|–|\bto\b|\bor\b)\s*({_NUMBER}))?[\s-]*({_UNIT})\b(?:\s*(?:/|per\b)\s*(\d*\s*(?:kg|kilograms?|m2|ml|l|h|hours?|min(?:ute)?s?)\b))?",
     re.I,
 )
-_HAS_NUMBER = re.compile(rf"\d|{'|'.join((*_SMALL, *_TENS, *_SCALES))}|half", re.I)
+_DIGIT = re.compile(r"\d")
+_STEMS = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twel", "thirt", "fift", "twent", "fort", "hundred", "thousand",
+    "million", "half", "zero", "nought",
+)  # fmt: skip
+"""One of them is in every number in words."""
 # "Two 500 mg tablets", "2 x 500 mg": so many of the strength.
 _TIMES = re.compile(rf"(?<![\d.,])({_NUMBER})\s*(?:x|×)?\s+$", re.I)
 _OF_PRODUCT = re.compile(r"[\s-]*(?:tablets|tabs|capsules|caps|pills|sachets|suppositories|patches|ampoules|vials)\b", re.I)
@@ -53,7 +58,8 @@ _OF_PRODUCT = re.compile(r"[\s-]*(?:tablets|tabs|capsules|caps|pills|sachets|sup
 
 def amounts(text: str) -> Iterator[re.Match[str]]:
     """Every `QUANTITY` of the text; most sentences have no number, and that is seen at once."""
-    if _HAS_NUMBER.search(text):
+    low = "" if _DIGIT.search(text) else text.lower()
+    if not low or any(stem in low for stem in _STEMS):
         yield from QUANTITY.finditer(text)
 
 
