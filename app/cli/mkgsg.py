@@ -1,6 +1,7 @@
 """mkgsg: synthetic items from the knowledge graph, as a corpus on disk or a few to look at."""
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -25,6 +26,7 @@ app = typer.Typer(no_args_is_help=True, help="Make synthetic questions and answe
 
 _LINE_SECONDS = 10.0
 """Where there is no terminal, a line is printed this often."""
+_RATE_SECONDS = 60.0
 
 _Families = Annotated[list[str] | None, typer.Option("--family", help="Only this kind of item; may be repeated. Default: all.")]
 _Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed and graph give the same items.")]
@@ -186,21 +188,23 @@ def _progress(total: int) -> Iterator["_Report"]:
 
 
 class _Report:
-    """A bar on a terminal, lines elsewhere. The rate is that of this process: what an earlier one made is not counted."""
+    """A bar on a terminal, lines elsewhere. The rate is that of the last minute: a neighbour may have come or gone."""
 
     def __init__(self, bar: Progress, total: int) -> None:
         self._bar, self._total = bar, total
         self._task = bar.add_task("items", total=total, note="")
-        self._began = self._printed = time.monotonic()
-        self._start: int | None = None
+        self._printed = time.monotonic()
+        self._seen: deque[tuple[float, int]] = deque()
 
     def __call__(self, done: int) -> None:
         now = time.monotonic()
-        if self._start is None:
-            self._start, self._began = done, now
-            if done:
-                errors.print(f"Going on after {done:,} items.", highlight=False)
-        rate = (done - self._start) / (now - self._began) if now > self._began else 0.0
+        if not self._seen and done:
+            errors.print(f"Going on after {done:,} items.", highlight=False)
+        while len(self._seen) > 1 and now - self._seen[0][0] > _RATE_SECONDS:
+            self._seen.popleft()
+        self._seen.append((now, done))
+        since, before = self._seen[0]
+        rate = (done - before) / (now - since) if now > since else 0.0
         left = (self._total - done) / rate if rate else 0.0
         note = f"{rate:,.0f} items/s, {left // 60:.0f}:{left % 60:02.0f} left" if rate else ""
         self._bar.update(self._task, completed=done, note=note)
