@@ -12,10 +12,11 @@ from alignment.mkgsg.case import Case
 from alignment.mkgsg.generate import Written
 from alignment.mkgsg.workflow import ruling_sentence, treatment_sentence
 from core.knowledge import Knowledge
+from core.knowledge.citations import without_citations
 from core.knowledge.evidence import INSUFFICIENT, retrieve
 from core.knowledge.graph import Fact, Graph
 from core.reply import END_THINK, THINK
-from core.types import Reference, Relation, TrainingSample
+from core.types import Check, Reference, Relation
 from evals.scorers.format import passes
 
 BUDGETS = (60, 90, 120, 160, 220, 300)
@@ -24,14 +25,15 @@ LACKING = frozenset(
     ("first_line", "alternative", "symptom", "investigation", "dose", "contraindication", "interaction", "contraindicated_choice", "interaction_choice")
 )
 """Families that have a form whose evidence lacks the answer. Refusals and red flags have not: there silence would be wrong."""
-PLAIN = frozenset(("first_line", "alternative", "investigation", "dose", "contraindication", "interaction"))
+PLAIN = frozenset(("first_line", "alternative", "investigation", "dose", "contraindication", "interaction", "red_flag"))
 """Families whose answer is one fact."""
 SHUFFLED = 0.3
 """Share of the blocks whose facts do not stand in the order of their relevance."""
 MOST_CITED = 3
-OTHERS = 0.3
+OTHERS = 0.15
 """Share of the blocks with facts about other concepts than those asked about."""
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?!\s|$)[^.!?\n]*)*[.!?]?\s*|\n")
+_BLANK_LINES = re.compile(r"[^\S\n]*\n\s*")
 _END = re.compile(r"[.!?]?\s*$")
 
 
@@ -55,8 +57,8 @@ def open_book(written: Written, case: Case, knowledge: Knowledge, rng: random.Ra
         sample = written.sample.model_copy(update={"evidence": evidence, "reference": Reference(kind="insufficient"), "checks": (), "steps": ()})
         return Written(sample=sample, completion=INSUFFICIENT, unaligned=written.unaligned)
     sample = written.sample.model_copy(update={"evidence": evidence})
-    completion = _quoted(case, found, knowledge.graph) or _cite_reply(written.completion, found, sample, knowledge)
-    unaligned = completion if written.unaligned == written.completion else cite(written.unaligned, found, knowledge)
+    completion = _quoted(case, found, knowledge.graph) or _cite_reply(written.completion, found, sample.checks, knowledge)
+    unaligned = completion if written.unaligned == written.completion else _cite_reply(written.unaligned, found, (), knowledge)
     return Written(sample=sample, completion=completion, unaligned=unaligned)
 
 
@@ -71,31 +73,32 @@ def _needed(case: Case, knowledge: Knowledge) -> tuple[Fact, ...]:
     return (*case.facts, *(knowledge.graph.facts_from(case.condition, Relation.RED_FLAG)[:1] if case.family == "vignette" else ()))
 
 
-def _cite_reply(reply: str, facts: Sequence[Fact], sample: TrainingSample, knowledge: Knowledge) -> str:
+def _cite_reply(reply: str, facts: Sequence[Fact], checks: Sequence[Check], knowledge: Knowledge) -> str:
     """Thoughts are always cited, the answer where the form that was asked for allows it."""
-    thought, tag, answer = reply.partition(END_THINK)
-    if tag:
-        tag, thought = f" {tag}", f"{THINK} {cite(thought.removeprefix(THINK).strip(), facts, knowledge)}"
-    else:
-        thought, answer = "", reply
-    cited = cite(answer, facts, knowledge)
-    return f"{thought}{tag}{cited if all(passes(c, cited.strip()) for c in sample.checks) else answer}"
+    thought, tag, answer = reply.rpartition(END_THINK)
+    cited = cite(answer.strip(), facts, knowledge)
+    said = cited if all(passes(c, without_citations(cited)) for c in checks) else answer.strip()
+    return f"{THINK} {cite(thought.removeprefix(THINK), facts, knowledge)}\n{tag} {said}" if tag else said
 
 
 def _quoted(case: Case, facts: Sequence[Fact], graph: Graph) -> str | None:
     """What answers a plain question is the first fact of the block that does: which of several is asked of nobody. None for other families."""
     if case.family not in PLAIN:
         return None
-    fact = next(f for f in facts if f in case.facts or (_answers(f, case) and f.line == case.facts[0].line))
-    return f"{graph.sentence(fact)[:-1]} [{facts.index(fact) + 1}]."
+    is_any_right = case.family != "red_flag"
+    fact = next(f for f in facts if f in case.facts or (is_any_right and _answers(f, case) and f.line == case.facts[0].line))
+    return quotation(facts.index(fact) + 1, fact, graph)
 
 
 def cite(text: str, facts: Sequence[Fact], knowledge: Knowledge) -> str:
     """The text with the numbers of the facts behind each sentence that they support, before its full stop.
 
-    A sentence that only states facts is put in their own words: quoting is exact, and a small model learns it.
+    A sentence that only states facts becomes quotations, each on a line of its own behind its number: quoting is exact, and a small model
+    that has chosen the number only has to go on copying.
     """
-    return "".join(_cited(m.group(0), facts, knowledge) for m in _SENTENCE.finditer(text)) if not text.lstrip().startswith("{") else text
+    if text.lstrip().startswith("{"):
+        return text
+    return _BLANK_LINES.sub("\n", "".join(_cited(m.group(0), facts, knowledge) for m in _SENTENCE.finditer(text))).strip()
 
 
 def _cited(sentence: str, facts: Sequence[Fact], knowledge: Knowledge) -> str:
@@ -103,14 +106,15 @@ def _cited(sentence: str, facts: Sequence[Fact], knowledge: Knowledge) -> str:
     found = [(n, f) for n, f in enumerate(facts, start=1) if _supports(f, named, sentence)][:MOST_CITED]
     if not found:
         return sentence
-    plain = sentence.strip()
-    blank = sentence[len(sentence.rstrip()) :]
-    if _only_states([f for _, f in found], plain, knowledge.graph):
-        lead = sentence[: len(sentence) - len(sentence.lstrip())]
-        return lead + " ".join(f"{knowledge.graph.sentence(f)[:-1]} [{n}]." for n, f in found) + blank
+    if _only_states([f for _, f in found], sentence.strip(), knowledge.graph):
+        return "\n" + "\n".join(quotation(n, f, knowledge.graph) for n, f in found) + "\n"
     end = _END.search(sentence)
     assert end is not None
     return f"{sentence[: end.start()]} {''.join(f'[{n}]' for n, _ in found)}{end.group(0)}"
+
+
+def quotation(number: int, fact: Fact, graph: Graph) -> str:
+    return f"[{number}] {graph.sentence(fact)}"
 
 
 def _only_states(facts: Sequence[Fact], sentence: str, graph: Graph) -> bool:

@@ -27,13 +27,13 @@ from core.types import Message, Value
 class Mix(Value):
     """How often each family is read, in texts for each thousand; and how often its texts show aligned conduct."""
 
-    texts: int = 100_000
+    texts: int = 90_000
     seed: int = 0
     open_book: float = 0.25
     """Share of the texts about the base that come with evidence."""
-    nonce: float = 0.3
+    nonce: float = 0.35
     """Share of all texts that are about made-up concepts, always with evidence: copying is learnt from them."""
-    lacking: float = 0.12
+    lacking: float = 0.25
     """Share of the texts with evidence whose evidence lacks the answer, where the family has that form."""
     shares: Mapping[str, int] = Field(
         default={

@@ -1,7 +1,7 @@
 """Text as sentences with their concepts, and structured replies (JSON, "Title: value") as fields with a role.
 
 Citations ("[2]") are taken out of a sentence and kept beside it, so that they disturb no rule. A citation that stands after the full
-stop belongs to the sentence before it.
+stop belongs to the sentence before it; at the start of a line it belongs to what follows.
 """
 
 import json
@@ -16,7 +16,7 @@ from core.knowledge.linker import Mention
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _NUMBERS = r"\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]"
 _CITATION = re.compile(rf"\s*{_NUMBERS}")
-_AFTER_STOP = re.compile(rf"([.!?;])((?:\s*{_NUMBERS})+)")
+_AFTER_STOP = re.compile(rf"([.!?;])((?:[^\S\n]*{_NUMBERS})+)")
 
 Role = Literal["", "diagnosis", "treatment", "alternative", "test", "symptom", "red_flag", "dose", "contraindication", "interaction", "safety_net"]
 _TITLES: dict[Role, str] = {

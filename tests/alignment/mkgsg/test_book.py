@@ -13,6 +13,7 @@ from alignment.mkgsg.source import FAMILIES, enumerate_cases
 from alignment.mkgsg.writer import Writer
 from core.knowledge import knowledge
 from core.knowledge.evidence import INSUFFICIENT
+from core.types import Relation
 from evals.scorers import score_reply
 
 KNOWN = knowledge()
@@ -62,7 +63,13 @@ def test_what_no_fact_supports_is_not_cited(text):
     assert cite(text, KNOWN.graph.facts[:3], KNOWN) == text
 
 
-def test_a_sentence_is_cited_before_its_full_stop():
+def test_a_stated_fact_becomes_a_quotation_on_a_line_of_its_own():
     fact = KNOWN.graph.facts[0]
     sentence = KNOWN.graph.sentence(fact)
-    assert cite(f"Hello there. {sentence} Bye.", [fact], KNOWN) == f"Hello there. {sentence[:-1]} [1]. Bye."
+    assert cite(f"Hello there. {sentence} Bye.", [fact], KNOWN) == f"Hello there.\n[1] {sentence}\nBye."
+
+
+def test_a_recommendation_is_cited_before_its_full_stop():
+    fact = next(f for f in KNOWN.graph.facts if f.relation is Relation.TREATED_BY)
+    drug, condition = KNOWN.graph.label(fact.object), KNOWN.graph.label(fact.subject)
+    assert cite(f"Give {drug} for {condition}.", [fact], KNOWN) == f"Give {drug} for {condition} [1]."
