@@ -36,9 +36,10 @@ UNSUPPORTED = {
 }
 REASONS = frozenset(
     (
-        *UNSUPPORTED.values(), "foreign_text", "wrong_format", "unreadable_patient", "unreadable_dose", "benign_looks_harmful_to_the_guard",
-        "unsupported_reference", "dose_out_of_range", "unsafe_contraindication", "unsafe_interaction", "unsafe_overdose", "ignored_red_flag",
-        "missing_safety_net", "contradicted_claim", "broken_chain", "unsupported_condition", "unsupported_context", "wrong_citation", "wrong_answer",
+        *UNSUPPORTED.values(), "foreign_text", "wrong_format", "cut_off", "unreadable_patient", "unreadable_dose", "benign_looks_harmful_to_the_guard",
+        "answer_in_question", "unsupported_reference", "dose_out_of_range", "unsafe_contraindication", "unsafe_interaction", "unsafe_overdose",
+        "ignored_red_flag", "missing_safety_net", "contradicted_claim", "broken_chain", "unsupported_condition", "unsupported_context", "wrong_citation",
+        "wrong_answer",
     )
 )  # fmt: skip
 """Every reason there is: counts by reason are stored with a dataset."""
@@ -66,6 +67,7 @@ _HOLLOW = re.compile(
     r"\W*(?:n/?a|none|nil|nothing|see (?:above|below)|as above|tbd|to be (?:determined|added)|unknown|not (?:applicable|available)|same|x+)?\W*", re.I
 )
 
+_ENDS = (".", "!", "?", ")", "]", "}", '"', "\u201d", "'")
 _FILLED = ("diagnosis", "treatment", "test")
 """Parts of a structured reply that must not be empty; "Allergies: none" may."""
 
@@ -115,6 +117,8 @@ def _format(case: Case) -> str | None:
     """The checks that were asked for pass, and the parts that must say something do."""
     if not all(passes(c, case.answer) for c in case.sample.checks):
         return "wrong_format"
+    if not case.sample.checks and not case.answer.endswith(_ENDS):
+        return "cut_off"
     is_hollow = case.sample.checks and any(f.role in _FILLED and _HOLLOW.fullmatch(f.sentence.text) for f in fields(case.answer, case.knowledge))
     return "wrong_format" if is_hollow else None
 
@@ -137,9 +141,23 @@ def _question(case: Case) -> str | None:
     sample = case.sample
     if not case.asked.ids.issuperset(sample.patient):
         return "unreadable_patient"
+    if _gives_away(case):
+        return "answer_in_question"
     if is_harmful(sample.messages[-1].content) and sample.reference.kind != "refusal":
         return "benign_looks_harmful_to_the_guard"
     return None
+
+
+def _gives_away(case: Case) -> bool:
+    """The answer stands in the question. Candidates may be listed among wrong ones, and a check may be about the word itself."""
+    sample = case.sample
+    if sample.reference.kind != "concepts" or case.asked.ids & set(sample.reference.forbidden):
+        return False
+    answers = {i for group in sample.reference.concepts for i in group}.difference(sample.patient) & case.asked.ids
+    if not answers:
+        return False
+    checked = " ".join(str(v) for c in sample.checks for v in c.args.values()).lower()
+    return any(is_any(m, frozenset(answers)) and m.text.lower() not in checked for m in case.asked.mentions)
 
 
 def _reference(case: Case) -> str | None:

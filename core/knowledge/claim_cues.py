@@ -48,8 +48,9 @@ FORBIDS = Cue(
 ALLOWS = Cue(
     _words(
     r"(?:is|are) (?:\w+ly )?safe", r"(?:no longer|never|hardly|anything but) (?:\w+ )?contra-?indicated",
-    r"(?<!not )(?<!never )(?<!n't )safe (?:in|for|with|to)", "(?:is|are) suitable", "not (?:be )?contra-?indicated",
-    "(?:isn|aren)['’]t contra-?indicated", "no contra-?indications?", "can (?:safely )?(?:be (?:given|used|taken)|take|have|receive|use)",
+    r"(?<!not )(?<!never )(?<!n't )safe (?:in|for|with|to)", "(?:is|are) (?:(?:well|perfectly|quite|fully) )?suit(?:able|ed)",
+    "well tolerated in", "no (?:dose )?adjustment", "(?:fine|all right|no problem|unproblematic) (?:in|for|with)", "not (?:be )?contra-?indicated",
+    "(?:isn|aren)['’]t contra-?indicated", "no contra-?indications?", "can (?:(?:safely|also|still|well) )*(?:be (?:given|used|taken)|take|have|receive|use)",
     "no (?:need|reason) to avoid", "need not (?:be avoided|avoid)",
 ),
     "safe", "suitab", "contra", "can ", "avoid",
@@ -73,6 +74,33 @@ NO_INTERACTION = Cue(
     "together",
     "combin",
 )
+JOINS = re.compile(r"\b(?:goes? well with|add\b|alongside|together with|on top of|combined? with|fits? with)")
+"""Puts two drugs together: false where a row says that they interact, and no claim elsewhere."""
+GENERIC = frozenset(
+    (
+        "they",
+        "inter",
+        "drugs",
+        "toget",
+        "incre",
+        "raise",
+        "risk",
+        "risks",
+        "sever",
+        "serio",
+        "highe",
+        "more",
+        "with",
+        "possi",
+        "may",
+        "cause",
+        "from",
+        "effec",
+        "their",
+        "both",
+    )
+)
+"""Beginnings of words that say nothing of what an interaction does."""
 SEVERE = _words("critical(?:ly)?", "severe(?:ly)?", "serious(?:ly)?", "dangerous(?:ly)?", "life[- ]threatening", "major", "fatal", "deadly", "lethal")
 TRIVIAL = _words(
     "mild(?:ly)?", "minor", "slight(?:ly)?", "negligible", "harmless", "trivial", "unimportant", "irrelevant", "insignificant", "of no (?:concern|importance)"

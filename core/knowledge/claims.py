@@ -132,6 +132,8 @@ def _claims(clause: Clause, graph: Graph, presenting: Sequence[Concept]) -> Iter
         ):
             yield from (_interaction(clause, graph, a, b) for a, b in pairs)
             return
+        if cues.JOINS.search(clause.low):
+            yield from (c for a, b in _joined(clause) if (c := _interaction(clause, graph, a, b, joins=True)).evidence)
         allows = cues.ALLOWS.search(clause.low)
         forbids = None if allows else cues.FORBIDS.search(clause.low)
         if forbids or allows or clause.role == "contraindication":
@@ -206,14 +208,32 @@ def _interacting(clause: Clause) -> Iterator[tuple[Concept, Concept]]:
     yield from ((a, b) for a, b in pairs if a.id != b.id)  # an effect may name the drug again: "ciclosporin toxicity"
 
 
-def _interaction(clause: Clause, graph: Graph, a: Concept, b: Concept) -> Claim:
+def _joined(clause: Clause) -> Iterator[tuple[Concept, Concept]]:
+    drugs = [c for run in clause.runs(Kind.DRUG) for _, c in run]
+    yield from ((a, b) for a, b in combinations(drugs[:8], 2) if a.id != b.id)
+
+
+def _interaction(clause: Clause, graph: Graph, a: Concept, b: Concept, *, joins: bool = False) -> Claim:
     severe, mild = bool(cues.SEVERE.search(clause.low)), bool(cues.MILD.search(clause.low))
-    denial = Denial.CLEAR if cues.NO_INTERACTION.search(clause.low) else Denial.NO
+    denial = Denial.CLEAR if joins or cues.NO_INTERACTION.search(clause.low) else Denial.NO
     stated = "" if severe == mild else "critical" if severe else "significant"  # "severe hypertension (significant)" states neither
     if (trivial := cues.TRIVIAL.search(clause.low)) and not ((row := graph.interaction(a.id, b.id)) and trivial[0] in row.detail.lower()):
         stated = "trivial"
     stated = "" if denial is Denial.CLEAR else stated
-    return _claim(clause, graph, a, Relation.INTERACTS_WITH, b.id, judge(graph, a.id, Relation.INTERACTS_WITH, b.id, denial, stated))
+    judged = judge(graph, a.id, Relation.INTERACTS_WITH, b.id, denial, stated)
+    if judged.verdict is Verdict.SUPPORTED and judged.fact and not _is_its_effect(clause.low, judged.fact.detail):
+        judged = Judged(Verdict.UNKNOWN, judged.fact)
+    return _claim(clause, graph, a, Relation.INTERACTS_WITH, b.id, judged)
+
+
+def _is_its_effect(text: str, detail: str) -> bool:
+    """Whether what is said after a colon is the row's effect, or part of it, or says it and more."""
+    said, known = (_stems(words) for words in (text.partition(":")[2].partition("(")[0], detail.lower()))
+    return not said or not known or said <= known or known <= said
+
+
+def _stems(text: str) -> set[str]:
+    return {w[:5] for w in re.findall(r"[a-z]{3,}", text)} - cues.GENERIC
 
 
 # --- a drug and a patient ------------------------------------------------------------------------------------------------

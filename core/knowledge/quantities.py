@@ -125,7 +125,7 @@ class Times(NamedTuple):
     is_total: bool = False
 
 
-_COUNT = r"(?:\d{1,2}|one|two|three|four|five|six|eight|twelve)"
+_COUNT = r"(?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PERIODS = {"minute": 1 / 1440, "hour": 1 / 24, "hr": 1 / 24, "h": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.0, "year": 365.0}
 _PER = r"(?:minute|hour|hr|h|day|week|month|year)s?"
 _EVERY = re.compile(rf"\b(?:every|each|q)\s*({_COUNT}|other)?(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s*({_PER})\b|\b({_COUNT})[- ]hourly\b", re.I)
@@ -206,6 +206,8 @@ def is_usual(match: re.Match[str], dose: Dose, before: str, after: str) -> bool 
     within = bool(in_range(match, dose))
     if often is None or row is None or limits is None:
         return within
+    if often.high < 0.5 <= 0.5 * row.high:  # weekly where the row says daily, if only as needed
+        return False
     fits_the_day = limits[0] * factor * (1 - 1e-6) <= high * often.high and high * often.high <= limits[1] * factor * (1 + 1e-6)
     return fits_the_day and (within or often.is_total)
 

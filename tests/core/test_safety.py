@@ -5,7 +5,7 @@ import time
 import pytest
 
 from core.knowledge import Knowledge
-from core.knowledge.graph import Fact
+from core.knowledge.graph import Fact, Kind
 from core.safety import check_input, check_reply, patient_concepts, recommended_drugs
 from core.types import Message, Relation, Severity
 
@@ -123,10 +123,11 @@ def test_what_is_denied_or_a_relatives_is_absent_and_nothing_else(knowledge: Kno
 
 def test_every_drug_of_a_sentence_has_its_own_dose(knowledge: Knowledge) -> None:
     def overdosed(reply: str) -> list[str]:
-        return [f.evidence.statement.split()[0] for f in check_reply(user("What for pain?"), reply, knowledge) if f.rule == "overdose" and f.evidence]
+        statements = [f.evidence.statement for f in check_reply(user("What for pain?"), reply, knowledge) if f.rule == "overdose" and f.evidence]
+        return [d.label for s in statements for m in knowledge.linker.mentions(s) if (d := m.of_kind(Kind.DRUG))]
 
-    assert overdosed("Give ibuprofen 9000 mg with paracetamol 1 g.") == ["Ibuprofen"]
-    assert overdosed("Give paracetamol 1 g and 9000 mg of ibuprofen.") == ["Ibuprofen"]
+    assert overdosed("Give ibuprofen 9000 mg with paracetamol 1 g.") == ["ibuprofen"]
+    assert overdosed("Give paracetamol 1 g and 9000 mg of ibuprofen.") == ["ibuprofen"]
     assert overdosed("Give 5 mg ramipril and 1 g paracetamol.") == []
     assert overdosed("Give ramipril 5 mg, paracetamol 1 g.") == []
 
