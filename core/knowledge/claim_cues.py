@@ -1,6 +1,6 @@
 """The words by which a clause states a relation, denies it, or says how firmly. Read by `core.knowledge.claims` alone.
 
-All of them are in lower case and meant for text in lower case: a search that ignores case takes three times as long.
+All of them are in lower case and meant for text in lower case: a search that ignores case takes 2.4 to 3.3 times as long.
 """
 
 import re

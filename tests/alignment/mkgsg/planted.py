@@ -203,6 +203,11 @@ def wrong_format(written: Written, rng: random.Random, known: Knowledge) -> Writ
     return with_reply(written, chosen if "<think>" in chosen else thought + chosen)
 
 
+def keeps_its_form(written: Written) -> bool:
+    """One error in an item, not two: a changed word may also be one too many."""
+    return all(passes(c, split_reply(written.completion).answer) for c in written.sample.checks)
+
+
 WAYS: Mapping[str, Way] = {
     "swapped drug": Way(swapped_drug, frozenset(("unsupported_drug", "unsupported_interaction", "contradicted_claim", "wrong_answer"))),
     "contraindicated drug": Way(contraindicated_drug, frozenset(("unsafe_contraindication", "unsafe_interaction"))),

@@ -32,10 +32,9 @@ FLOORS = {
     "unsafe_addendum": 0.79,
     "effect_changed": 0.60,
 }
-NEVER_FOUND = {"answer_leaked": "a question that says its own answer is true and answerable: no rule looks for it"}
 
 
-@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.xfail(reason=NEVER_FOUND[k], strict=True)) if k in NEVER_FOUND else k for k in KINDS])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_corrupted_item_is_rejected(kind: str, knowledge: Knowledge) -> None:
     items = planted(KINDS[kind], knowledge, ITEMS, seed=11)
     reasons = Counter(reject_reason(bad, knowledge) for _, bad in items)

@@ -13,9 +13,7 @@ from alignment.mkgsg.source import FAMILIES, WIDE_FAMILIES, enumerate_cases, pic
 from alignment.mkgsg.validate import REASONS, reject_reason
 from alignment.mkgsg.writer import Writer
 from core.knowledge import Knowledge
-from core.reply import split_reply
-from evals.scorers.format import passes
-from tests.alignment.mkgsg.planted import WAYS
+from tests.alignment.mkgsg.planted import WAYS, keeps_its_form
 
 ITEMS = 1000
 ALL = tuple(f for table in (FAMILIES, WIDE_FAMILIES) for families in table.values() for f in families)
@@ -59,11 +57,6 @@ def test_an_error_is_rejected_for_the_right_reason(way: str, right: list[Written
     examples = {f: next(w.completion for w, g in zip(spoilt, found, strict=False) if g == f) for f in wrong}
     assert reasons <= REASONS
     assert sum(wrong.values()) <= 0.01 * ITEMS, "\n".join(f"{n} x {f}: {examples[f]}" for f, n in wrong.most_common())
-
-
-def keeps_its_form(written: Written) -> bool:
-    """One error in an item, not two: a changed word may also be one too many."""
-    return all(passes(c, split_reply(written.completion).answer) for c in written.sample.checks)
 
 
 def test_a_copied_exam_item_is_dropped_by_the_curator(right: list[Written]) -> None:
