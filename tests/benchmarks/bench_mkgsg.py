@@ -1,9 +1,10 @@
 """MKGSG: validated items a second at growing sizes, memory, near-duplicates, and the same job on a public library.
 
 Each size is made by a process of its own, on one core, with everything that `mkgsg generate` does (curation, shards, hashes; the card is not
-timed), after 600 items that load what is loaded once. MKGSG_BENCH_MILLION=1 adds a run of 1,000,000. For the comparison DISTILABEL_PYTHON names the interpreter of an environment that has
-distilabel. Its items are the same cases in the same words, checked by the same validator; it is timed when all its steps are loaded. Rates are
-per second of CPU over all processes of either side: on a machine with neighbours the clock on the wall measures them too.
+timed), after 600 items that load what is loaded once. MKGSG_BENCH_MILLION=1 adds a run of 1,000,000. For the comparison DISTILABEL_PYTHON
+names the interpreter of an environment that has distilabel. Its items are the same cases in the same words, checked by the same validator;
+it is timed when all its steps are loaded. Rates are per second of CPU over all processes of either side: on a machine with neighbours the
+clock on the wall measures them too.
 """
 
 import json
