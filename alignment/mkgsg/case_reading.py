@@ -10,13 +10,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core.knowledge import Knowledge
-from core.knowledge.claims import check_claims, dosed
-from core.knowledge.context import in_context
-from core.knowledge.context_cues import Context
-from core.knowledge.graph import Graph, Kind
+from core.knowledge.claims import Statement, claims_of, dosed, statements
+from core.knowledge.graph import Graph
 from core.knowledge.linker import Linker, Mention
+from core.knowledge.presented import presented_symptoms
 from core.knowledge.quantities import amounts
-from core.knowledge.sentences import Sentence, sentences
+from core.knowledge.sentences import Role, Sentence, sentences
 from core.reply import Reply, split_reply
 from core.types import Claim, Relation, TrainingSample, Verdict
 
@@ -56,11 +55,21 @@ class Reading(NamedTuple):
 def read_reply(text: str, knowledge: Knowledge) -> Reading:
     reply = split_reply(text)
     parts = [s for part in reply if part for s in sentences(part, knowledge)]
-    claims = tuple(c for part in reply if part for c in check_claims(part, knowledge))
+    claims = tuple(
+        c for part in reply if part for s in statements(part, knowledge) for c in _claims_of(s.role, s.sentence.text, s.topic and s.topic.id, knowledge)
+    )
     supported = [c for c in claims if c.verdict is Verdict.SUPPORTED]
     said = {end for c in supported for end in (c.subject, c.object)}
     said |= {i for c in supported if c.evidence for i in concept_ids(c.evidence.statement, knowledge)}
     return Reading(reply, tuple(parts), claims, frozenset(said), any(_is_loose(s) for s in parts))
+
+
+@lru_cache(maxsize=KEPT)
+def _claims_of(role: Role, sentence: str, topic: str | None, knowledge: Knowledge) -> tuple[Claim, ...]:
+    """Sentences repeat more often than replies do."""
+    graph = knowledge.graph
+    statement = Statement(role, Sentence(sentence, knowledge.linker.mentions(sentence)), graph.concept(topic) if topic else None)
+    return tuple(claims_of(statement, graph))
 
 
 def _is_loose(sentence: Sentence) -> bool:
@@ -87,11 +96,7 @@ def read_question(sample: TrainingSample, knowledge: Knowledge) -> Asked:
     last = sample.messages[-1].content
     mentions = knowledge.linker.mentions(last)
     ids = {c.id for m in mentions for c in m.concepts}.union(*(concept_ids(m.content, knowledge) for m in sample.messages[:-1]))
-    symptoms = [m for m in mentions if m.of_kind(Kind.SYMPTOM)]
-    if symptoms:
-        absent = {i.mention.start for i in in_context(last, mentions) if i.context in (Context.NEGATED, Context.OTHER)}
-        symptoms = [m for m in symptoms if m.start not in absent]
-    return Asked(mentions, frozenset(ids), tuple(symptoms))
+    return Asked(mentions, frozenset(ids), presented_symptoms(last, mentions))
 
 
 def case_of(sample: TrainingSample, asked: Asked) -> frozenset[str]:

@@ -12,6 +12,7 @@ from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice, pairwise, product
+from typing import NamedTuple
 
 from core.knowledge import Knowledge
 from core.knowledge import claim_cues as cues
@@ -66,24 +67,38 @@ def check_claims(text: str, knowledge: Knowledge, presenting: Sequence[Concept] 
     `presenting`: symptoms of the patient in question; a stated diagnosis claims to explain each of them.
     """
     found: dict[tuple[str, Relation, str], Claim] = {}
-    for clause in clauses(text, knowledge):
-        for claim in islice(_claims(clause, knowledge.graph, presenting), MOST_CLAIMS):
+    for statement in statements(text, knowledge):
+        for claim in claims_of(statement, knowledge.graph, presenting):
             found.setdefault((claim.subject, claim.relation, claim.object), claim)
     return tuple(found.values())
 
 
-def clauses(text: str, knowledge: Knowledge) -> Iterator[Clause]:
-    """The clauses that name a concept. A diagnosis stated anywhere is the topic until another one is stated."""
+class Statement(NamedTuple):
+    """A sentence that names a concept, with what the text around it gives: all that its claims depend on."""
+
+    role: Role
+    sentence: Sentence
+    topic: Concept | None
+    """The diagnosis that is in force; the first one stated, until another one is."""
+
+
+def statements(text: str, knowledge: Knowledge) -> Iterator[Statement]:
     parts = [(role, s, _diagnosis(role, s)) for role, s in fields(text, knowledge) if s.mentions]
     topic = next((diagnosis for _, _, diagnosis in parts if diagnosis), None)
     for role, sentence, diagnosis in parts:
         topic = diagnosis or topic
-        carried: tuple[Concept, ...] = ()
-        for part, low, mentions in _split(sentence):
-            clause = Clause(part, low, mentions, sentence.text[:300], role, topic, carried)
-            yield clause
-            if drugs := clause.runs(Kind.DRUG, Kind.CLASS):
-                carried = tuple(c for _, c in drugs[0])
+        yield Statement(role, sentence, topic)
+
+
+def claims_of(statement: Statement, graph: Graph, presenting: Sequence[Concept] = ()) -> Iterator[Claim]:
+    """The claims of one sentence, clause by clause; a clause inherits the drugs of the one before."""
+    role, sentence, topic = statement
+    carried: tuple[Concept, ...] = ()
+    for part, low, mentions in _split(sentence):
+        clause = Clause(part, low, mentions, sentence.text[:300], role, topic, carried)
+        yield from islice(_claims(clause, graph, presenting), MOST_CLAIMS)
+        if drugs := clause.runs(Kind.DRUG, Kind.CLASS):
+            carried = tuple(c for _, c in drugs[0])
 
 
 def _split(sentence: Sentence) -> Iterator[tuple[str, str, tuple[Mention, ...]]]:
@@ -107,16 +122,15 @@ def lowered(text: str) -> str:
 
 def _diagnosis(role: Role, sentence: Sentence) -> Concept | None:
     """The condition that a sentence or field states to be the diagnosis."""
+    cue = None
+    if role != "diagnosis":
+        text = lowered(sentence.text)
+        cue = cues.DIAGNOSIS.search(text)
+        if cue is None or cues.DENIES.search(text):
+            return None
     conditions = [(m.start, c) for m in sentence.mentions if (c := m.of_kind(Kind.CONDITION))]
-    if not conditions:
-        return None
-    if role == "diagnosis":
-        return conditions[0][1]
-    text = lowered(sentence.text)
-    cue = cues.DIAGNOSIS.search(text)
-    if cue is None or cues.DENIES.search(text):
-        return None
-    return next((c for start, c in conditions if start >= cue.end()), conditions[0][1])
+    after = (c for start, c in conditions if cue is None or start >= cue.end())
+    return next(after, conditions[0][1] if conditions else None)
 
 
 def _claims(clause: Clause, graph: Graph, presenting: Sequence[Concept]) -> Iterator[Claim]:
