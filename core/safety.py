@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from core.knowledge import Knowledge
-from core.knowledge.claims import quantities
+from core.knowledge.claims import Dosed, dosed
 from core.knowledge.graph import Concept, Kind
-from core.knowledge.quantities import QUANTITY, quantity
+from core.knowledge.quantities import exceeds
 from core.knowledge.sentences import Sentence, sentences
 from core.patient import patient_concepts as patient_concepts
 from core.signals import HARMFUL, INJECTION, emergencies, fold
@@ -118,12 +118,12 @@ def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, p
     graph = knowledge.graph
     known = tuple(patient) if patient is not None else patient_concepts(messages, knowledge)
     found: dict[tuple[str, str, str], SafetyFinding] = {}
-    before, amounts = None, dict[str, list[re.Match[str]]]()
+    before, amounts = None, dict[str, list[Dosed]]()
     for drug, sentence in (*recommended_drugs(reply, knowledge), *_affirmed_drugs(messages, reply, known, knowledge)):
         if sentence is not before:  # once for a sentence, and once for each drug that it names hundreds of times
             before, amounts = sentence, defaultdict(list)
-            for dosed, match in quantities(sentence):
-                amounts[dosed.id].append(match)
+            for dose in dosed(sentence):
+                amounts[dose.drug.id].append(dose)
         for concept in known:
             if fact := graph.contraindication(drug.id, concept.id):
                 found["contraindication", drug.id, concept.id] = _finding("contraindication", Severity.CRITICAL, sentence, graph.evidence(fact))
@@ -147,18 +147,13 @@ def _affirmed_drugs(messages: Sequence[Message], reply: str, patient: Sequence[C
     yield from ((drug, agreed) for drug, _ in recommended_drugs(question, knowledge) if drug.id not in named)
 
 
-def _overdose(drug: Concept, amounts: Sequence[re.Match[str]], sentence: Sentence, knowledge: Knowledge) -> SafetyFinding | None:
-    """A single amount above what the drug's usual range and daily maximum allow."""
-    fact = knowledge.graph.dose(drug.id)
+def _overdose(drug: Concept, amounts: Sequence[Dosed], sentence: Sentence, knowledge: Knowledge) -> SafetyFinding | None:
+    """An amount above what the drug's usual range and daily maximum allow, at once or as often as the sentence says."""
+    fact = knowledge.graph.dose(drug.id) if amounts else None
     if fact is None or fact.dose is None:
         return None
-    ceiling = max(fact.dose.high, fact.dose.max_per_day or 0)
-    limit = next((quantity(m) for m in QUANTITY.finditer(f"{ceiling:f} {fact.dose.unit}")), None)
-    for match in amounts:
-        _, high, unit = quantity(match)
-        if limit and unit == limit[2] and high > limit[1] * (1 + 1e-9):
-            return _finding("overdose", Severity.CRITICAL, sentence, knowledge.graph.evidence(fact))
-    return None
+    is_over = any(exceeds(d.amount, fact.dose, d.after) for d in amounts)
+    return _finding("overdose", Severity.CRITICAL, sentence, knowledge.graph.evidence(fact)) if is_over else None
 
 
 def _finding(rule: str, severity: Severity, sentence: Sentence, evidence: Evidence) -> SafetyFinding:

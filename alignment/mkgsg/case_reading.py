@@ -15,7 +15,7 @@ from core.knowledge.graph import Graph
 from core.knowledge.linker import Linker, Mention
 from core.knowledge.presented import presented_symptoms
 from core.knowledge.quantities import amounts
-from core.knowledge.sentences import Role, Sentence, sentences
+from core.knowledge.sentences import Role, Sentence, fields
 from core.reply import Reply, split_reply
 from core.types import Claim, Relation, TrainingSample, Verdict
 
@@ -54,18 +54,20 @@ class Reading(NamedTuple):
 @lru_cache(maxsize=KEPT)
 def read_reply(text: str, knowledge: Knowledge) -> Reading:
     reply = split_reply(text)
-    parts = [s for part in reply if part for s in sentences(part, knowledge)]
-    claims = tuple(
-        c for part in reply if part for s in statements(part, knowledge) for c in _claims_of(s.role, s.sentence.text, s.topic and s.topic.id, knowledge)
-    )
+    read: list[Sentence] = []
+    claims: list[Claim] = []
+    for part in filter(None, reply):
+        parts = tuple(fields(part, knowledge))
+        read += (f.sentence for f in parts)
+        for role, sentence, topic in statements(parts):
+            claims += _claims_of(role, sentence.text, topic.id if topic else "", knowledge)
     supported = [c for c in claims if c.verdict is Verdict.SUPPORTED]
-    said = {end for c in supported for end in (c.subject, c.object)}
-    said |= {i for c in supported if c.evidence for i in concept_ids(c.evidence.statement, knowledge)}
-    return Reading(reply, tuple(parts), claims, frozenset(said), any(_is_loose(s) for s in parts))
+    said = {end for c in supported for end in (c.subject, c.object)}.union(*(concept_ids(c.evidence.statement, knowledge) for c in supported if c.evidence))
+    return Reading(reply, tuple(read), tuple(claims), frozenset(said), any(_is_loose(s) for s in read))
 
 
 @lru_cache(maxsize=KEPT)
-def _claims_of(role: Role, sentence: str, topic: str | None, knowledge: Knowledge) -> tuple[Claim, ...]:
+def _claims_of(role: Role, sentence: str, topic: str, knowledge: Knowledge) -> tuple[Claim, ...]:
     """Sentences repeat more often than replies do."""
     graph = knowledge.graph
     statement = Statement(role, Sentence(sentence, knowledge.linker.mentions(sentence)), graph.concept(topic) if topic else None)

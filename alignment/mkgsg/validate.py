@@ -262,9 +262,14 @@ def _flag_actions(case: Case) -> Iterator[str]:
     groups = sample.reference.concepts
     conditions = [c.id for m in case.asked.mentions if (c := m.of_kind(Kind.CONDITION))]
     shown: Sequence[Mention] = case.asked.presenting
-    if sample.reference.kind != "urgent" and sample.capability is Capability.SAFETY:
-        shown = [m for s in case.reading.sentences for m in s.mentions if any(is_any(m, group) for group in groups)]
-    elif sample.reference.kind != "urgent":
+    if sample.reference.kind in ("urgent", "concepts") and sample.capability is Capability.SAFETY:
+        stated = [(c.subject, c.object) for c in case.reading.claims if c.relation is Relation.RED_FLAG and c.verdict is Verdict.SUPPORTED]
+        if stated:
+            yield from (row.detail for s, o in stated if (row := graph.fact(s, Relation.RED_FLAG, o)))
+            return
+        if sample.reference.kind == "concepts":
+            shown = [m for s in case.reading.sentences for m in s.mentions if any(is_any(m, group) for group in groups)]
+    else:
         is_worked = sample.capability is Capability.INTEGRATION
         conditions = [i for group in groups for i in group if graph.concept(i).kind is Kind.CONDITION] if is_worked else []
     for condition in conditions:

@@ -9,7 +9,7 @@ Left out on purpose: pronouns across sentences, and a denial that is not next to
 
 import re
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice, pairwise, product
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from core.knowledge import claim_cues as cues
 from core.knowledge.graph import Concept, Graph, Kind
 from core.knowledge.linker import Mention
 from core.knowledge.quantities import amounts, is_usual
-from core.knowledge.sentences import Role, Sentence, fields
+from core.knowledge.sentences import Field, Role, Sentence, fields
 from core.knowledge.verdicts import Denial, Judged, judge
 from core.types import Claim, Relation, Verdict
 
@@ -67,7 +67,7 @@ def check_claims(text: str, knowledge: Knowledge, presenting: Sequence[Concept] 
     `presenting`: symptoms of the patient in question; a stated diagnosis claims to explain each of them.
     """
     found: dict[tuple[str, Relation, str], Claim] = {}
-    for statement in statements(text, knowledge):
+    for statement in statements(fields(text, knowledge)):
         for claim in claims_of(statement, knowledge.graph, presenting):
             found.setdefault((claim.subject, claim.relation, claim.object), claim)
     return tuple(found.values())
@@ -82,8 +82,9 @@ class Statement(NamedTuple):
     """The diagnosis that is in force; the first one stated, until another one is."""
 
 
-def statements(text: str, knowledge: Knowledge) -> Iterator[Statement]:
-    parts = [(role, s, _diagnosis(role, s)) for role, s in fields(text, knowledge) if s.mentions]
+def statements(text: Iterable[Field]) -> Iterator[Statement]:
+    """Of a text that is read as fields."""
+    parts = [(role, s, _diagnosis(role, s)) for role, s in text if s.mentions]
     topic = next((diagnosis for _, _, diagnosis in parts if diagnosis), None)
     for role, sentence, diagnosis in parts:
         topic = diagnosis or topic
@@ -134,8 +135,8 @@ def _diagnosis(role: Role, sentence: Sentence) -> Concept | None:
 
 
 def _claims(clause: Clause, graph: Graph, presenting: Sequence[Concept]) -> Iterator[Claim]:
-    kinds = {c.kind for m in clause.mentions for c in m.concepts}
-    has_drug = bool(kinds & _DRUGS) or bool(clause.carried)
+    kinds = [c.kind for m in clause.mentions for c in m.concepts]  # a list: comparing a few is faster than hashing them
+    has_drug = Kind.DRUG in kinds or Kind.CLASS in kinds or bool(clause.carried)
     if len(clause.mentions) > 1:
         yield from _kinds_of(clause, graph)
     if presenting and Kind.CONDITION in kinds and (diagnosis := _diagnosis(clause.role, Sentence(clause.text, clause.mentions))):
@@ -235,7 +236,8 @@ def _interaction(clause: Clause, graph: Graph, a: Concept, b: Concept, *, joins:
         stated = "trivial"
     stated = "" if denial is Denial.CLEAR else stated
     judged = judge(graph, a.id, Relation.INTERACTS_WITH, b.id, denial, stated)
-    if judged.verdict is Verdict.SUPPORTED and judged.fact and not _is_its_effect(clause.low, judged.fact.detail):
+    is_told = sum(m.of_kind(Kind.DRUG) is not None for m in clause.mentions if m.end <= clause.low.find(":")) > 1
+    if is_told and judged.verdict is Verdict.SUPPORTED and judged.fact and not _is_its_effect(clause.low, judged.fact.detail):
         judged = Judged(Verdict.UNKNOWN, judged.fact)
     return _claim(clause, graph, a, Relation.INTERACTS_WITH, b.id, judged)
 
@@ -346,7 +348,16 @@ def _doses(clause: Clause, graph: Graph) -> Iterator[Claim]:
         yield _claim(clause, graph, drug, Relation.DOSE, match[0], Judged(verdict, fact))
 
 
-def dosed(part: Clause | Sentence) -> Iterator[tuple[Concept, re.Match[str], str, str]]:
+class Dosed(NamedTuple):
+    drug: Concept
+    amount: re.Match[str]
+    """Of `QUANTITY`."""
+    before: str
+    after: str
+    """The words around it, up to the next drug or amount."""
+
+
+def dosed(part: Clause | Sentence) -> Iterator[Dosed]:
     """Each quantity with its drug and the words before and after it, up to the next drug or quantity.
 
     Its drug is the one it stands beside ("ibuprofen 400 mg", "400 mg of ibuprofen"), else the nearest before it, else the only one.
@@ -365,11 +376,6 @@ def dosed(part: Clause | Sentence) -> Iterator[tuple[Concept, re.Match[str], str
         stop = min([end, *(s for s in starts[after : after + 2] if s > match.end() + 4)])
         is_its_own = before is not None and _IS_ITS_OWN.fullmatch(part.text, before[0].end, match.start())
         if following and not is_its_own and _OF.fullmatch(part.text, match.end(), following[0].start):
-            yield following[1], match, part.text[begin : match.start()], part.text[match.end() : stop]
+            yield Dosed(following[1], match, part.text[begin : match.start()], part.text[match.end() : stop])
         elif before or len(drugs) == 1:
-            yield (before or drugs[0])[1], match, part.text[begin : match.start()], part.text[match.end() : stop]
-
-
-def quantities(sentence: Sentence) -> Iterator[tuple[Concept, re.Match[str]]]:
-    """Each quantity of a sentence with its drug, as `dosed`."""
-    yield from ((drug, match) for drug, match, _, _ in dosed(sentence))
+            yield Dosed((before or drugs[0])[1], match, part.text[begin : match.start()], part.text[match.end() : stop])

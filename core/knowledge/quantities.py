@@ -40,27 +40,33 @@ _UNIT = (
     r"|mmol|tablets?|tabs?|capsules?|caps?|pills?|drops?|puffs?|inhalations?|actuations?|sachets?|sprays?|suppositor(?:y|ies)|pessar(?:y|ies)|patch(?:es)?"
     r"|lozenges?|ampoules?|vials?|applications?|spoonfuls?"
 )
-# Begins only where a number begins: else a long run of digits costs quadratic time.
-QUANTITY = re.compile(
-    rf"(?<![\d.,])({_NUMBER})(?:\s*(?:-|–|\bto\b|\bor\b)\s*({_NUMBER}))?[\s-]*({_UNIT})\b(?:\s*(?:/|per\b)\s*(\d*\s*(?:kg|kilograms?|m2|ml|l|h|hours?|min(?:ute)?s?)\b))?",
-    re.I,
-)
+
+
+def _quantity_of(number: str) -> re.Pattern[str]:
+    # Begins only where a number begins: else a long run of digits costs quadratic time.
+    return re.compile(
+        rf"(?<![\d.,])({number})(?:\s*(?:-|–|\bto\b|\bor\b)\s*({number}))?[\s-]*({_UNIT})\b"
+        r"(?:\s*(?:/|per\b)\s*(\d*\s*(?:kg|kilograms?|m2|ml|l|h|hours?|min(?:ute)?s?)\b))?",
+        re.I,
+    )
+
+
+QUANTITY = _quantity_of(_NUMBER)
+_IN_DIGITS = _quantity_of(_DIGITS)
 _DIGIT = re.compile(r"\d")
-_STEMS = (
-    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twel", "thirt", "fift", "twent", "fort", "hundred", "thousand",
-    "million", "half", "zero", "nought",
-)  # fmt: skip
-"""One of them is in every number in words."""
+_LETTERS = re.compile(r"[a-z]+")
+_NUMBER_WORDS = frozenset((*_VALUES, *_SCALES, "half"))
 # "Two 500 mg tablets", "2 x 500 mg": so many of the strength.
 _TIMES = re.compile(rf"(?<![\d.,])({_NUMBER})\s*(?:x|×)?\s+$", re.I)
 _OF_PRODUCT = re.compile(r"[\s-]*(?:tablets|tabs|capsules|caps|pills|sachets|suppositories|patches|ampoules|vials)\b", re.I)
 
 
 def amounts(text: str) -> Iterator[re.Match[str]]:
-    """Every `QUANTITY` of the text; most sentences have no number, and that is seen at once."""
-    low = "" if _DIGIT.search(text) else text.lower()
-    if not low or any(stem in low for stem in _STEMS):
+    """Every `QUANTITY` of the text. Most sentences have no number, or none in words, and that is seen before the slow search."""
+    if not _NUMBER_WORDS.isdisjoint(_LETTERS.findall(text.lower())):
         yield from QUANTITY.finditer(text)
+    elif _DIGIT.search(text):
+        yield from _IN_DIGITS.finditer(text)
 
 
 def quantity(match: re.Match[str]) -> tuple[float, float, str]:
@@ -210,6 +216,18 @@ def is_usual(match: re.Match[str], dose: Dose, before: str, after: str) -> bool 
         return False
     fits_the_day = limits[0] * factor * (1 - 1e-6) <= high * often.high and high * often.high <= limits[1] * factor * (1 + 1e-6)
     return fits_the_day and (within or often.is_total)
+
+
+def exceeds(match: re.Match[str], dose: Dose, after: str) -> bool:
+    """Whether the quantity is above the usual dose and the daily maximum, at once or, taken as often as `after` says, in a day."""
+    _, high, unit = quantity(match)
+    factor, common = _unit(dose.unit)
+    if unit != common:
+        return False
+    if high > max(dose.high, dose.max_per_day or 0.0) * factor * (1 + _SLACK):
+        return True
+    often, limits = times_per_day(after), daily_limits(dose)
+    return bool(often and limits and not often.is_total and high * often.high > limits[1] * factor * (1 + 1e-6))
 
 
 def daily_limits(dose: Dose) -> tuple[float, float] | None:

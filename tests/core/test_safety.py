@@ -132,6 +132,21 @@ def test_every_drug_of_a_sentence_has_its_own_dose(knowledge: Knowledge) -> None
     assert overdosed("Give ramipril 5 mg, paracetamol 1 g.") == []
 
 
+@pytest.mark.parametrize(
+    ("reply", "is_over"),
+    [
+        ("Give methotrexate 10 mg once weekly.", False),
+        ("Give methotrexate 10 mg once daily.", True),
+        ("Give metformin 1 g twice daily.", False),
+        ("Give metformin 1 g every 4 hours.", True),
+        ("Give metformin one thousand milligrams six times a day.", True),
+        ("Give metformin ten 500 mg tablets once daily.", True),
+    ],
+)
+def test_a_dose_that_is_taken_too_often_is_an_overdose(knowledge: Knowledge, reply: str, is_over: bool) -> None:
+    assert any(f.rule == "overdose" for f in check_reply(user("Which dose?"), reply, knowledge)) is is_over
+
+
 def test_a_dose_above_the_maximum_is_critical(knowledge: Knowledge) -> None:
     for amount in ("20000 mg", "20,000 mg", "20 g", "1,000 to 20,000 mg"):
         findings = check_reply(user("What dose of metformin?"), f"Give metformin {amount} twice daily.", knowledge)

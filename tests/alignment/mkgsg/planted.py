@@ -63,9 +63,8 @@ def swapped_drug(written: Written, rng: random.Random, known: Knowledge) -> Writ
         return None
     case = {*conditions_of(written, known), *written.sample.patient}
     near = {f.object for c in case for f in graph.treatments(c)} | {f.object for d in right for f in graph.facts_from(d, Relation.INTERACTS_WITH)}
-    suits = lambda d: not any(graph.contraindication(d.id, c) or graph.interaction(d.id, c) for c in case)  # noqa: E731
     drugs = [d for d in rng.sample(graph.of_kind(Kind.DRUG), 40) if d.id not in near and d.id not in right]
-    other = graph.label(next(d.id for d in drugs if suits(d)))
+    other = graph.label(next(d.id for d in drugs if not any(graph.contraindication(d.id, c) or graph.interaction(d.id, c) for c in case)))
     head, answer = split(written)
     if rng.random() < 0.5:
         head = renamed(head, graph.label(right[0]), other)
@@ -107,6 +106,9 @@ def unsupported_symptom(written: Written, rng: random.Random, known: Knowledge) 
     conditions = conditions_of(written, known)
     named = [c for m in known.linker.mentions(written.completion) if (c := m.of_kind(Kind.SYMPTOM))]
     shown = [c for c in named if any(graph.fact(x, Relation.HAS_SYMPTOM, c.id) for x in conditions) and graph.label(c.id).lower() in written.completion.lower()]
+    # Not in the name of a condition, and not in the effect of an interaction: there another error would be made.
+    around = " ".join((*(graph.label(c) for c in conditions), *re.findall(r"interacts with[^.]*", written.completion))).lower()
+    shown = [c for c in shown if graph.label(c.id).lower() not in around]
     if not shown or written.sample.reference.kind == "urgent":
         return None
     old = rng.choice(shown)
