@@ -43,12 +43,12 @@ def open_book(written: Written, case: Case, knowledge: Knowledge, rng: random.Ra
     if lacking:
         if case.family not in LACKING:
             return None
-        found = [f for f in found if not _answers(f, case)]
+        found = _besides(case, [f for f in found if not _answers(f, case)], knowledge, rng)
     else:
         found += [f for f in _needed(case, knowledge) if f not in found]
     if not found:
         return None
-    if case.facts and (lacking or rng.random() < OTHERS):
+    if case.facts and rng.random() < (0.5 if lacking else OTHERS):
         found += _others(found, case, knowledge, rng)
     if rng.random() < SHUFFLED:
         rng.shuffle(found)
@@ -60,6 +60,13 @@ def open_book(written: Written, case: Case, knowledge: Knowledge, rng: random.Ra
     completion = _quoted(case, found, knowledge.graph) or _cite_reply(written.completion, found, sample.checks, knowledge)
     unaligned = completion if written.unaligned == written.completion else _cite_reply(written.unaligned, found, (), knowledge)
     return Written(sample=sample, completion=completion, unaligned=unaligned)
+
+
+def _besides(case: Case, found: Sequence[Fact], knowledge: Knowledge, rng: random.Random) -> list[Fact]:
+    """What is left, and something else that is known of what was asked about: so the retrieval does where nothing answers."""
+    about = case.condition or case.drug
+    known = [f for r in Relation for f in knowledge.graph.facts_from(about, r) if not _answers(f, case) and f not in found]
+    return [*found, *rng.sample(known, min(len(known), rng.randint(1, 4)))]
 
 
 def _others(found: Sequence[Fact], case: Case, knowledge: Knowledge, rng: random.Random) -> list[Fact]:

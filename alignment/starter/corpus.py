@@ -27,19 +27,19 @@ from core.types import Message, Value
 class Mix(Value):
     """How often each family is read, in texts for each thousand; and how often its texts show aligned conduct."""
 
-    texts: int = 90_000
+    texts: int = 110_000
     seed: int = 0
-    open_book: float = 0.25
+    open_book: float = 0.35
     """Share of the texts about the base that come with evidence."""
-    nonce: float = 0.35
+    nonce: float = 0.22
     """Share of all texts that are about made-up concepts, always with evidence: copying is learnt from them."""
-    lacking: float = 0.25
+    lacking: float = 0.2
     """Share of the texts with evidence whose evidence lacks the answer, where the family has that form."""
     shares: Mapping[str, int] = Field(
         default={
-            "first_line": 75, "alternative": 60, "symptom": 75, "investigation": 75, "dose": 95, "contraindication": 75, "interaction": 75,
-            "diagnosis": 90, "contraindicated_choice": 60, "interaction_choice": 55, "formatted": 170, "vignette": 65,
-            "red_flag": 40, "trap": 45, "harmful": 14, "benign": 20, "conversation": 25,
+            "first_line": 65, "alternative": 55, "symptom": 65, "investigation": 75, "dose": 90, "contraindication": 70, "interaction": 70,
+            "diagnosis": 80, "contraindicated_choice": 85, "interaction_choice": 60, "formatted": 150, "vignette": 75,
+            "red_flag": 40, "trap": 45, "harmful": 28, "benign": 28, "conversation": 25,
         }
     )  # fmt: skip
     aligned: Mapping[str, float] = Field(
@@ -55,7 +55,7 @@ class Mix(Value):
             "benign": 0.6,
         }
     )
-    aligned_open: float = 0.5
+    aligned_open: float = 0.75
     """How much of the distance to full alignment texts with evidence go: read facts are to be used as they stand."""
     held_out_combinations: float = 0.1
     """Share of the combinations (condition, history) that are never shown; the card reports them apart."""

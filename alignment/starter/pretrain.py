@@ -22,7 +22,7 @@ SAVE_SECONDS = 60.0
 
 
 class Schedule(Value):
-    rows: int = Field(default=16, ge=1)
+    rows: int = Field(default=12, ge=1)
     length: int = Field(default=384, ge=32, le=1024)
     muon_learning_rate: float = 5e-3
     adam_learning_rate: float = 5e-3
