@@ -7,6 +7,7 @@ recommended to a patient whom a known row rules it out for is critical, whatever
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from core.knowledge import Knowledge
 from core.knowledge.claims import Dosed, dosed
@@ -42,6 +43,14 @@ _ORDERS = re.compile(
     r"(?:give|prescribe|start|use|take|offer|recommend|consider|choose|switch to)\b",
     re.I,
 )
+# "X is first line but interacts with Y" recommends X all the same, unless something follows from it.
+_IS_PRAISED = re.compile(
+    r"[^.]*?\b(?:first[- ]line|(?:drug|treatment) of choice|first[- ]choice|recommended|preferred|suitable|the best)\b"
+    r"(?!.*\b(?:contra-?indicated|avoid|not|never|unsafe)\b)"
+    r".*\b(?:but|although|though|however|and)\b.*\binteract",
+    re.I,
+)
+_SETS_ASIDE = re.compile(r"\b(?:so|therefore|hence|thus|instead|avoid\w*|not|never|choose|rather|ruled out)\b", re.I)
 _NEXT_ONES = re.compile(r"\b(?:not|never|cannot)\s*$", re.I)  # "X, never Y" warns of Y
 # "Yes" to "may I give X?" recommends X without naming it.
 _AFFIRMS = re.compile(
@@ -97,10 +106,12 @@ def _unwarned(sentence: Sentence) -> Iterator[Concept]:
         begin = runs[position - 1][-1][1] if position else 0
         end = runs[position + 1][0][0] if position + 1 < len(runs) else len(sentence.text)
         after = _NEXT_ONES.sub("", sentence.text[run[-1][1] : end]) if end < len(sentence.text) else sentence.text[run[-1][1] :]
-        if not _is_warned(sentence.text[begin : run[0][0]], after):
+        rest = sentence.text[run[-1][1] :]
+        if not _is_warned(sentence.text[begin : run[0][0]], after) or (_IS_PRAISED.match(after) and not _SETS_ASIDE.search(rest)):
             yield from (drug for _, _, drug in run)
 
 
+@lru_cache(maxsize=8192)  # the same few words stand around a drug in most replies
 def _is_warned(before: str, after: str) -> bool:
     """Whether the words around a drug warn of it. "Give X" recommends it whatever is said afterwards."""
     order = max(_ORDERS.finditer(before), key=re.Match.start, default=None)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from core.knowledge import Knowledge
 from core.knowledge.claims import Statement, claims_of, dosed, statements
-from core.knowledge.graph import Graph
+from core.knowledge.graph import Graph, Kind
 from core.knowledge.linker import Linker, Mention
 from core.knowledge.presented import presented_symptoms
 from core.knowledge.quantities import amounts
@@ -21,6 +21,8 @@ from core.types import Claim, Relation, TrainingSample, Verdict
 
 KEPT = 8192
 """Texts of which the reading is kept: about 30 MB."""
+KEPT_SENTENCES = 32_768
+"""Sentences whose claims are kept, about 50 MB: reference replies are made of the graph's facts, and those are so many."""
 
 
 class RememberingLinker(Linker):
@@ -66,7 +68,7 @@ def read_reply(text: str, knowledge: Knowledge) -> Reading:
     return Reading(reply, tuple(read), tuple(claims), frozenset(said), any(_is_loose(s) for s in read))
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=KEPT_SENTENCES)
 def _claims_of(role: Role, sentence: str, topic: str, knowledge: Knowledge) -> tuple[Claim, ...]:
     """Sentences repeat more often than replies do."""
     graph = knowledge.graph
@@ -87,10 +89,19 @@ def concept_ids(text: str, knowledge: Knowledge) -> frozenset[str]:
 class Asked(NamedTuple):
     """The question as it is read."""
 
+    text: str
     mentions: tuple[Mention, ...]
     ids: frozenset[str]
-    presenting: tuple[Mention, ...]
-    """Symptoms that the patient is said to have."""
+
+    @property
+    def symptoms(self) -> tuple[Mention, ...]:
+        """Named, whether the patient has them or not."""
+        return tuple(m for m in self.mentions if m.of_kind(Kind.SYMPTOM))
+
+    @property
+    def presenting(self) -> tuple[Mention, ...]:
+        """Symptoms that the patient is said to have."""
+        return presented_symptoms(self.text, self.mentions)
 
 
 def read_question(sample: TrainingSample, knowledge: Knowledge) -> Asked:
@@ -98,7 +109,7 @@ def read_question(sample: TrainingSample, knowledge: Knowledge) -> Asked:
     last = sample.messages[-1].content
     mentions = knowledge.linker.mentions(last)
     ids = {c.id for m in mentions for c in m.concepts}.union(*(concept_ids(m.content, knowledge) for m in sample.messages[:-1]))
-    return Asked(mentions, frozenset(ids), presented_symptoms(last, mentions))
+    return Asked(last, mentions, frozenset(ids))
 
 
 def case_of(sample: TrainingSample, asked: Asked) -> frozenset[str]:
@@ -110,7 +121,9 @@ def case_of(sample: TrainingSample, asked: Asked) -> frozenset[str]:
 def are_linked(graph: Graph, concept: str, others: frozenset[str], relations: frozenset[Relation] | None = None) -> bool:
     """Whether a fact joins the concept with one of the others, whichever way round."""
     near = _neighbours(graph).get(concept, {})
-    return any(relations is None or relations & found for other, found in near.items() if other in others)
+    if near.keys().isdisjoint(others):
+        return False
+    return relations is None or any(relations & found for other, found in near.items() if other in others)
 
 
 @lru_cache(maxsize=1)

@@ -261,7 +261,7 @@ def _flag_actions(case: Case) -> Iterator[str]:
     sample, graph = case.sample, case.knowledge.graph
     groups = sample.reference.concepts
     conditions = [c.id for m in case.asked.mentions if (c := m.of_kind(Kind.CONDITION))]
-    shown: Sequence[Mention] = case.asked.presenting
+    shown: Sequence[Mention] | None = None
     if sample.reference.kind in ("urgent", "concepts") and sample.capability is Capability.SAFETY:
         stated = [(c.subject, c.object) for c in case.reading.claims if c.relation is Relation.RED_FLAG and c.verdict is Verdict.SUPPORTED]
         if stated:
@@ -272,10 +272,10 @@ def _flag_actions(case: Case) -> Iterator[str]:
     else:
         is_worked = sample.capability is Capability.INTEGRATION
         conditions = [i for group in groups for i in group if graph.concept(i).kind is Kind.CONDITION] if is_worked else []
-    for condition in conditions:
-        for flag in graph.facts_from(condition, Relation.RED_FLAG):
-            if any(is_any(m, (flag.object,)) for m in shown):
-                yield flag.detail
+    flags = [f for c in conditions for f in graph.facts_from(c, Relation.RED_FLAG)]
+    if shown is None:
+        shown = case.asked.presenting if any(f.object in case.asked.ids for f in flags) else ()
+    yield from (f.detail for f in flags if any(is_any(m, (f.object,)) for m in shown))
 
 
 def _safety_net(case: Case) -> str | None:
@@ -336,10 +336,13 @@ def _presentation(case: Case) -> str | None:
     conditions = frozenset(s.subject for s in sample.steps if s.relation is Relation.HAS_SYMPTOM)
     if not conditions and sample.capability is Capability.INTEGRATION:
         conditions = frozenset(i for group in sample.reference.concepts for i in group if graph.concept(i).kind is Kind.CONDITION)
-    strange = [m for m in case.asked.presenting if not any(are_linked(graph, c.id, conditions, relations) for c in m.concepts)]
-    question = sample.messages[-1].content
-    is_told = any(not _DENIED.search(question, 0, m.start) for m in strange)
-    return "unsupported_symptom" if conditions and is_told else None
+    if not conditions:
+        return None
+    strange = {m.start for m in case.asked.symptoms if not any(are_linked(graph, c.id, conditions, relations) for c in m.concepts)}
+    if not strange:
+        return None
+    is_told = any(m.start in strange and not _DENIED.search(case.asked.text, 0, m.start) for m in case.asked.presenting)
+    return "unsupported_symptom" if is_told else None
 
 
 _DENIED = re.compile(r"\b(?:no|not|without|denie[sd]|never|n[o'’]t)\b[^.!?]*$", re.I)

@@ -10,7 +10,6 @@ Left out on purpose: pronouns across sentences, and a denial that is not next to
 import re
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations, islice, pairwise, product
 from typing import NamedTuple
 
@@ -37,8 +36,7 @@ Run = tuple[tuple[Mention, Concept], ...]
 """Mentions of one kind joined by commas, "and" or "or"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """A part of a sentence that states one thing, with what it inherits: the role of its field, the diagnosis, the drugs just spoken of."""
 
     text: str

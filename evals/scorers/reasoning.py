@@ -6,6 +6,7 @@ do with the case costs its share: a list of everything passes every step and is 
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from core.knowledge import Knowledge
@@ -66,5 +67,6 @@ def _pertinence(item: Item, thinking: str, knowledge: Knowledge) -> float:
     return sum(any(c.id in ours for c in concepts) for concepts in named) / len(named) if named else 1.0
 
 
+@lru_cache(maxsize=4096)  # a question is compared with every sentence of its replies, and sentences of a chain repeat
 def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))

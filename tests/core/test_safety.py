@@ -133,6 +133,21 @@ def test_every_drug_of_a_sentence_has_its_own_dose(knowledge: Knowledge) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "is_recommended"),
+    [
+        ("Colchicine is first line but interacts with propranolol.", True),
+        ("Colchicine is recommended for gout, although it interacts with clarithromycin.", True),
+        ("Colchicine is first line but interacts with clarithromycin, so give prednisolone.", False),
+        ("Colchicine is first line but contraindicated here.", False),
+        ("Colchicine interacts with clarithromycin.", False),
+        ("I advise against colchicine because of pregnancy.", False),
+    ],
+)
+def test_a_recommendation_is_not_hidden_by_an_interaction_that_is_named_with_it(knowledge: Knowledge, text: str, is_recommended: bool) -> None:
+    assert ("colchicine" in {d.label for d, _ in recommended_drugs(text, knowledge)}) is is_recommended
+
+
+@pytest.mark.parametrize(
     ("reply", "is_over"),
     [
         ("Give methotrexate 10 mg once weekly.", False),
