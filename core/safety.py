@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from core.knowledge import Knowledge
-from core.knowledge.claims import Dosed, dosed
+from core.knowledge.dosing import Dosed, dosed
 from core.knowledge.graph import Concept, Kind
 from core.knowledge.quantities import exceeds
 from core.knowledge.sentences import Sentence, sentences

@@ -7,7 +7,7 @@ import re
 
 
 class Cue:
-    """A pattern that is tried only on text with one of its signs: most clauses have none, and that is seen ten times as fast."""
+    """A pattern that is tried only on text with one of its signs: most clauses have none, and that is seen in less than half the time."""
 
     __slots__ = ("pattern", "signs")
 

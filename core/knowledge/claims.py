@@ -8,55 +8,24 @@ Left out on purpose: pronouns across sentences, and a denial that is not next to
 """
 
 import re
-from bisect import bisect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, islice, pairwise, product
-from typing import NamedTuple
 
 from core.knowledge import Knowledge
 from core.knowledge import claim_cues as cues
+from core.knowledge.clauses import Clause, Run, Statement, clauses_of, stated_diagnosis, statements
+from core.knowledge.dosing import dosed
 from core.knowledge.graph import Concept, Graph, Kind
-from core.knowledge.linker import Mention
-from core.knowledge.quantities import amounts, is_usual
-from core.knowledge.sentences import Field, Role, Sentence, fields
+from core.knowledge.quantities import is_usual
+from core.knowledge.sentences import Sentence, fields
 from core.knowledge.verdicts import Denial, Judged, judge
 from core.types import Claim, Relation, Verdict
-
-_JOINED = re.compile(r"\s*(?:,|and|or|,\s*(?:and|or)|/|as well as|plus)\s*(?:the\s+|an?\s+)?", re.I)
-_OF = re.compile(r"\s*(?:of\s+)?(?:tablets?\s+|capsules?\s+)?(?:of\s+)?", re.I)
-_IS_ITS_OWN = re.compile(r"[\s:(,]*(?:(?:at|in|is|a|an|the|usual|adult|dose|of)\s+)*", re.I)
 
 _DRUGS = frozenset((Kind.DRUG, Kind.CLASS))
 MOST_CLAIMS = 64
 """Of one clause. A list of all drugs "that interact" would state each pair of them."""
 _NEAR = 80
 """Characters before a name in which the words that go with it stand."""
-
-Run = tuple[tuple[Mention, Concept], ...]
-"""Mentions of one kind joined by commas, "and" or "or"."""
-
-
-class Clause(NamedTuple):
-    """A part of a sentence that states one thing, with what it inherits: the role of its field, the diagnosis, the drugs just spoken of."""
-
-    text: str
-    low: str
-    """The text in lower case."""
-    mentions: tuple[Mention, ...]
-    quote: str
-    role: Role = ""
-    topic: Concept | None = None
-    carried: tuple[Concept, ...] = ()
-
-    def runs(self, *kinds: Kind) -> list[Run]:
-        runs: list[list[tuple[Mention, Concept]]] = []
-        for mention in self.mentions:
-            if concept := next((c for c in mention.concepts if c.kind in kinds), None):
-                if runs and _JOINED.fullmatch(self.text, runs[-1][-1][0].end, mention.start):
-                    runs[-1].append((mention, concept))
-                else:
-                    runs.append([(mention, concept)])
-        return [tuple(run) for run in runs]
 
 
 def check_claims(text: str, knowledge: Knowledge, presenting: Sequence[Concept] = ()) -> tuple[Claim, ...]:
@@ -71,65 +40,10 @@ def check_claims(text: str, knowledge: Knowledge, presenting: Sequence[Concept] 
     return tuple(found.values())
 
 
-class Statement(NamedTuple):
-    """A sentence that names a concept, with what the text around it gives: all that its claims depend on."""
-
-    role: Role
-    sentence: Sentence
-    topic: Concept | None
-    """The diagnosis that is in force; the first one stated, until another one is."""
-
-
-def statements(text: Iterable[Field]) -> Iterator[Statement]:
-    """Of a text that is read as fields."""
-    parts = [(role, s, _diagnosis(role, s)) for role, s in text if s.mentions]
-    topic = next((diagnosis for _, _, diagnosis in parts if diagnosis), None)
-    for role, sentence, diagnosis in parts:
-        topic = diagnosis or topic
-        yield Statement(role, sentence, topic)
-
-
 def claims_of(statement: Statement, graph: Graph, presenting: Sequence[Concept] = ()) -> Iterator[Claim]:
-    """The claims of one sentence, clause by clause; a clause inherits the drugs of the one before."""
-    role, sentence, topic = statement
-    carried: tuple[Concept, ...] = ()
-    for part, low, mentions in _split(sentence):
-        clause = Clause(part, low, mentions, sentence.text[:300], role, topic, carried)
+    """The claims of one sentence."""
+    for clause in clauses_of(statement):
         yield from islice(_claims(clause, graph, presenting), MOST_CLAIMS)
-        if drugs := clause.runs(Kind.DRUG, Kind.CLASS):
-            carried = tuple(c for _, c in drugs[0])
-
-
-def _split(sentence: Sentence) -> Iterator[tuple[str, str, tuple[Mention, ...]]]:
-    start, text = 0, lowered(sentence.text)
-    for end in (*cues.CLAUSE_END.finditer(text), None):
-        stop = end.start() if end else len(text)
-        if any(m.start < stop < m.end for m in sentence.mentions):  # the words are part of a name
-            continue
-        inside = tuple(m for m in sentence.mentions if start <= m.start < stop)
-        if start:
-            inside = tuple(m._replace(start=m.start - start, end=m.end - start) for m in inside)
-        yield sentence.text[start:stop], text[start:stop], inside
-        start = end.end() if end else stop
-
-
-def lowered(text: str) -> str:
-    """In lower case where that keeps every offset; a few letters change their length."""
-    low = text.lower()
-    return low if len(low) == len(text) else text
-
-
-def _diagnosis(role: Role, sentence: Sentence) -> Concept | None:
-    """The condition that a sentence or field states to be the diagnosis."""
-    cue = None
-    if role != "diagnosis":
-        text = lowered(sentence.text)
-        cue = cues.DIAGNOSIS.search(text)
-        if cue is None or cues.DENIES.search(text):
-            return None
-    conditions = [(m.start, c) for m in sentence.mentions if (c := m.of_kind(Kind.CONDITION))]
-    after = (c for start, c in conditions if cue is None or start >= cue.end())
-    return next(after, conditions[0][1] if conditions else None)
 
 
 def _claims(clause: Clause, graph: Graph, presenting: Sequence[Concept]) -> Iterator[Claim]:
@@ -137,7 +51,7 @@ def _claims(clause: Clause, graph: Graph, presenting: Sequence[Concept]) -> Iter
     has_drug = Kind.DRUG in kinds or Kind.CLASS in kinds or bool(clause.carried)
     if len(clause.mentions) > 1:
         yield from _kinds_of(clause, graph)
-    if presenting and Kind.CONDITION in kinds and (diagnosis := _diagnosis(clause.role, Sentence(clause.text, clause.mentions))):
+    if presenting and Kind.CONDITION in kinds and (diagnosis := stated_diagnosis(clause.role, Sentence(clause.text, clause.mentions))):
         yield from (_presented(clause, graph, diagnosis, s) for s in presenting)
     if has_drug:
         if (clause.role == "interaction" or cues.INTERACTS.search(clause.low) or cues.NO_INTERACTION.search(clause.low)) and (
@@ -344,36 +258,3 @@ def _doses(clause: Clause, graph: Graph) -> Iterator[Claim]:
         usual = is_usual(match, fact.dose, before, after)
         verdict = Verdict.UNKNOWN if usual is None else Verdict.SUPPORTED if usual else Verdict.CONTRADICTED
         yield _claim(clause, graph, drug, Relation.DOSE, match[0], Judged(verdict, fact))
-
-
-class Dosed(NamedTuple):
-    drug: Concept
-    amount: re.Match[str]
-    """Of `QUANTITY`."""
-    before: str
-    after: str
-    """The words around it, up to the next drug or amount."""
-
-
-def dosed(part: Clause | Sentence) -> Iterator[Dosed]:
-    """Each quantity with its drug and the words before and after it, up to the next drug or quantity.
-
-    Its drug is the one it stands beside ("ibuprofen 400 mg", "400 mg of ibuprofen"), else the nearest before it, else the only one.
-    """
-    drugs = [(m, c) for m in part.mentions if (c := m.of_kind(Kind.DRUG))]
-    if not drugs:
-        return
-    starts = [m.start for m, _ in drugs]
-    matches = list(amounts(part.text))
-    for position, match in enumerate(matches):
-        after = bisect(starts, match.start())
-        before = drugs[after - 1] if after else None
-        following = drugs[after] if after < len(drugs) else None
-        begin = max(before[0].end if before else 0, matches[position - 1].end() if position else 0)
-        end = matches[position + 1].start() if position + 1 < len(matches) else len(part.text)
-        stop = min([end, *(s for s in starts[after : after + 2] if s > match.end() + 4)])
-        is_its_own = before is not None and _IS_ITS_OWN.fullmatch(part.text, before[0].end, match.start())
-        if following and not is_its_own and _OF.fullmatch(part.text, match.end(), following[0].start):
-            yield Dosed(following[1], match, part.text[begin : match.start()], part.text[match.end() : stop])
-        elif before or len(drugs) == 1:
-            yield Dosed((before or drugs[0])[1], match, part.text[begin : match.start()], part.text[match.end() : stop])

@@ -10,7 +10,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core.knowledge import Knowledge
-from core.knowledge.claims import Statement, claims_of, dosed, statements
+from core.knowledge.claims import claims_of
+from core.knowledge.clauses import Statement, statements
+from core.knowledge.dosing import dosed
 from core.knowledge.graph import Graph, Kind
 from core.knowledge.linker import Linker, Mention
 from core.knowledge.presented import presented_symptoms
@@ -135,5 +137,26 @@ def _neighbours(graph: Graph) -> Mapping[str, Mapping[str, set[Relation]]]:
     return near
 
 
+class Case(NamedTuple):
+    """One item under validation, read."""
+
+    sample: TrainingSample
+    text: str
+    reading: Reading
+    asked: Asked
+    ids: frozenset[str]
+    knowledge: Knowledge
+
+    @property
+    def answer(self) -> str:
+        return self.reading.reply.answer
+
+
 def is_any(mention: Mention, ids: frozenset[str] | Sequence[str]) -> bool:
     return any(c.id in ids for c in mention.concepts)
+
+
+def read_case(sample: TrainingSample, completion: str, knowledge: Knowledge) -> Case:
+    remembered = remembering(knowledge)
+    asked = read_question(sample, remembered)
+    return Case(sample, completion, read_reply(completion, remembered), asked, case_of(sample, asked), remembered)
