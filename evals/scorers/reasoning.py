@@ -63,8 +63,9 @@ def _pertinence(item: Item, thinking: str, knowledge: Knowledge) -> float:
     facts = (knowledge.graph.fact(*ends) for s in item.steps for ends in ((s.subject, s.relation, s.object), (s.object, s.relation, s.subject)))
     said += [f.detail for f in facts if f]
     ours |= {c.id for text in said for mention in knowledge.linker.mentions(text) for c in mention.concepts}
-    named = {m.concepts for m in knowledge.linker.mentions(thinking) if m.of_kind(Kind.CONDITION, Kind.CONTEXT, Kind.DRUG)}
-    return sum(any(c.id in ours for c in concepts) for concepts in named) / len(named) if named else 1.0
+    mentions = (m for sentence in sentences(thinking, knowledge) for m in sentence.mentions if m.of_kind(Kind.CONDITION, Kind.CONTEXT, Kind.DRUG))
+    named = {tuple(c.id for c in m.concepts) for m in mentions}
+    return sum(any(i in ours for i in ids) for ids in named) / len(named) if named else 1.0
 
 
 @lru_cache(maxsize=4096)  # a question is compared with every sentence of its replies, and sentences of a chain repeat
