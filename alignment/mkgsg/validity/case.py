@@ -50,7 +50,7 @@ class Reading(NamedTuple):
     """Of thinking and answer."""
     claims: tuple[Claim, ...]
     said: frozenset[str]
-    """Ends of the supported claims, and what the rows that support them say besides (the effect of an interaction)."""
+    """Ends of the supported claims."""
     has_loose_amount: bool
     """An amount whose drug cannot be read."""
 
@@ -65,9 +65,8 @@ def read_reply(text: str, knowledge: Knowledge) -> Reading:
         read += (f.sentence for f in parts)
         for role, sentence, topic in statements(parts):
             claims += _claims_of(role, sentence.text, topic.id if topic else "", knowledge)
-    supported = [c for c in claims if c.verdict is Verdict.SUPPORTED]
-    said = {end for c in supported for end in (c.subject, c.object)}.union(*(concept_ids(c.evidence.statement, knowledge) for c in supported if c.evidence))
-    return Reading(reply, tuple(read), tuple(claims), frozenset(said), any(_is_loose(s) for s in read))
+    said = frozenset(end for c in claims if c.verdict is Verdict.SUPPORTED for end in (c.subject, c.object))
+    return Reading(reply, tuple(read), tuple(claims), said, any(_is_loose(s) for s in read))
 
 
 @lru_cache(maxsize=KEPT_SENTENCES)

@@ -2,7 +2,7 @@
 
 import re
 
-from alignment.mkgsg.validity.case import Case, are_linked, is_any
+from alignment.mkgsg.validity.case import Case, are_linked, concept_ids, is_any
 from core.knowledge.citations import check_citations
 from core.knowledge.graph import Kind
 from core.knowledge.linker import Mention
@@ -50,9 +50,15 @@ def strays(case: Case) -> str | None:
     known = case.ids | case.reading.said
     for sentence in case.reading.sentences:
         for mention in sentence.mentions:
-            if not is_any(mention, known) and (reason := _stray(mention, case)):
+            if not is_any(mention, known) and (reason := _stray(mention, case)) and not _is_told_by_a_row(mention, case):
                 return reason
     return None
+
+
+def _is_told_by_a_row(mention: Mention, case: Case) -> bool:
+    """What the row of a supported claim says besides, such as the effect of an interaction."""
+    rows = (c.evidence.statement for c in case.reading.claims if c.evidence and c.verdict is Verdict.SUPPORTED)
+    return any(is_any(mention, concept_ids(row, case.knowledge)) for row in rows)
 
 
 def _stray(mention: Mention, case: Case) -> str | None:
