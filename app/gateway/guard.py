@@ -128,9 +128,12 @@ def notice(findings: Sequence[SafetyFinding]) -> str:
     return f"{_NOTICE} {' '.join(f'{reason}.' for reason in reasons)}{advice}"
 
 
-def shown(finding: SafetyFinding) -> SafetyFinding:
-    """The finding as the clinician gets it: a critical one without the quote, which would send the unsafe words after all."""
-    return finding.model_copy(update={"quote": ""}) if finding.severity is Severity.CRITICAL and finding.rule != "emergency" else finding
+def shown(finding: SafetyFinding, withheld: bool) -> SafetyFinding:
+    """The finding as the clinician gets it: without a quote that would send unsafe words after all. Of a withheld reply that is any quote,
+    as a lesser finding (a citation that supports nothing) may be about the unsafe sentence too.
+    """
+    is_unsafe = withheld or finding.severity is Severity.CRITICAL
+    return finding.model_copy(update={"quote": ""}) if is_unsafe and finding.rule != "emergency" else finding
 
 
 def without_notices(messages: Sequence[Message]) -> tuple[Message, ...]:

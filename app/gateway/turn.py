@@ -219,6 +219,6 @@ def _extension(ticket: Ticket, evidence: tuple[Evidence, ...], claims: tuple[Cla
         checkpoint_id=ticket.checkpoint_id,
         evidence=evidence,
         claims=claims,
-        findings=tuple(shown(f) for f in findings),
+        findings=tuple(shown(f, withheld) for f in findings),
         withheld=withheld,
     )
