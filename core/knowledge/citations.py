@@ -4,7 +4,6 @@ A sentence may leave out what was said before ("Give paracetamol [3].", in an an
 of its own in that place: "Give paracetamol for osteoarthritis [1]" is not supported by what [1] says of naproxen.
 """
 
-import re
 from collections.abc import Sequence
 
 from core.knowledge import Knowledge
@@ -12,16 +11,15 @@ from core.knowledge.claims import check_claims
 from core.knowledge.graph import Kind
 from core.knowledge.linker import Mention
 from core.knowledge.quantities import QUANTITY, quantity
-from core.knowledge.sentences import Sentence, sentences
+from core.knowledge.sentences import CITATION, Sentence, numbers, sentences
 from core.types import Message, SafetyFinding, Severity, Verdict
 
-_MARK = re.compile(r"\s*\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\]")
 _DOSE = " usual adult dose of "
 
 
 def without_citations(text: str) -> str:
     """`text` without its marks ("[2]", "[1, 3]")."""
-    return _MARK.sub("", text)
+    return CITATION.sub("", text)
 
 
 def check_citations(messages: Sequence[Message], reply: str, evidence: Sequence[str], knowledge: Knowledge) -> tuple[SafetyFinding, ...]:
@@ -44,8 +42,7 @@ def check_citations(messages: Sequence[Message], reply: str, evidence: Sequence[
 
 def cited_numbers(reply: str) -> frozenset[int]:
     """The numbers that a reply cites, whether they exist or not; "[2-4]" cites three."""
-    parts = (part.replace("–", "-").partition("-") for mark in _MARK.findall(reply) for part in re.split("[,;]", mark))
-    return frozenset(n for low, _, high in parts for n in range(int(low), int(high or low) + 1))
+    return frozenset(n for mark in CITATION.findall(reply) for n in numbers(mark))
 
 
 def _is_supported(sentence: Sentence, said: set[str], evidence: Sequence[str], knowledge: Knowledge) -> bool:

@@ -15,7 +15,7 @@ from core.knowledge.linker import Mention
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _NUMBERS = r"\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]"
-_CITATION = re.compile(rf"\s*{_NUMBERS}")
+CITATION = re.compile(rf"\s*{_NUMBERS}")
 _AFTER_STOP = re.compile(rf"([.!?;])((?:[^\S\n]*{_NUMBERS})+)")
 
 Role = Literal["", "diagnosis", "treatment", "alternative", "test", "symptom", "red_flag", "dose", "contraindication", "interaction", "safety_net"]
@@ -63,8 +63,8 @@ def sentences(text: str, knowledge: Knowledge) -> Iterator[Sentence]:
         if plain := part.strip():
             cited: tuple[int, ...] = ()
             if has_citations and "[" in plain:
-                cited = tuple(n for found in _CITATION.findall(plain) for n in _numbers(found))
-                plain = _CITATION.sub("", plain)
+                cited = tuple(n for mark in CITATION.findall(plain) for n in numbers(mark))
+                plain = CITATION.sub("", plain)
             yield Sentence(plain, knowledge.linker.mentions(plain), cited)
 
 
@@ -81,10 +81,11 @@ def fields(text: str, knowledge: Knowledge) -> Iterator[Field]:
         yield from (Field(_role(heading["title"]), s) for s in sentences(text[heading.end() : end], knowledge))
 
 
-def _numbers(cited: str) -> Iterator[int]:
-    for part in re.split(r"[,;]", cited.strip()[1:-1]):
-        low, _, high = part.replace("–", "-").partition("-")
-        yield from range(int(low), (int(high) if high.strip() else int(low)) + 1)
+def numbers(mark: str) -> Iterator[int]:
+    """What a citation cites: three facts in "[2-4]", and in "[4-2]" too."""
+    for part in re.split(r"[,;]", mark.strip()[1:-1]):
+        low, *high = sorted(map(int, re.split("[–-]", part)))
+        yield from range(low, (high[-1] if high else low) + 1)
 
 
 def _role(title: str) -> Role:

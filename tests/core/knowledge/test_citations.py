@@ -54,6 +54,7 @@ def test_a_supported_sentence_is_no_finding(reply: str, knowledge: Knowledge) ->
         "The dose is 5000 mg [4].",
         "The diagnosis is gout [5].",  # nobody spoke of a toe
         "Give paracetamol for osteoarthritis [7].",
+        "Give paracetamol for osteoarthritis [9-7].",
         "Give paracetamol for osteoarthritis [3][0].",
     ],
 )
@@ -66,5 +67,5 @@ def test_without_evidence_every_number_is_made_up(knowledge: Knowledge) -> None:
 
 
 def test_the_numbers_of_a_reply() -> None:
-    assert cited_numbers("A [1]. B [2, 4][9]; c [x] d [11-13].") == {1, 2, 4, 9, 11, 12, 13}
+    assert cited_numbers("A [1]. B [2, 4][9]; c [x] d [11-13] e [17–16].") == {1, 2, 4, 9, 11, 12, 13, 16, 17}
     assert without_citations("A [1, 2]. B.[3]\nC [12]") == "A. B.\nC"
