@@ -101,6 +101,8 @@ class _Merge:
             if root not in self.concepts.by_id:
                 self.concepts.add(replace(term, id=root, label=label, prefix="", group="", kind=Kind.CLASS if root.startswith("CLASS:") else term.kind))
         for parent in term.parents:
+            if parent in (term.id, term.label):
+                raise KnowledgeError(f"{term.where}: is_a goes in a circle: {parent!r} is a kind of itself")
             above = self.concepts.by_id.get(parent) or labels.get(parent)
             if above is None:
                 raise KnowledgeError(f"{term.where}: {term.id or term.label!r} is a kind of {parent!r}, which no source has; is the file cut off?")
@@ -133,14 +135,18 @@ class _Merge:
 
     def _second(self, key: tuple[str, Relation, str], known: Fact, fact: Fact) -> str:
         said = f"{fact.source} ({fact.row})"
-        if (known.source, known.row) == (fact.source, fact.row) or any(said in a for a in known.also):
+        is_raised = _SEVERITY[fact.severity] > _SEVERITY[known.severity]  # also by the same row, corrected since
+        is_same = (known.source, known.row, known.severity, known.line) == (fact.source, fact.row, fact.severity, fact.line)
+        if is_same or (not is_raised and any(said in a for a in known.also)):
             return "a fact known already, from this very row"
         a, b = self.concepts.drafts[fact.subject].concept.label, self.concepts.drafts[fact.object].concept.label
         if known.severity == fact.severity:
-            self.facts[key] = replace(known, also=(*known.also, said), detail=known.detail or fact.detail)
+            if known.line and fact.line not in ("", known.line):
+                self.conflicts.append(f"{fact.row}: {a} and {b}: {fact.line} line here, {known.line} in {known.source} ({known.row}); {known.line} stays")
+            self.facts[key] = replace(known, line=known.line or fact.line, also=(*known.also, said), detail=known.detail or fact.detail)
             return "a fact known already; noted as a further source"
         other = f"{known.source} ({known.row})"
-        if _SEVERITY[fact.severity] > _SEVERITY[known.severity]:
+        if is_raised:
             also = (*known.also, f"{known.severity}: {other}")
             self.facts[key] = replace(known, severity=fact.severity, source=fact.source, row=fact.row, detail=known.detail or fact.detail, also=also)
             self.conflicts.append(f"{fact.row}: {a} and {b}: {fact.severity} here, {known.severity} in {other}; {fact.severity} holds, both are kept")

@@ -18,7 +18,7 @@ from core.knowledge.linker import Linker
 
 _STOP = Path(__file__).parent / "stop_names.txt"
 _POSSESSIVE = re.compile(r"['’]s\b")
-_NOT_WORD = re.compile(r"[^0-9a-z]+")
+_NOT_WORD = re.compile(r"[\W_]+")
 _BRITISH = (
     *(("aemi", "emi"), ("haem", "hem"), ("anaes", "anes"), ("paed", "ped"), ("caec", "cec"), ("oedem", "edem"), ("oesoph", "esoph"), ("oestr", "estr")),
     *(("rrhoe", "rrhe"), ("pnoe", "pne"), ("foet", "fet"), ("coeli", "celi"), ("tumour", "tumor"), ("colour", "color"), ("fibre", "fiber"), ("sulph", "sulf")),
@@ -38,8 +38,14 @@ HIDES = "longer than, and would hide"
 
 @cache
 def normal(name: str) -> str:
-    """What two names must share to be one: letters and digits in small, American spelling, no possessive, single spaces."""
-    plain = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode() if not name.isascii() else name.lower()
+    """What two names must share to be one: letters and digits in small, no accents, American spelling, no possessive, single spaces.
+
+    Letters of other alphabets stay: α-thalassemia is not thalassemia. Empty for a name without letters and digits.
+    """
+    plain = name.lower()
+    if not plain.isascii():  # twice, as each of the two steps may make work for the other
+        plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).lower())
+        plain = "".join(c for c in plain if not unicodedata.combining(c))
     plain = _NOT_WORD.sub(" ", _POSSESSIVE.sub("", plain)).strip()
     for british, american in _BRITISH:
         plain = plain.replace(british, american)

@@ -88,7 +88,7 @@ class Registry:
             if len(shared) == 1 and self._may_be(term, home := next(iter(shared))):
                 return home, XREF
         form = normal(term.label)
-        for kind in _kinds_of(term.kind):
+        for kind in _kinds_of(term.kind) if form else ():
             named = [h for h in self.by_name.get((kind, form), {}) if self._may_be(term, h)]
             labelled = [h for h in named if normal(self.drafts[h].concept.label) == form]
             if len(labelled) == 1 or len(named) == 1:

@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
 def read(paths: Sequence[Path]) -> Found:
     """The sources of these files and folders, in the order of their merging. A file that is named itself must be recognised; of a folder,
-    what is not recognised is listed.
+    what is not recognised is listed, if anything is.
 
     Raises KnowledgeError naming file and line of the first bad row.
     """
@@ -32,7 +32,11 @@ def read(paths: Sequence[Path]) -> Found:
     with collector_paused():
         for path, is_named in _files(paths):
             if path.is_dir():
-                sources += read_rrf(path)
+                found = read_rrf(path)
+                if is_named and not found:
+                    raise KnowledgeError(f"{path.name}: neither UMLS (MRCONSO.RRF, MRSTY.RRF, MRREL.RRF) nor RxNorm (RXNCONSO.RRF, RXNREL.RRF) is there")
+                sources += found
+                unknown += () if found else (path,)
             elif path.suffix.lower() == ".obo" and (obo := _obo_mapping(path)):
                 sources.append(read_obo(path, obo))
             elif path.suffix.lower() == ".tsv" and (tsv := _tsv_mapping(path)):
@@ -41,6 +45,8 @@ def read(paths: Sequence[Path]) -> Found:
                 raise KnowledgeError(_how_to_declare(path))
             else:
                 unknown.append(path)
+    if not sources:
+        raise KnowledgeError(f"Nothing can be imported: no mapping fits {', '.join(p.name for p in unknown)}")
     return Found(tuple(sorted(sources, key=lambda s: (s.stage, s.file))), tuple(unknown))
 
 

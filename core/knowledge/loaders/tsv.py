@@ -10,6 +10,7 @@ from core.knowledge.graph import Kind
 from core.knowledge.loaders.mapping import ConceptColumns, FactColumns, TsvMapping
 from core.knowledge.loaders.records import FACTS, NAMES, TERMS, Pair, Source, Term, digest
 from core.knowledge.loaders.unordered import order_ids
+from core.knowledge.names import normal
 from core.types import Relation
 
 _PURL = re.compile(r"<?https?://purl\.obolibrary\.org/obo/([A-Za-z]+)_(\w+)>?")
@@ -56,6 +57,8 @@ def table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str,
             header = cells
             if missing := [c for c in columns if c not in header]:
                 raise KnowledgeError(f"{where}: missing column {missing[0]!r}")
+            if twice := [c for c in columns if header.count(c) > 1]:
+                raise KnowledgeError(f"{where}: column {twice[0]!r} stands there twice")
         elif line.strip():
             if len(cells) != len(header):
                 raise KnowledgeError(f"{where}: {len(cells)} cells, the header has {len(header)}")
@@ -110,6 +113,8 @@ def _term(where: str, row: dict[str, str], columns: ConceptColumns, source: str)
         if not row[column]:
             raise KnowledgeError(f"{where}: {column} is empty")
     label = row[columns.label]
+    if not normal(label):
+        raise KnowledgeError(f"{where}: {columns.label} {label!r} has neither letter nor digit")
     return Term(
         where,
         id=curie(cell(columns.id)),

@@ -48,6 +48,26 @@ def test_a_milder_severity_changes_nothing_but_is_kept(tmp_path: Path) -> None:
     assert len(second.report.conflicts) == 1
 
 
+def test_a_severity_that_a_row_corrects_upwards_holds(tmp_path: Path) -> None:
+    before = imported(tmp_path, {"pairs.tsv": PAIRS + "zolimab\tquorizone\tmoderate\t\n", "pairs.toml": PAIR}).graph
+    merged = imported(tmp_path, {"pairs.tsv": PAIRS + "zolimab\tquorizone\tsevere\t\n"}, before)
+    fact = merged.graph.interaction(ZOLIMAB, "X01AA02")
+    assert fact is not None
+    assert fact.severity == "critical"
+    assert len(merged.report.conflicts) == 1
+    assert imported(tmp_path, {"pairs.tsv": PAIRS + "zolimab\tquorizone\tsevere\t\n"}, merged.graph).graph.version == merged.graph.version
+
+
+def test_two_lines_of_one_treatment_are_a_conflict(tmp_path: Path) -> None:
+    toml = 'publisher = "Us"\ncolumns = ["of", "drug", "line"]\n[concept]\nkind = "condition"\nlabel = "of"\nprefix = "ELSE"\n'
+    toml += '[object]\nkind = "drug"\nlabel = "drug"\nprefix = "ELSE"\n[fact]\nrelation = "treated_by"\nline = "line"\n'
+    rows = "of\tdrug\tline\nflurbosis\tquorizone\talternative\nflurbosis\tquorizone\tfirst\n"
+    merged = imported(tmp_path, {"treats.tsv": rows, "treats.toml": toml})
+    (fact,) = merged.graph.treatments(FLURB)
+    assert fact.line == "alternative"
+    assert merged.report.conflicts == ("treats.tsv:3: flurbosis and quorizone: first line here, alternative in Us (treats.tsv:2); alternative stays",)
+
+
 def test_the_same_from_another_source_is_noted_once(tmp_path: Path) -> None:
     rows = "disease_id\tdisease_label\tsymptom_id\tsymptom_label\n" + f"{FLURB}\tflurbosis\t{ITCH}\tinner itch\n"
     once = imported(tmp_path, {"ds.tsv": rows})
@@ -65,6 +85,13 @@ def test_names_merge_whatever_their_case_spelling_and_hyphens(tmp_path: Path) ->
     assert itch.id == ITCH
     assert itch.synonyms == ("the inner scratchies",)
     assert itch.source == "made up; Human Phenotype Ontology"
+
+
+def test_letters_of_other_alphabets_make_other_names(tmp_path: Path) -> None:
+    toml = 'publisher = "Us"\ncolumns = ["name"]\n[concept]\nkind = "condition"\nlabel = "name"\nprefix = "ELSE"\n'
+    names = ["α-flurbosis", "β-flurbosis", "糖尿病", "高血压"]
+    graph = imported(tmp_path, {"names.tsv": "\n".join(["name", *names, "Flürbosis"]), "names.toml": toml}).graph
+    assert [c.label for c in graph.concepts.values() if c.id.startswith("ELSE:")] == names, "the last one is flurbosis"
 
 
 def test_two_terms_of_one_vocabulary_never_merge_by_name(tmp_path: Path) -> None:

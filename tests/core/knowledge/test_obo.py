@@ -43,6 +43,7 @@ def test_parents_become_is_a_and_withdrawn_ids_lead_on(tmp_path: Path) -> None:
         (OBO.replace("id: DOID:9000003", "id: DOID:9000002"), r"made.obo:12: id 'DOID:9000002' stands already at made.obo:5"),
         (OBO.replace("is_a: DOID:9000002", "is_a: DOID:9000009"), r"made.obo:12: 'DOID:9000003' is a kind of 'DOID:9000009', which no source has"),
         (OBO.replace("xref: MESH:D900002\n", "is_a: DOID:9000003\n"), r"made.obo:\d+: is_a goes in a circle: .*DOID:9000003.*made.obo:5"),
+        (OBO.replace("is_a: DOID:9000002", "is_a: DOID:9000003"), r"made.obo:12: is_a goes in a circle: 'DOID:9000003' is a kind of itself"),
     ],
 )
 def test_a_damaged_file_is_named_by_file_and_line(tmp_path: Path, text: str, says: str) -> None:

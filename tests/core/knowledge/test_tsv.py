@@ -58,6 +58,7 @@ def test_the_mapping_may_be_named_instead_of_the_table(tmp_path: Path) -> None:
         (PAIRS.replace("moderate", "dire"), r"pairs.tsv:3: severity must be one of \['severe', 'moderate'\], not 'dire'"),
         (PAIRS.replace("ZOLEX", '"ZOLEX'), "pairs.tsv:2: the cell .* quote that is not closed"),
         ("", "pairs.tsv:1: "),
+        (PAIRS.replace("effect\n", "effect\tseverity\n").replace("s\n", "s\tsevere\n"), "pairs.tsv:1: column 'severity' stands there twice"),
     ],
 )
 def test_the_first_bad_row_is_named(tmp_path: Path, text: str, says: str) -> None:
@@ -71,6 +72,8 @@ def test_the_first_bad_row_is_named(tmp_path: Path, text: str, says: str) -> Non
         (TERMS.replace('"late flurbosis"', '"later flurbosis"'), "terms.tsv:3: id 'DOID:9000005' stands already at terms.tsv:2 as 'later flurbosis'"),
         (TERMS.replace('"late flurbosis"', '""'), "terms.tsv:2: label is empty"),
         (TERMS.replace("\tdisease\n", "\tlate flurbosis\n"), "terms.tsv:\\d: is_a goes in a circle"),
+        (TERMS.replace("\tdisease\n", "\tgland disease\n"), "terms.tsv:4: is_a goes in a circle: 'gland disease' is a kind of itself"),
+        (TERMS.replace("\tlate flurbosis\t", "\t---\t"), "terms.tsv:3: label '---' has neither letter nor digit"),
         (TERMS.replace("\tdisease\n", "\tunheard of\n"), "terms.tsv:4: 'DOID:9000002' is a kind of 'unheard of', which no source has"),
         (TERMS.replace("subClassOf", "parent"), "terms.tsv:1: no mapping has this header .*lacks 'subClassOf'"),
     ],
@@ -106,6 +109,14 @@ def test_a_folder_takes_what_it_knows_and_lists_the_rest(tmp_path: Path) -> None
     found = loaders.read([tmp_path])
     assert [s.file for s in found.sources] == ["pairs.tsv"]
     assert [p.name for p in found.unknown] == ["other.tsv"]
+
+
+def test_a_folder_of_which_nothing_is_known_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, {"other.tsv": "x\ty\n1\t2\n", "FOO.RRF": "a|\n"})
+    with pytest.raises(KnowledgeError, match=r"^Nothing can be imported: no mapping fits .*other\.tsv"):
+        loaders.read([tmp_path])
+    with pytest.raises(KnowledgeError, match=r"neither UMLS .* nor RxNorm"):
+        loaders.read([tmp_path / "FOO.RRF"])
 
 
 def test_ids_that_do_not_follow_their_labels_are_told_by_elimination(tmp_path: Path) -> None:
