@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.console import errors, out
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.knowledge import builtin, knowledge, versions
 from core.knowledge.difference import difference
 from core.knowledge.graph import Concept, Fact, Graph
@@ -40,6 +40,8 @@ def import_(
         found = loaders.read(sources)
     with errors.status("Merging ..."):
         before = versions.current()
+        if not fresh and _holds_another_base(before):
+            raise Conflict(f"Version {before} holds an older built-in base than this product has; import all its sources again, with --fresh")
         onto = _graph(versions.BUILTIN if fresh else before)
         merged = merge(found.sources, onto, builtin())
         is_new = versions.save(merged.graph, merged.report)
@@ -63,7 +65,7 @@ def stats() -> None:
         table = Table(title, "", box=None, header_style="bold")
         table.columns[1].justify = "right"
         for name, count in counts.most_common(_SHOWN):
-            table.add_row(name, str(count))
+            table.add_row(escape(name), str(count))
         if rest := counts.total() - sum(count for _, count in counts.most_common(_SHOWN)):
             table.add_row(f"{len(counts) - _SHOWN} others", str(rest))
         table.add_row("[bold]all", f"[bold]{counts.total()}")
@@ -71,8 +73,8 @@ def stats() -> None:
         out.print()
     name = versions.current()
     out.print(f"Version {graph.version}{' (built-in)' if name == versions.BUILTIN else ''}", highlight=False)
-    if name != versions.BUILTIN and versions.version(name).builtin != builtin().graph.version:
-        out.print("It holds an older built-in base than this product has; import its sources again.", style="yellow", highlight=False)
+    if _holds_another_base(name):
+        out.print("It holds an older built-in base than this product has; import its sources again, with --fresh.", style="yellow", highlight=False)
 
 
 @app.command("show")
@@ -80,7 +82,7 @@ def show(name: _Name) -> None:
     """Show a concept and every fact about it, each with its source."""
     graph = _graph(versions.current())
     for concept in _find(graph, name):
-        out.print(f"[bold]{escape(concept.label)}[/] ({concept.kind}, {concept.id}, {escape(concept.source)})", highlight=False, soft_wrap=True)
+        out.print(f"[bold]{escape(concept.label)}[/] ({concept.kind}, {escape(concept.id)}, {escape(concept.source)})", highlight=False, soft_wrap=True)
         for title, values in (("also", concept.synonyms), ("other ids", concept.also_ids), ("cross-references", concept.xrefs)):
             if values:
                 out.print(f"{title} {', '.join(values)}", highlight=False, markup=False, style="dim", soft_wrap=True)
@@ -156,10 +158,10 @@ def use(version: _Version) -> None:
 
 def _show_report(report: Report) -> None:
     for source in report.sources:
-        table = Table(f"{source.file} ({source.publisher})", "", box=None, header_style="bold", pad_edge=False)
+        table = Table(escape(f"{source.file} ({source.publisher})"), "", box=None, header_style="bold", pad_edge=False)
         table.columns[1].justify = "right"
         for what, count in source.rows.items():
-            table.add_row(f"  {what}", str(count))
+            table.add_row(escape(f"  {what}"), str(count))
         table.add_row("  [bold]rows", f"[bold]{source.row_count}")
         out.print(table)
         if source.concepts:
@@ -192,6 +194,10 @@ def _print_fact(graph: Graph, fact: Fact) -> None:
 def _graph(name: str) -> Graph:
     """Without a linker, which takes longer to build than the graph."""
     return builtin().graph if name in (versions.BUILTIN, builtin().graph.version) else versions.load(name)
+
+
+def _holds_another_base(name: str) -> bool:
+    return name != versions.BUILTIN and versions.version(name).builtin != builtin().graph.version
 
 
 def _called(graph: Graph) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from core.errors import ArtifactError, NotFound
 from core.knowledge import versions
 from core.knowledge.base_loader import load_base
 from core.knowledge.graph import Graph
@@ -23,7 +24,7 @@ class Knowledge(NamedTuple):
 def knowledge() -> Knowledge:
     """The version in use: what was imported last, or the built-in base. Ask each time, and an import is seen without a restart.
 
-    Raises ArtifactError when the version in use is damaged; `balancedbio knowledge use builtin` goes back.
+    Raises ArtifactError when the version in use is damaged or missing; `balancedbio knowledge use builtin` goes back.
     """
     name = versions.current()
     if name == versions.BUILTIN:
@@ -34,8 +35,11 @@ def knowledge() -> Knowledge:
         with _loading:
             found = _held.get(folder)
             if found is None:
-                with versions.collector_paused():
-                    found = Knowledge.of(versions.load(name))
+                try:
+                    with versions.collector_paused():
+                        found = Knowledge.of(versions.load(name))
+                except NotFound as error:  # who asks a question did not name it
+                    raise ArtifactError(f"The knowledge version in use is missing. {error}") from error
                 _held.clear()  # the one before stays with whoever still works with it
                 _held[folder] = found
     return found

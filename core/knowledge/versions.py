@@ -36,7 +36,7 @@ class Version(Value):
     before: str
     """The version that it was merged into."""
     builtin: str
-    """The built-in base that it holds. Another one now: import again, to have what the product has learnt since."""
+    """The built-in base that it holds. Another one now: import again, fresh, to have what the product has learnt since."""
     sources: tuple[str, ...]
     concepts: int
     facts: int
@@ -49,9 +49,11 @@ def home() -> Path:
 def current() -> str:
     """The version in use; `builtin` when nothing was imported. Read from its file each time (20 microseconds), so an import is seen at once."""
     try:
-        return (home() / _CURRENT).read_text(encoding="utf-8").strip() or BUILTIN
+        return (home() / _CURRENT).read_text(encoding="utf-8", errors="replace").strip() or BUILTIN
     except FileNotFoundError:
         return BUILTIN
+    except OSError as error:
+        raise ArtifactError(f"{home() / _CURRENT} cannot be read: {error.strerror}") from error
 
 
 def use(name: str, instead_of: str = "") -> None:
@@ -67,7 +69,8 @@ def use(name: str, instead_of: str = "") -> None:
 
 
 def save(graph: Graph, report: Report) -> bool:
-    """Stores the version; False when it is there already. Killed at any moment, it is there whole or not at all.
+    """Stores the version; False when it is there already. Killed at any moment, it is there whole or not at all. One that is there but
+    damaged, or of a form that this product no longer reads, is written anew.
 
     Raises ArtifactError when it cannot be written.
     """
@@ -76,8 +79,12 @@ def save(graph: Graph, report: Report) -> bool:
         for draft in home().glob(".*.draft"):  # of an import that was killed; nobody else writes while we hold the lock
             shutil.rmtree(draft, ignore_errors=True)
         if folder.exists():
-            verify_artifact(folder)
-            return False
+            try:
+                load(graph.version)
+            except (ArtifactError, NotFound):
+                shutil.rmtree(folder)
+            else:
+                return False
         with new_artifact(folder) as draft:
             _write(draft / _GRAPH, graph)
             about = Version(

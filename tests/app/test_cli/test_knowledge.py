@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core.knowledge import builtin, versions
+from core.knowledge import Knowledge, builtin, versions
+from core.knowledge.graph import Concept, Graph, Kind
 from tests.app.test_cli.conftest import Cli
 from tests.core.knowledge.sources import written
 
@@ -66,6 +67,27 @@ def test_diff_shows_what_an_import_brought(cli: Cli, pairs: Path) -> None:
     shown = cli("knowledge", "diff").out
     assert "moonflower tea (drug, ELSE:moonflower_tea)" in shown
     assert cli("knowledge", "diff", versions.current(), "builtin").out.count("removed") == 3
+
+
+def test_what_a_file_writes_in_brackets_is_shown_as_it_is(cli: Cli, tmp_path: Path) -> None:
+    toml = 'publisher = "[/Us]"\ncolumns = ["id", "name"]\n[concept]\nkind = "condition"\nid = "id"\nlabel = "name"\n'
+    (path,) = written(tmp_path, {"odd.tsv": "id\tname\n[/b]\tflurbosis [/x] [bold]\n", "odd.toml": toml})
+    assert "odd.tsv ([/Us])" in cli("knowledge", "import", str(path)).out
+    assert "flurbosis [/x] [bold] (condition, [/b], [/Us])" in cli("knowledge", "show", "[/b]").out
+    assert cli("knowledge", "stats").code == 0
+
+
+def test_a_version_of_an_older_built_in_base_takes_no_more_in(cli: Cli, pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli("knowledge", "import", str(pairs))
+    newer = Graph([*builtin().graph.concepts.values(), Concept("X:1", "newly known", Kind.SYMPTOM, (), "s")], builtin().graph.facts)
+    monkeypatch.setattr("app.cli.knowledge.builtin", lambda: Knowledge.of(newer))
+    before = versions.current()
+    outcome = cli("knowledge", "import", str(pairs))
+    assert (outcome.code, versions.current()) == (2, before)
+    assert "older built-in base" in outcome.err
+    assert "--fresh" in cli("knowledge", "stats").out
+    assert cli("knowledge", "import", "--fresh", str(pairs)).code == 0
+    assert "X:1" in versions.load(versions.current()).concepts
 
 
 def test_use_goes_back_and_forth(cli: Cli, pairs: Path) -> None:

@@ -76,6 +76,22 @@ def test_a_damaged_version_is_refused_by_name(merged: Merged) -> None:
             use()
 
 
+@pytest.mark.parametrize("file", ["graph.json", "about.json"])
+def test_importing_again_mends_a_damaged_version(merged: Merged, file: str) -> None:
+    versions.save(merged.graph, merged.report)
+    (versions.home() / merged.graph.version / file).write_text("{", encoding="utf-8")
+    assert versions.save(merged.graph, merged.report)
+    assert versions.load(merged.graph.version).facts == merged.graph.facts
+
+
+def test_a_version_in_use_that_is_gone_is_no_mistake_of_who_asks(merged: Merged) -> None:
+    versions.save(merged.graph, merged.report)
+    versions.use(merged.graph.version)
+    shutil.rmtree(versions.home() / merged.graph.version)
+    with pytest.raises(ArtifactError, match="version in use is missing"):
+        knowledge()
+
+
 @pytest.mark.parametrize("name", ["nope", "", "..", "../knowledge", ".lock"])
 def test_an_unknown_version_is_refused(merged: Merged, name: str) -> None:
     versions.save(merged.graph, merged.report)
