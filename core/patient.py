@@ -5,12 +5,13 @@ patient's too: a drug that a peptic ulcer rules out is ruled out by a history of
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from core.knowledge import Knowledge
+from core.knowledge import Knowledge, builtin
 from core.knowledge.context import InContext, in_context
 from core.knowledge.context_cues import Context
 from core.knowledge.graph import Concept, Kind
+from core.knowledge.linker import Mention
 from core.knowledge.sentences import Sentence, sentences
 from core.types import Message
 
@@ -45,11 +46,22 @@ def patient_concepts(messages: Sequence[Message], knowledge: Knowledge) -> tuple
         for sentence in sentences(message.content, knowledge):
             takes, marked = _TAKES.search(sentence.text), _marked(sentence)
             for found in in_context(sentence.text, sentence.mentions):
-                concept = found.mention.of_kind(Kind.CONTEXT, Kind.CONDITION, Kind.DRUG)
-                is_present = concept is not None and (concept.kind is not Kind.DRUG or (takes is not None and takes.end() <= found.mention.start))
-                if concept and is_present and not _is_absent(found, marked):
-                    concepts[concept.id] = concept
+                is_taken = takes is not None and takes.end() <= found.mention.start
+                meant = [c for c in _meant(found.mention, knowledge) if c.kind is not Kind.DRUG or is_taken]
+                if meant and not _is_absent(found, marked):
+                    concepts |= {c.id: c for c in meant}
     return tuple(concepts.values())
+
+
+def _meant(mention: Mention, knowledge: Knowledge) -> Iterator[Concept]:
+    """What is named, and what the built-in base finds in a longer name that was imported: what melanoma rules out is ruled out by "uveal
+    melanoma" too, though the ontology does not put the one below the other.
+    """
+    base = builtin().linker
+    for named in (mention, *(base.mentions(mention.text) if knowledge.linker is not base else ())):
+        concept = named.of_kind(Kind.CONTEXT, Kind.CONDITION, Kind.DRUG)
+        if concept and concept.id in knowledge.graph.concepts:
+            yield knowledge.graph.concepts[concept.id]
 
 
 def _marked(sentence: Sentence) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from core.knowledge import Knowledge
+from core.knowledge.graph import Concept, Graph, Kind
 from core.patient import patient_concepts
 from core.types import Message
 
@@ -70,3 +71,12 @@ def test_in_doubt_a_condition_is_the_patients(text: str, knowledge: Knowledge) -
 )
 def test_what_is_surely_denied_or_a_relatives_is_not(text: str, knowledge: Knowledge) -> None:
     assert "asthma" not in labels(text, knowledge)
+
+
+def test_an_imported_name_hides_nothing_that_rules_a_drug_out(knowledge: Knowledge) -> None:
+    imported = Concept("X:1", "malignant pheochromocytoma", Kind.CONDITION, (), "an ontology that puts it below nothing")
+    grown = Knowledge.of(Graph([*knowledge.graph.concepts.values(), imported], knowledge.graph.facts))
+    text = "She has a malignant pheochromocytoma."
+    assert labels(text, knowledge) == {"pheochromocytoma"}
+    assert labels(text, grown) == {"malignant pheochromocytoma", "pheochromocytoma"}
+    assert labels("No malignant pheochromocytoma.", grown) == set()
