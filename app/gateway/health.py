@@ -5,8 +5,10 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from app.gateway.house import house
 from core import store
 from core.db import reading
 from core.errors import AppError
@@ -23,10 +25,10 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz")
-async def readyz() -> JSONResponse:
-    """200 when database, Redis and vLLM (with the production checkpoint loaded) are there, else 503; `checks` says what is not."""
+async def readyz(request: Request) -> JSONResponse:
+    """200 when database, knowledge, Redis and vLLM (with the production checkpoint loaded) are there, else 503; `checks` says what is not."""
     database, checkpoint_id = await _database()
-    checks = {"database": database, "redis": await _redis(), "vllm": await _vllm(checkpoint_id)}
+    checks = {"database": database, "knowledge": await _knowledge(request), "redis": await _redis(), "vllm": await _vllm(checkpoint_id)}
     is_ready = all(state == "ok" for state in checks.values())
     return JSONResponse({"ready": is_ready, "checkpoint_id": checkpoint_id, "checks": checks}, status_code=200 if is_ready else 503)
 
@@ -41,6 +43,15 @@ async def _database() -> tuple[str, str | None]:
 def _production_id() -> str:
     with reading() as session:
         return store.production(session).id
+
+
+async def _knowledge(request: Request) -> str:
+    """The version in use loads; the first question need not wait for it then."""
+    try:
+        await run_sync(house(request).knowledge)
+    except AppError as error:
+        return f"{error}; `balancedbio knowledge use builtin` goes back to what the product ships"
+    return "ok"
 
 
 async def _redis() -> str:

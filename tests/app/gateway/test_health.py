@@ -5,6 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from app.gateway import chat
+from app.gateway.house import House
+from core.errors import ArtifactError
+from core.knowledge import Knowledge
 from tests.app.gateway.ward import Ward
 
 
@@ -13,9 +16,17 @@ def test_alive_without_its_neighbours_but_not_ready(ward: Ward) -> None:
     answer = ward.client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["ready"] is False
-    assert answer.json()["checks"]["database"] == "ok"
+    assert answer.json()["checks"]["database"] == answer.json()["checks"]["knowledge"] == "ok"
     assert "does not answer" in answer.json()["checks"]["redis"]
     assert "does not answer" in answer.json()["checks"]["vllm"]
+
+
+def test_not_ready_while_the_knowledge_in_use_cannot_be_read(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(_: House) -> Knowledge:
+        raise ArtifactError("graph.json was changed")
+
+    monkeypatch.setattr(House, "knowledge", damaged)
+    assert ward.client.get("/readyz").json()["checks"]["knowledge"].startswith("graph.json was changed; `balancedbio knowledge use builtin`")
 
 
 def test_metrics_count_turns_and_never_name_what_was_asked_for(ward: Ward) -> None:
