@@ -74,8 +74,7 @@ def _text(m: DatasetManifest, plan: Plan, knowledge: Knowledge) -> list[str]:
         f"| shards | {len(m.shards)} |",
         f"| excluded | {'what an exam asks, by hash and by runs of 13 words' if plan.excluded else 'nothing: no exam was named'} |",
         "",
-        f"The same options with the same graph give the same bytes. `{PLAN}` holds the options, `{SUMMARY}` every count below, `{MANIFEST}` the SHA-256 of "
-        "each file.",
+        f"{_repeats(plan)} `{PLAN}` holds the options, `{SUMMARY}` every count below, `{MANIFEST}` the SHA-256 of each file.",
         "",
         "## How the items came about",
         "",
@@ -99,11 +98,17 @@ def _text(m: DatasetManifest, plan: Plan, knowledge: Knowledge) -> list[str]:
         "",
         "## Limits",
         "",
-        "Items are as right as the graph, and as complete: what it does not hold is not asked. Doses are usual adult doses. Wording is narrower than "
-        "clinicians' own. Not for the care of patients.",
+        "Items are as right as the graph, and as complete: what it does not hold is not asked, and a drug is called suitable when no row speaks against it. "
+        "Doses are usual adult doses. Wording is narrower than clinicians' own. Not for the care of patients.",
         "",
         *_sources(knowledge),
     ]
+
+
+def _repeats(plan: Plan) -> str:
+    if plan.teacher or plan.tries:
+        return "The same options with the same graph draw the same items; what a model said of them need not come again."
+    return "The same options with the same graph give the same bytes."
 
 
 _STAGE = {

@@ -7,6 +7,8 @@ from core.knowledge.graph import Fact, Graph
 from core.types import Relation
 
 _RULES = frozenset((Relation.CONTRAINDICATED_IN, Relation.INTERACTS_WITH))
+# D-dimer rules thrombosis out (NICE NG158), a natriuretic peptide heart failure (NG106); the others are raised or present in much else.
+_PROVES_NOTHING = frozenset(("INV:d_dimer", "INV:natriuretic_peptide", "INV:ca_125", "INV:c_reactive_protein", "INV:esr", "INV:hla_b27"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,11 @@ def interactions_of(graph: Graph, drug: str) -> tuple[Fact, ...]:
 def safe_treatments(graph: Graph, condition: str) -> tuple[Fact, ...]:
     """Treatments that stand with the condition itself, whatever the table of treatments says."""
     return tuple(t for t in graph.treatments(condition) if graph.contraindication(t.object, condition) is None)
+
+
+def confirming_tests(graph: Graph, condition: str) -> tuple[Fact, ...]:
+    """Investigations that prove the condition, and not those that only rule it out or make it likelier."""
+    return tuple(f for f in graph.facts_from(condition, Relation.INVESTIGATED_BY) if f.object not in _PROVES_NOTHING)
 
 
 def first_choices(graph: Graph) -> Iterator[Fact]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from alignment.mkgsg.case import Case, interactions_of, other_end, safe_treatments
+from alignment.mkgsg.case import Case, confirming_tests, interactions_of, other_end, safe_treatments
 from alignment.mkgsg.presentation import identifying_sets
 from core.knowledge.graph import Fact, Graph, Kind
 from core.knowledge.quantities import QUANTITY
@@ -32,7 +32,7 @@ def _cases(graph: Graph, ruled_out: Sequence[Case]) -> Iterator[Case]:
 
 
 def _of_condition(graph: Graph, condition: str) -> Iterator[Case]:
-    tests = graph.facts_from(condition, Relation.INVESTIGATED_BY)
+    tests = confirming_tests(graph, condition)
     if tests:
         yield Case("multi_hop", tests[:1], tuple(f.object for f in tests), condition=condition, chosen=tests[0].object)
     treatments = safe_treatments(graph, condition)
@@ -49,12 +49,14 @@ def _of_drug(graph: Graph, first: Fact) -> Iterator[Case]:
         yield replace(start, facts=(first, dose))
     for facts in (
         [f for f in graph.facts_from(first.object, Relation.CONTRAINDICATED_IN) if f.object != first.subject],
-        # An effect that names the drug ("methotrexate toxicity") would be read as naming another answer.
-        [f for f in interactions_of(graph, first.object) if graph.label(first.object).lower() not in f.detail.lower()],
+        interactions_of(graph, first.object),
         graph.facts_from(first.object, Relation.IS_A),
     ):
         ends = tuple(other_end(f, first.object) for f in facts)
-        for fact, end in zip(facts[:4], ends, strict=False):
+        # An effect that names the drug ("methotrexate toxicity") would be read as naming another answer: right, but not the one to word.
+        worded = [f for f in facts if graph.label(first.object).lower() not in f.detail.lower()]
+        for fact in worded[:4]:
+            end = other_end(fact, first.object)
             yield replace(start, facts=(first, fact), accepted=ends, other=end, chosen=end)
 
 

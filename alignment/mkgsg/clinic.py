@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from alignment.mkgsg.case import Case, first_choices
+from alignment.mkgsg.case import Case, confirming_tests, first_choices
 from alignment.mkgsg.patients import LONG_TERM
 from alignment.mkgsg.presentation import identifying_sets, rivals, symptom_facts
 from core.knowledge.graph import Graph, Kind
@@ -47,7 +47,7 @@ def chronic(cases: Sequence[Case], graph: Graph) -> tuple[Case, ...]:
 
 def tests(cases: Sequence[Case], graph: Graph) -> tuple[Case, ...]:
     """A suspicion that a test confirms, and what follows from it: with the diagnosis suspected, or with findings in its place."""
-    found = [replace(c, facts=(fact, *c.facts), test=fact.object) for c in cases for fact in graph.facts_from(c.condition, Relation.INVESTIGATED_BY)]
+    found = [replace(c, facts=(fact, *c.facts), test=fact.object) for c in cases for fact in confirming_tests(graph, c.condition)]
     return known_and_presented("test_interpretation", found, graph)
 
 
@@ -73,8 +73,11 @@ def differentials(graph: Graph) -> tuple[Case, ...]:
 
 
 def _differentials(graph: Graph, condition: str) -> Iterator[Case]:
+    """Without a red flag among the findings: then there is something else to do than to weigh two diagnoses."""
     rng = random.Random(f"differential:{condition}")
-    for chosen in rng.sample(sets := identifying_sets(graph, condition), min(RIVALS, len(sets))):
+    flags = {f.object for f in graph.facts_from(condition, Relation.RED_FLAG)}
+    sets = [s for s in identifying_sets(graph, condition) if not flags.intersection(s)]
+    for chosen in rng.sample(sets, min(RIVALS, len(sets))):
         others = rivals(graph, condition, chosen)
         if len(chosen) > 1 and others:
             rival = rng.choice(others)

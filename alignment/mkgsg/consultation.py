@@ -5,7 +5,7 @@ path needs is always said in words that the linker reads back; the rest is drawn
 """
 
 from alignment.mkgsg import formats
-from alignment.mkgsg.case import Case
+from alignment.mkgsg.case import Case, confirming_tests
 from alignment.mkgsg.draft import Draft, choice_reference, steps_of
 from alignment.mkgsg.forms import parts_form
 from alignment.mkgsg.grammar import QUESTIONS
@@ -60,7 +60,7 @@ def treated(case: Case, w: Writer) -> Draft:
     groups = [(case.condition,), case.accepted] if case.is_presented else [case.accepted]
     if case.test and case.is_presented:
         parts["test"] = w.label(case.test)
-        groups.insert(1, tuple(f.object for f in graph.facts_from(case.condition, Relation.INVESTIGATED_BY)))
+        groups.insert(1, tuple(f.object for f in confirming_tests(graph, case.condition)))
     parts["drug"] = w.label(case.chosen)
     question, urgent = _told(scene, w)
     parts["safety_net"] = safety_net_now(shown, w, urgent=urgent) + (

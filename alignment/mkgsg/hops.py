@@ -47,7 +47,7 @@ def multi_hop(case: Case, w: Writer) -> Draft:
     """A question whose subject is itself the answer of an edge: "the first-line drug for what shows as ..."."""
     graph = w.knowledge.graph
     case = present(case, w) if case.is_presented else case
-    c = f"what shows as {listed([w.name(s) for s in case.symptoms])}" if case.is_presented else w.name(case.condition)
+    c = f"what shows as {listed([w.noun(s) for s in case.symptoms])}" if case.is_presented else w.name(case.condition)
     last = case.facts[-1]
     kind = "choice_dose" if case.rule and last.dose else "choice" if case.is_ruled_out else last.relation.value
     history = _history(case, w) if case.is_ruled_out else ""
@@ -64,13 +64,13 @@ def multi_hop(case: Case, w: Writer) -> Draft:
         reference = dosed or fact_reference(case)
     if sounds_urgent(question, w):
         answer += " This may be an emergency: call emergency services."
-    naive = treatment_sentence(case.facts[0], graph) if case.is_ruled_out and not case.is_presented else answer
+    naive = treatment_sentence(case.treatment, graph) if case.is_ruled_out and case.treatment else answer
     patient = (case.other,) if case.is_ruled_out else ()
     return Draft(case, question, reference, f"<think> {chain} </think> {answer}", naive, steps=steps_of(case), patient=patient)
 
 
 def _history(case: Case, w: Writer) -> str:
-    name = w.name(case.other)
+    name = w.noun(case.other)
     return f"ongoing {name} treatment" if w.knowledge.graph.concept(case.other).kind is Kind.DRUG else name
 
 

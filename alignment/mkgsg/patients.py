@@ -27,6 +27,7 @@ _WOMEN = re.compile(
 _MEN = re.compile(r"prostat|erectile|testic|post-void|slowing of urinary", re.I)
 _FERTILE = re.compile(r"pregnan|pre-eclampsia|gestational|mastitis|endometriosis|polycystic|amenorrh|oligomenorrh|menorrh", re.I)
 _CHILDREN = re.compile(r"bronchiolitis|croup|kawasaki", re.I)
+_INFANTS = re.compile(r"poor feeding", re.I)
 _OLD = re.compile(
     r"alzheimer|dementia|parkinson|polymyalgia|temporal arteritis|osteoporosis|cataract|prostatic hypertrophy|prostate cancer|aortic aneurysm|myeloma"
     r"|open-angle|idiopathic pulmonary",
@@ -51,6 +52,12 @@ def patient(about: Iterable[str], rng: random.Random) -> Patient:
     person = {"man": "boy", "woman": "girl"}[sex] if age < 12 else sex
     article = "an" if age in (8, 11, 18) or 80 <= age < 90 else "a"
     return Patient(f"{article} {age}-year-old {person}", age, sex == "woman")
+
+
+def can_show(who: Patient, label: str) -> bool:
+    """Whether the finding is one of this patient's sex and age, so that it is worth denying."""
+    other_sex = _MEN if who.is_female else _WOMEN
+    return other_sex not in _marks(label) and (who.age < 4 or not _INFANTS.search(label))
 
 
 @lru_cache(maxsize=16_384)

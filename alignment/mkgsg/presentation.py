@@ -8,7 +8,7 @@ from itertools import chain, combinations, islice
 from math import comb
 from weakref import WeakKeyDictionary
 
-from core.knowledge.graph import Fact, Graph, Kind
+from core.knowledge.graph import Concept, Fact, Graph, Kind
 from core.types import Relation
 
 SIZES = (2, 3, 4)
@@ -73,20 +73,26 @@ def rivals(graph: Graph, condition: str, symptoms: tuple[str, ...]) -> list[str]
 def absent_findings(graph: Graph, condition: str, symptoms: tuple[str, ...], rng: random.Random, most: int) -> list[str]:
     """Pertinent negatives: up to `most` findings of conditions that could be mistaken for this one, none of them its own.
 
-    A finding whose name shares a word with what is present is left out: "fever, no low-grade fever" says two things at once.
+    A finding of which a name shares a word with what is present is left out: "fever, no low-grade fever" says two things at once, and so does
+    "leg swelling, no edema".
     """
     candidates = rivals(graph, condition, symptoms)
     if not candidates or not most:
         return []
     own = {f.object for relation in (Relation.HAS_SYMPTOM, Relation.RED_FLAG) for f in graph.facts_from(condition, relation)}
-    said = {w for s in own for w in graph.concept(s).label.lower().split()}
+    said = {w for s in own for w in _words(graph.concept(s))}
     found: list[str] = []
     for _ in range(3 * most):
         fact = rng.choice(graph.facts_from(rng.choice(candidates), Relation.HAS_SYMPTOM))
-        words = set(graph.concept(fact.object).label.lower().split())
+        words = _words(graph.concept(fact.object))
         if fact.object not in own and not words & said:
             found.append(fact.object)
             said |= words
             if len(found) == most:
                 break
     return found
+
+
+def _words(concept: Concept) -> set[str]:
+    """The words of its label, and the longer ones of its synonyms."""
+    return {*concept.label.lower().split(), *(w for name in concept.synonyms for w in name.lower().split() if len(w) > 3)}

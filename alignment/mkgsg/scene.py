@@ -45,8 +45,8 @@ class Scene:
         told = [s for s in case.symptoms if s not in signs] or list(case.symptoms)
         rng.shuffle(told)
         self._signs = [s for s in signs if s not in told]
-        self._words["s"] = listed([w.name(s) for s in told]) if told else ""
-        self._words["f"] = w.name(case.other) if case.family == "acute_emergency" else ""
+        self._words["s"] = listed([w.noun(s) for s in told]) if told else ""
+        self._words["f"] = w.noun(case.other) if case.family == "acute_emergency" else ""
         self._words["m"] = self._drug_list() if case.family == "medication_review" else ""
         if case.family == "differential":
             pair = [w.name(case.condition), w.name(case.other)]
@@ -104,10 +104,10 @@ class Scene:
             return "" if case.family == "medication_review" else self._fill(rng.choice(v.CURRENT_DRUG), h=self._w.name(case.other))
         if concept.group == "pregnancy":
             return self._fill(rng.choice(v.PREGNANT))
-        return self._fill(rng.choice(v.ALLERGY if concept.group == "allergy" else v.HISTORY), h=self._w.name(case.other))
+        return self._fill(rng.choice(v.ALLERGY if concept.group == "allergy" else v.HISTORY), h=self._w.noun(case.other))
 
     def _examination(self) -> str:
-        return self._fill(self._w.rng.choice(v.SIGNS), s=listed([self._w.name(s) for s in self._signs])) if self._signs else ""
+        return self._fill(self._w.rng.choice(v.SIGNS), s=listed([self._w.noun(s) for s in self._signs])) if self._signs else ""
 
     def _social(self) -> str:
         """Work, home and habits of an adult: they change nothing."""
@@ -132,7 +132,7 @@ class Scene:
             return ()
         shown = case.symptoms or next(iter(identifying_sets(w.knowledge.graph, case.condition)), ())
         found = absent_findings(w.knowledge.graph, case.condition, shown, w.rng, w.rng.choice((0, 1, 2, 2, 3)))
-        return tuple(s for s in found if s != case.other)
+        return tuple(s for s in found if s != case.other and patients.can_show(self._who, w.label(s)))
 
     def _drug_list(self) -> str:
         """The drug in question, the one it clashes with, and one to three that nothing is known against."""

@@ -67,10 +67,11 @@ def draw(cases: Sequence[Case], topics: frozenset[str], rng: random.Random, max_
     """Cases without end, at most `max_depth` hops deep; those about `topics` (concept ids) are `TOPIC_BOOST` times as likely."""
     pool = [c for c in cases if c.depth <= max_depth]
     near = [c for c in pool if c.concepts & topics] if topics else []
+    far = [c for c in pool if not c.concepts & topics] if near else pool
     boosted = TOPIC_BOOST * len(near)
-    share = boosted / (boosted + len(pool) - len(near)) if near else 0.0
+    share = boosted / (boosted + len(far)) if near else 0.0
     while pool:
-        chosen = near if share and rng.random() < share else pool
+        chosen = near if share and rng.random() < share else far
         yield chosen[rng.randrange(len(chosen))]
 
 
@@ -108,7 +109,7 @@ def _makers(graph: Graph) -> Mapping[str, Callable[[], tuple[Case, ...]]]:
         "vignette": lambda: clinic.presented("vignette", (*plain(), *ruled_out()), graph),
         "red_flag": lambda: tuple(Case("red_flag", (f,), condition=f.subject, other=f.object) for f in graph.facts if f.relation is Relation.RED_FLAG),
         "harmful": lambda: _about_each_drug("harmful", graph),
-        "poisoning": lambda: _about_each_drug("poisoning", graph),
+        "poisoning": lambda: tuple(c for c in _about_each_drug("poisoning", graph) if _is_swallowed(c.drug, graph)),
         "multi_hop": lambda: chains.cases(graph, ruled_out()),
         "differential": lambda: clinic.differentials(graph),
         "chronic_management": lambda: clinic.chronic(plain(), graph),
@@ -130,6 +131,12 @@ def _as(family: str, cases: Sequence[Case]) -> tuple[Case, ...]:
 
 def _about_each_drug(family: str, graph: Graph) -> tuple[Case, ...]:
     return tuple(Case(family, (), drug=d.id) for d in graph.of_kind(Kind.DRUG))
+
+
+def _is_swallowed(drug: str, graph: Graph) -> bool:
+    """Nobody takes too many tablets of an insulin."""
+    dose = graph.dose(drug)
+    return dose is not None and dose.dose is not None and dose.dose.route == "oral"
 
 
 def _diagnoses(graph: Graph) -> tuple[Case, ...]:

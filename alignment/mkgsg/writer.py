@@ -1,6 +1,7 @@
 """Puts words to cases: which phrasing, which name of a concept, which patient, and how carelessly it is typed."""
 
 import random
+import re
 from dataclasses import dataclass, field
 
 from alignment.mkgsg import patients
@@ -10,6 +11,14 @@ from core.knowledge import Knowledge
 from core.knowledge.graph import Concept, Kind
 from core.safety import check_input
 from core.types import Message
+
+# Synonyms that are said of a patient and cannot stand after "has" or "with": "febrile", "cannot smell", "penicillin-allergic".
+_PREDICATE = re.compile(
+    r"(?:cannot|unable|not|passed|feeling (?:sick|weak|bloated|full)|expecting|getting (?:up|shorter))\b.*|.+-allergic"
+    r"|restless|confused|dehydrated|delirious|disorient(?:at)?ed|drowsy|sleepy|lethargic|painful|unsteady|anxious|itchy|nauseous|queasy|pale|dizzy|lightheaded"
+    r"|febrile|irritable|unconscious|unresponsive|tired|constipated|hyperactive|overactive|agitated|tender|wheezy|sweaty|gangrenous|fainted|sneezes|pregnant|gravid",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,11 @@ class Writer:
         synonyms = self._names[concept_id]
         label = lower(concept.label) if concept.kind is Kind.SYMPTOM else concept.label
         return self.rng.choice(synonyms) if synonyms and self.rng.random() < self.synonyms * (0.3 if concept.kind is Kind.DRUG else 1.0) else label
+
+    def noun(self, concept_id: str) -> str:
+        """A name that can stand after "with"."""
+        name = self.name(concept_id)
+        return lower(self.label(concept_id)) if _PREDICATE.fullmatch(name) else name
 
     def _links(self, name: str, concept: Concept) -> bool:
         """Whether the name is read as the concept inside a sentence, typed carelessly too: "UC" is, "uc" is not."""

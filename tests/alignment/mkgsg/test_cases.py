@@ -1,13 +1,14 @@
 """Cases are paths: connected, as deep as they say, ending in the answer, and as many as the facts of the graph allow."""
 
 import random
+from collections import Counter
 from itertools import islice
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alignment.mkgsg.case import rules_out
+from alignment.mkgsg.case import interactions_of, other_end, rules_out
 from alignment.mkgsg.presentation import MAX_SETS, absent_findings, identifying_sets, presentations
 from alignment.mkgsg.source import CAPABILITY_OF, FAMILIES, TRAIN_DEPTH, WIDE_FAMILIES, draw, enumerate_cases, families_of
 from core.errors import BadInput
@@ -86,6 +87,38 @@ def test_a_draw_is_endless_repeatable_and_not_deeper_than_asked(seed, deepest):
 def test_deep_chains_come_only_when_asked_for():
     drawn = list(islice(draw(CASES["multi_hop"], frozenset(), random.Random(0), TRAIN_DEPTH), 500))
     assert max(c.depth for c in drawn) == TRAIN_DEPTH < max(c.depth for c in CASES["multi_hop"])
+
+
+def test_a_chain_accepts_all_that_interacts_with_its_drug_however_the_effect_is_called():
+    asked = [c for c in CASES["multi_hop"] if c.facts[-1].relation is Relation.INTERACTS_WITH and not c.is_ruled_out]
+    assert asked
+    for case in asked:
+        assert set(case.accepted) == {other_end(f, case.drug) for f in interactions_of(GRAPH, case.drug)}
+        assert GRAPH.label(case.drug).lower() not in case.facts[-1].detail.lower()
+
+
+def test_a_test_that_only_rules_out_confirms_nothing():
+    tests = {(c.condition, c.test) for c in CASES["test_interpretation"]}
+    assert ("DOID:0060903", "INV:venous_ultrasound") in tests
+    assert ("DOID:0060903", "INV:d_dimer") not in tests
+
+
+def test_only_what_is_swallowed_is_taken_in_tablets():
+    drugs = {c.drug for c in CASES["poisoning"]}
+    assert "N02BE01" in drugs  # paracetamol
+    assert not {"A10AB05", "B01AB05"} & drugs  # insulin aspart, enoxaparin
+
+
+def test_a_differential_is_weighed_without_a_red_flag():
+    assert not [c for c in CASES["differential"] if any(GRAPH.fact(c.condition, Relation.RED_FLAG, s) for s in c.symptoms)]
+
+
+def test_a_topic_is_eight_times_as_likely():
+    cases = CASES["dose"]
+    near = frozenset(c.drug for c in cases[:20])
+    drawn = Counter(c.drug in near for c in islice(draw(cases, near, random.Random(1)), 20_000))
+    odds = drawn[True] / drawn[False] * (len(cases) - 20) / 20
+    assert 7.4 < odds < 8.6
 
 
 def test_topics_make_cases_about_them_likelier():

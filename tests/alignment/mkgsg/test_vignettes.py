@@ -14,7 +14,7 @@ from alignment.mkgsg.generate import generate, write
 from alignment.mkgsg.grammar import FORMATS, QUESTIONS, matches
 from alignment.mkgsg.grammar import vignettes as words
 from alignment.mkgsg.grammar.templates import Phrasings
-from alignment.mkgsg.patients import patient
+from alignment.mkgsg.patients import can_show, patient
 from alignment.mkgsg.source import CAPABILITY_OF, VIGNETTES, WIDE_FAMILIES, draw, enumerate_cases
 from alignment.mkgsg.validate import reject_reason
 from alignment.mkgsg.variety import near_duplicate_share, vignettes
@@ -177,6 +177,31 @@ def test_sex_and_age_suit_the_condition(about, sex, ages):
         assert sex in who.text
         assert ages[0] <= who.age <= ages[1]
         assert who.is_female == who.text.endswith(("woman", "girl"))
+
+
+def test_what_is_denied_could_be_the_patients():
+    def denied(label, person):
+        return can_show(patient((person,), random.Random(0)), label)
+
+    assert not denied("vaginal discharge", "prostatitis")
+    assert not denied("slowing of urinary stream", "endometriosis")
+    assert not denied("poor feeding", "osteoporosis")
+    assert denied("poor feeding", "croup") or patient(("croup",), random.Random(0)).age >= 4
+    assert denied("cough", "osteoporosis")
+
+
+@pytest.mark.parametrize(("concept", "never"), [("CTX:pregnancy", "pregnant"), ("SYMP:0000613", "febrile"), ("ALLERGY:penicillin", "penicillin-allergic")])
+def test_a_noun_can_stand_after_with(concept, never):
+    writer = Writer(KNOWN, random.Random(0), synonyms=1.0)
+    names = [writer.noun(concept) for _ in range(50)]
+    assert never not in names
+    assert all(m.of_kind(*Kind) for name in names for m in KNOWN.linker.mentions(f"known {name} today"))
+
+
+def test_the_unaligned_reply_of_a_chain_gives_the_first_choice_unchecked():
+    for w in WRITTEN["multi_hop"]:
+        if forbidden := set(w.sample.reference.forbidden):
+            assert {d.id for d, _ in recommended_drugs(w.unaligned, KNOWN)} & forbidden, w
 
 
 def test_harmless_requests_are_not_harmful_to_the_guard_and_most_harmful_ones_are_new_to_it():
