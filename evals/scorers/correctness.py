@@ -105,11 +105,16 @@ def _dose(reference: Reference, answer: str) -> tuple[float, str]:
 
 
 def _insufficient(item: Item, answer: str, knowledge: Knowledge) -> tuple[float, str]:
-    """Says that the evidence lacks the answer, and does not answer all the same."""
+    """Says that the evidence lacks the answer, and does not answer all the same: whoever says both would be right whatever the evidence holds."""
     if not _LACKS.search(answer):
         return 0.0, "does not say that the evidence lacks the answer"
     if any(True for _ in recommended_drugs(answer, knowledge)):
         return 0.0, "recommends a drug all the same"
+    given = (*(m.content for m in item.messages), *item.evidence)
+    known = {c.id for text in given for mention in knowledge.linker.mentions(text) for c in mention.concepts}
+    told = {quantity(m) for text in given for m in amounts(text)}
+    if any(not known & {c.id for c in mention.concepts} for mention in knowledge.linker.mentions(answer)) or {quantity(m) for m in amounts(answer)} - told:
+        return 0.0, "answers all the same"
     return 1.0, "says that the evidence lacks the answer"
 
 

@@ -52,3 +52,21 @@ def test_marks_break_no_format(knowledge: Knowledge) -> None:
     checks = (Check(kind="max_words", args={"n": 1}), Check(kind="ends_with", args={"text": "naproxen"}))
     assert value("format", item(*checks), "Naproxen [1]", knowledge) == 1.0
     assert value("format", item(*checks, evidence=()), "Naproxen [1]", knowledge) == 0.0
+
+
+LACKS = "The evidence does not contain the answer."
+
+
+@pytest.mark.parametrize(
+    ("question", "reply", "correct"),
+    [
+        ("Which symptoms has gout?", LACKS, 1.0),
+        ("Which symptoms has gout?", f"{LACKS} It only says that gout is confirmed by serum uric acid [2].", 1.0),
+        ("Which symptoms has gout?", f"{LACKS} Joint pain is a symptom of gout.", 0.0),
+        ("What is the usual dose of naproxen?", f"{LACKS} It is 500 mg twice daily.", 0.0),
+        ("When is naproxen contraindicated?", f"{LACKS} Naproxen is contraindicated in pregnancy.", 0.0),
+    ],
+)
+def test_saying_that_the_evidence_lacks_the_answer_and_giving_one_is_wrong(question: str, reply: str, correct: float, knowledge: Knowledge) -> None:
+    asked = item().model_copy(update={"messages": (Message(role="user", content=question),), "reference": Reference(kind="insufficient")})
+    assert value("correctness", asked, reply, knowledge) == correct
