@@ -114,13 +114,15 @@ def show(
 def _fresh(known: Knowledge, count: int, families: Sequence[str], topics: Sequence[str], seed: int) -> "Iterator[Written]":
     import random
 
-    from alignment.mkgsg.pipeline import generate
+    from alignment.mkgsg.pipeline import Books, generate
     from alignment.mkgsg.source import enumerate_cases, families_of
 
     cases = enumerate_cases(known.graph, families)
-    capabilities = [c for c, own in families_of(families).items() if own]
-    each = -(-count // len(capabilities))
-    made = list(generate(known, dict.fromkeys(capabilities, each), seed=seed, topics=topics, cases=cases))
+    by_capability = {c: own for c, own in families_of(families).items() if own}
+    each = -(-count // len(by_capability))
+    # One of every family at least, so that a few to look at are a few of all.
+    counts = {c: max(each, len(own)) for c, own in by_capability.items()}
+    made = list(generate(known, counts, seed=seed, topics=topics, cases=cases, books=Books(open=0.3)))
     random.Random(seed).shuffle(made)
     return iter(made)
 

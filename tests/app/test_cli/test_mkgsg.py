@@ -100,6 +100,13 @@ def test_items_are_shown_in_words_and_as_json(cli: Cli, tmp_path: Path) -> None:
     assert [TrainingSample.model_validate(json.loads(line)["sample"]).family for line in lines] == ["dose"] * 3
 
 
+def test_a_few_items_are_a_few_of_all_families_and_books(cli: Cli) -> None:
+    lines = cli("mkgsg", "show", "--n", "31", "--json").out.strip().splitlines()
+    samples = [TrainingSample.model_validate(json.loads(line)["sample"]) for line in lines]
+    assert len({s.family for s in samples}) > 20
+    assert 0 < sum(bool(s.evidence) for s in samples) < len(samples)
+
+
 def test_a_corpus_is_shown_from_its_shards(cli: Cli, tmp_path: Path) -> None:
     cli("mkgsg", "generate", "--n", "30", "--out", str(tmp_path / "corpus"), *SMALL)
     first = pq.read_table(tmp_path / "corpus" / shard_name(0)).to_pylist()[0]
