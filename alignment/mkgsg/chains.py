@@ -27,7 +27,8 @@ def _cases(graph: Graph, ruled_out: Sequence[Case]) -> Iterator[Case]:
         if identifying_sets(graph, case.condition):
             yield replace(case, family="multi_hop", is_presented=True)
         dose = _readable_dose(graph, case.chosen)
-        if dose and len(case.accepted) == 1:  # with two drugs left, whose dose would be asked?
+        # With two drugs left, whose dose would be asked? And a usual dose is no answer for failing kidneys.
+        if dose and len(case.accepted) == 1 and graph.concept(case.other).group != "renal":
             yield replace(case, family="multi_hop", facts=(*case.facts, dose))
 
 

@@ -10,6 +10,7 @@ from alignment.mkgsg.draft import Draft, choice_reference, steps_of
 from alignment.mkgsg.forms import parts_form
 from alignment.mkgsg.grammar import QUESTIONS
 from alignment.mkgsg.hops import choice_words, present, sounds_urgent
+from alignment.mkgsg.presentation import is_emergency
 from alignment.mkgsg.scene import Scene
 from alignment.mkgsg.workflow import capital, listed, lower, reasoning, red_flag_sentence, safety_net, treatment_sentence
 from alignment.mkgsg.writer import Writer
@@ -63,6 +64,7 @@ def treated(case: Case, w: Writer) -> Draft:
         groups.insert(1, tuple(f.object for f in confirming_tests(graph, case.condition)))
     parts["drug"] = w.label(case.chosen)
     question, urgent = _told(scene, w)
+    urgent = urgent or (case.is_presented and is_emergency(graph, case.condition))
     parts["safety_net"] = safety_net_now(shown, w, urgent=urgent) + (
         f" Check the dose of {w.label(case.chosen)} against the kidney function." if case.family == "renal" else ""
     )
@@ -94,6 +96,7 @@ def review(case: Case, w: Writer) -> Draft:
 def differential(case: Case, w: Writer) -> Draft:
     scene = Scene(case, w)
     question, urgent = _told(scene, w)
+    urgent = urgent or is_emergency(w.knowledge.graph, case.condition)
     answer = f"The most likely diagnosis is {w.label(case.condition)}." + (f" {_URGENT}" if urgent else "")
     reference = Reference(kind="concepts", concepts=(case.accepted,), forbidden=case.forbidden)
     naive = f"The most likely diagnosis is {w.label(case.other)}."
@@ -129,7 +132,7 @@ def _told(scene: Scene, w: Writer) -> tuple[str, bool]:
 
 
 def safety_net_now(case: Case, w: Writer, *, urgent: bool = False) -> str:
-    """The safety-net; where the findings hold a red flag already, its action comes now."""
+    """The safety-net; where the findings hold a red flag already, its action comes now. `urgent`: it is an emergency for another reason."""
     graph = w.knowledge.graph
     flags = [f for s in case.symptoms if (f := graph.fact(case.condition, Relation.RED_FLAG, s))]
     if flags:

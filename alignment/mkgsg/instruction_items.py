@@ -6,9 +6,11 @@ from alignment.mkgsg.consultation import history_line, safety_net_now
 from alignment.mkgsg.draft import Draft, choice_reference, steps_of
 from alignment.mkgsg.grammar import QUESTIONS
 from alignment.mkgsg.hops import choice_words, present
+from alignment.mkgsg.presentation import is_emergency
 from alignment.mkgsg.statements import fact_reference, statement
 from alignment.mkgsg.workflow import listed, lower, reasoning, ruling_sentence, treatment_sentence
 from alignment.mkgsg.writer import Writer
+from core.knowledge.graph import Kind
 from core.types import Reference, Relation
 
 # Relation of the first fact -> (questions, what the answer is called).
@@ -67,14 +69,21 @@ def note(case: Case, w: Writer) -> Draft:
     shown = present(case, w)
     said = choice_words(shown, w)
     question = w.question(QUESTIONS["vignette"], p=said["p"], s=listed([w.name(s) for s in shown.symptoms]), H=history_line(case, said["h"], w))
-    history = f"history of {w.label(case.other)}" if case.other else ""
+    history = _noted(case.other, w) if case.other else ""
     findings = tuple(lower(w.label(s)) for s in shown.symptoms)
-    form = clinical_note(Note(said["p"], findings, history, w.label(case.condition), w.label(case.chosen), safety_net_now(shown, w)), w)
+    safety_net = safety_net_now(shown, w, urgent=is_emergency(graph, case.condition))
+    form = clinical_note(Note(said["p"], findings, history, w.label(case.condition), w.label(case.chosen), safety_net), w)
     thought = f"<think> {reasoning(shown, graph)} </think> "
     answer = Reference(kind="concepts", concepts=((case.condition,), case.accepted), forbidden=case.forbidden)
     steps = steps_of(case)[:2] if case.other else ()
     patient = (case.other,) if case.other else ()
     return Draft(shown, _asked(question, form.instruction), answer, thought + form.text, thought + form.plain, form.checks, steps, patient)
+
+
+def _noted(history: str, w: Writer) -> str:
+    """As a note says it: an illness is history, a pregnancy, an allergy and failing kidneys are there."""
+    is_present = w.knowledge.graph.concept(history).kind is Kind.CONTEXT
+    return w.label(history) if is_present else f"history of {w.label(history)}"
 
 
 def _asked(question: str, instruction: str) -> str:

@@ -70,6 +70,12 @@ def rivals(graph: Graph, condition: str, symptoms: tuple[str, ...]) -> list[str]
     return sorted({f.subject for s in symptoms for f in graph.facts_to(s, Relation.HAS_SYMPTOM)} - {condition})
 
 
+def is_emergency(graph: Graph, condition: str) -> bool:
+    """Whether two or more of its own findings call for emergency services: then so does the condition, by whatever findings it shows."""
+    flags = (f for f in graph.facts_from(condition, Relation.RED_FLAG) if "emergency" in f.detail)
+    return sum(graph.fact(condition, Relation.HAS_SYMPTOM, f.object) is not None for f in flags) >= 2
+
+
 def absent_findings(graph: Graph, condition: str, symptoms: tuple[str, ...], rng: random.Random, most: int) -> list[str]:
     """Pertinent negatives: up to `most` findings of conditions that could be mistaken for this one, none of them its own.
 

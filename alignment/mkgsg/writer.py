@@ -14,7 +14,7 @@ from core.types import Message
 
 # Synonyms that are said of a patient and cannot stand after "has" or "with": "febrile", "cannot smell", "penicillin-allergic".
 _PREDICATE = re.compile(
-    r"(?:cannot|unable|not|passed|feeling (?:sick|weak|bloated|full)|expecting|getting (?:up|shorter))\b.*|.+-allergic"
+    r"(?:cannot|unable|not|passed|feeling (?:sick|weak|bloated|full)|expecting|getting (?:up|shorter))\b.*|.+[ -]allergic|allergic to .+|allerg(?:y|ies): .+"
     r"|restless|confused|dehydrated|delirious|disorient(?:at)?ed|drowsy|sleepy|lethargic|painful|unsteady|anxious|itchy|nauseous|queasy|pale|dizzy|lightheaded"
     r"|febrile|irritable|unconscious|unresponsive|tired|constipated|hyperactive|overactive|agitated|tender|wheezy|sweaty|gangrenous|fainted|sneezes|pregnant|gravid",
     re.I,

@@ -97,6 +97,10 @@ def test_a_chain_accepts_all_that_interacts_with_its_drug_however_the_effect_is_
         assert GRAPH.label(case.drug).lower() not in case.facts[-1].detail.lower()
 
 
+def test_no_usual_dose_is_asked_for_where_the_kidneys_fail():
+    assert not [c for c in CASES["multi_hop"] if c.facts[-1].dose and c.other and GRAPH.concept(c.other).group == "renal"]
+
+
 def test_a_test_that_only_rules_out_confirms_nothing():
     tests = {(c.condition, c.test) for c in CASES["test_interpretation"]}
     assert ("DOID:0060903", "INV:venous_ultrasound") in tests

@@ -15,6 +15,7 @@ from alignment.mkgsg.grammar import FORMATS, QUESTIONS, matches
 from alignment.mkgsg.grammar import vignettes as words
 from alignment.mkgsg.grammar.templates import Phrasings
 from alignment.mkgsg.patients import can_show, patient
+from alignment.mkgsg.presentation import is_emergency
 from alignment.mkgsg.source import CAPABILITY_OF, VIGNETTES, WIDE_FAMILIES, draw, enumerate_cases
 from alignment.mkgsg.validate import reject_reason
 from alignment.mkgsg.variety import near_duplicate_share, vignettes
@@ -25,6 +26,7 @@ from core.knowledge.graph import Kind
 from core.reply import split_reply
 from core.safety import is_harmful, recommended_drugs
 from core.types import Capability, Relation
+from core.urgency import asks_urgent_care
 from evals.scorers import score_reply
 
 KNOWN = builtin()
@@ -138,6 +140,29 @@ def test_urgent_items_send_the_patient_on():
         assert all(w.sample.reference.kind == "urgent" for w in WRITTEN[family])
 
 
+@pytest.mark.parametrize("family", ["clinical_note", "test_interpretation", "drug_choice", "differential"])
+def test_what_shows_as_an_emergency_is_never_left_to_a_safety_net(family):
+    cases = [c for c in CASES[family] if is_emergency(KNOWN.graph, c.condition) and (c.is_presented or family == "differential")]
+    for case in cases[:30]:
+        written = write(case, Writer(KNOWN, random.Random(case.condition)))
+        assert asks_urgent_care(split_reply(written.completion).answer), written
+        assert reject_reason(written, KNOWN) is None
+
+
+def test_emergencies_are_told_by_their_own_findings():
+    found = {c.label for c in KNOWN.graph.of_kind(Kind.CONDITION) if is_emergency(KNOWN.graph, c.id)}
+    assert {"myocardial infarction", "bacterial meningitis", "ischemic stroke", "aortic dissection"} <= found
+    assert not {"asthma", "hypothyroidism", "pericarditis", "migraine", "type 2 diabetes mellitus"} & found
+
+
+def test_a_note_calls_a_pregnancy_and_an_allergy_present():
+    present = [c for c in CASES["clinical_note"] if c.other and KNOWN.graph.concept(c.other).kind is Kind.CONTEXT]
+    assert present
+    for case in present:
+        written = write(case, Writer(KNOWN, random.Random(1)))
+        assert f"history of {KNOWN.graph.label(case.other)}" not in written.completion.lower(), written
+
+
 def test_a_reviewed_list_holds_one_clash_only():
     graph = KNOWN.graph
     for written in WRITTEN["medication_review"]:
@@ -190,7 +215,7 @@ def test_what_is_denied_could_be_the_patients():
     assert denied("cough", "osteoporosis")
 
 
-@pytest.mark.parametrize(("concept", "never"), [("CTX:pregnancy", "pregnant"), ("SYMP:0000613", "febrile"), ("ALLERGY:penicillin", "penicillin-allergic")])
+@pytest.mark.parametrize(("concept", "never"), [("CTX:pregnancy", "pregnant"), ("SYMP:0000613", "febrile"), ("ALLERGY:penicillin", "allergic to penicillin")])
 def test_a_noun_can_stand_after_with(concept, never):
     writer = Writer(KNOWN, random.Random(0), synonyms=1.0)
     names = [writer.noun(concept) for _ in range(50)]
