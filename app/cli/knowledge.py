@@ -20,6 +20,8 @@ from core.types import Relation
 
 _SHOWN = 20
 _FEW = 8
+_EDITION = re.compile(r":| \(| \S*\d")
+"""What follows a publisher's name in a source: "NICE NG128", "MedlinePlus: Asthma", "Disease Ontology 2026-07-31"."""
 
 app = typer.Typer(no_args_is_help=True, help="Look into the knowledge base, and import into it.")
 
@@ -60,7 +62,7 @@ def stats() -> None:
     for title, counts in (
         ("concepts", Counter(str(c.kind) for c in graph.concepts.values())),
         ("facts", Counter(str(f.relation) for f in graph.facts)),
-        ("publishers of facts", Counter(re.split(r"[ :]", f.source)[0] for f in graph.facts)),
+        ("publishers of facts", Counter(_EDITION.split(f.source)[0] for f in graph.facts)),
     ):
         table = Table(title, "", box=None, header_style="bold")
         table.columns[1].justify = "right"

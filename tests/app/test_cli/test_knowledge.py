@@ -45,7 +45,10 @@ def test_an_import_is_reported_and_used_at_once(cli: Cli, pairs: Path) -> None:
     assert (versions.home() / name / "report.md").read_text(encoding="utf-8").startswith(f"# Knowledge version {name}")
     shown = cli("knowledge", "show", "moonflower tea").out
     assert "Warfarin interacts with moonflower tea: bleeding (critical). (St. Elsewhere; pairs.tsv:2)" in shown
-    assert name in cli("knowledge", "stats").out
+    stats = cli("knowledge", "stats").out
+    assert name in stats
+    assert "FDA label " in stats
+    assert "NICE " in stats
 
 
 def test_the_same_again_says_so(cli: Cli, pairs: Path) -> None:
