@@ -15,10 +15,6 @@ _MASS = {"nanogram": 1e-6, "ng": 1e-6, "microgram": 1e-3, "mcg": 1e-3, "ug": 1e-
 _MASS |= {"g": 1e3, "gm": 1e3, "gram": 1e3, "gramme": 1e3, "kg": 1e6}
 _VOLUME = {"ml": 1.0, "millilitre": 1.0, "milliliter": 1.0, "l": 1e3, "litre": 1e3, "liter": 1e3}
 _SAME = {"iu": "unit", "international unit": "unit", "tab": "tablet", "pill": "tablet", "cap": "capsule", "inhalation": "puff", "actuation": "puff"}
-COUNTED = frozenset(
-    ("tablet", "capsule", "drop", "puff", "sachet", "spray", "suppository", "pessary", "patch", "lozenge", "ampoule", "vial", "application", "spoonful")
-)
-"""Units that count doses of a product, not the drug in it."""
 _SMALL = {
     w: i
     for i, w in enumerate(
@@ -134,11 +130,12 @@ class Times(NamedTuple):
 _COUNT = r"(?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PERIODS = {"minute": 1 / 1440, "hour": 1 / 24, "hr": 1 / 24, "h": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.0, "year": 365.0}
 _PER = r"(?:minute|hour|hr|h|day|week|month|year)s?"
-_EVERY = re.compile(rf"\b(?:every|each|q)\s*({_COUNT}|other)?(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s*({_PER})\b|\b({_COUNT})[- ]hourly\b", re.I)
+# ASCII: else "ſix" is found too, as a way to write "six".
+_EVERY = re.compile(rf"\b(?:every|each|q)\s*({_COUNT}|other)?(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s*({_PER})\b|\b({_COUNT})[- ]hourly\b", re.I | re.A)
 _OFTEN = re.compile(
     rf"\b(once|twice|thrice|({_COUNT})(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s*(?:times|x))[\s-]*(?:(?:a|an|per|each|every|in a)\s+)?"
     r"(daily|weekly|monthly|yearly|day|week|month|year)\b",
-    re.I,
+    re.I | re.A,
 )
 _ABBREVIATED = {"od": 1, "qd": 1, "om": 1, "on": 1, "nocte": 1, "bd": 2, "bid": 2, "b.i.d.": 2, "tds": 3, "tid": 3, "t.i.d.": 3, "qds": 4, "qid": 4}
 _LATIN = re.compile(r"\b(o\.?d|q\.?d|nocte|b\.?d|b\.?i\.?d|t\.?d\.?s|t\.?i\.?d|q\.?d\.?s|q\.?i\.?d)\b\.?", re.I)
@@ -152,8 +149,8 @@ def times_per_day(text: str) -> Times | None:
     at_least = 0.0 if re.search(r"\b(?:up to|as needed|if needed|when required|prn|at most|no more than)\b", text, re.I) else 1.0
     if found := _EVERY.search(text):
         if found[4]:
-            often = 24 / _count(found[4])
-            return Times(often * at_least, often)
+            hours = _count(found[4])
+            return Times(24 / hours * at_least, 24 / hours) if hours else None
         least = 2.0 if (found[1] or "").lower() == "other" else _count(found[1]) if found[1] else 1.0
         most, period = _count(found[2]) if found[2] else least, _PERIODS[found[3].lower().rstrip("s")]
         return Times(at_least / (most * period), 1 / (least * period)) if least and most else None
