@@ -99,7 +99,7 @@ def test_schedules(text: str, times: tuple[float, float]) -> None:
     assert read_times[:2] == pytest.approx(times)
 
 
-@pytest.mark.parametrize("text", ["", "single dose", "with food", "after each loose stool", "0 hourly", "every 0 hours", "ſix times daily", "every 2 mınutes"])
+@pytest.mark.parametrize("text", ["", "single dose", "with food", "after each loose stool", "0 hourly", "every 0 hours", "every ſix hours", "every 2 mınutes"])
 def test_what_says_nothing_of_how_often_is_none(text: str) -> None:
     assert times_per_day(text) is None
 
