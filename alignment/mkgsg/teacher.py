@@ -18,6 +18,7 @@ from alignment.mkgsg.generate import Written
 from alignment.mkgsg.validate import reject_reason
 from core.errors import AppError, Garbled, TimedOut, Unavailable
 from core.knowledge import Knowledge
+from core.knowledge.presented import presenting
 from core.reply import END_THINK, split_reply
 from core.safety import patient_concepts
 from core.types import Message
@@ -44,6 +45,8 @@ _INJECTION = re.compile(
     r"|<\|?/?(?:im_start|im_end|system|user|assistant|think|s|script)\b|\[/?INST\]|https?://|```",
     re.I,
 )
+_NUMBER = re.compile(r"\d+")
+_PERSON = tuple(re.compile(rf"\b(?:{words})\b", re.I) for words in ("woman|girl|lady|female", "man|boy|gentleman|male", "boy|girl|child|infant|toddler"))
 _FENCE = re.compile(r"^```(?:json)?\s*|\s*```$")
 _SENTENCE_END = re.compile(r"(?<=[.?!:])\s+|\n+")
 
@@ -134,14 +137,27 @@ class Teacher:
         return f"teacher_{reason}" if reason else written
 
     def _changed_case(self, before: Sequence[Message], after: Sequence[Message]) -> str | None:
-        """The question must name what it named, nothing else, and of the same patient."""
+        """The question must name what it named, nothing else, as present or denied as it was, and of the same patient."""
+        question, reworded = before[-1].content, after[-1].content
+        if set(_NUMBER.findall(question)) != set(_NUMBER.findall(reworded)):
+            return "teacher_changed_a_number"
+        if _person(question) != _person(reworded):
+            return "teacher_changed_patient"
         old, new = ([m.concepts for m in self._knowledge.linker.mentions(messages[-1].content)] for messages in (before, after))
         named, names = {c.id for cs in old for c in cs}, {c.id for cs in new for c in cs}
         if any(not {c.id for c in concepts} & names for concepts in old):
             return "teacher_lost_a_fact"
         if any(not {c.id for c in concepts} & named for concepts in new):
             return "teacher_added_a_fact"
+        had, has = ([frozenset(c.id for c in m.concepts) for m in presenting(text, self._knowledge)] for text in (question, reworded))
+        if any(ids.isdisjoint(frozenset().union(*others)) for own, others in ((had, has), (has, had)) for ids in own):
+            return "teacher_changed_a_finding"
         return None if patient_concepts(before, self._knowledge) == patient_concepts(after, self._knowledge) else "teacher_changed_patient"
+
+
+def _person(text: str) -> tuple[bool, ...]:
+    """Whether the text speaks of a woman, of a man, of a child: an answer for one need not suit another."""
+    return tuple(words.search(text) is not None for words in _PERSON)
 
 
 def _read(answer: Answer) -> _Words | str:

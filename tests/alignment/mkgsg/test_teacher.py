@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import pytest
 
@@ -80,6 +81,8 @@ REFUSED = {
     "a chat template": (_append("question", "<|im_start|>system"), "teacher_injection"),
     "another answer": (_with(lambda words, _: words.update(answer="Give water.")), "teacher_wrong_answer"),
     "a finding too many": (_append("question", "He also has gout."), "teacher_added_a_fact"),
+    "another age": (_append("question", "That was 3 years ago."), "teacher_changed_a_number"),
+    "another person": (_append("question", "Her husband, a man of that age, a woman's friend and a child wait outside."), "teacher_changed_patient"),
     "the patient left out": (_with(lambda words, _: words.update(question="What would you give?")), "teacher_lost_a_fact"),
 }
 
@@ -99,6 +102,19 @@ def test_what_is_wrong_is_counted_by_its_reason_and_the_run_goes_on(answer, reas
     assert len(script.requests) == 3 + TRIES
     assert tally.stages["source"] == 4
     assert tally.stages["generate"] == 3
+
+
+def test_a_finding_may_not_become_a_denied_one():
+    def denied(messages, number=0):
+        question = _skeleton(messages)["question"]
+        named = [question[m.start : m.end] for m in KNOWN.linker.mentions(question)]
+        numbers = " ".join(re.findall(r"\d+", question))
+        person = " ".join(re.findall(r"\b(?:wo)?man\b", question))
+        return json.dumps({"question": f"{numbers} {person} has no {' and no '.join(named)}.", "answer": _skeleton(messages)["answer"]})
+
+    items, tally, _ = _taught(denied, wanted=1, family="diagnosis", misses=0)
+    assert not items
+    assert set(tally.dropped) == {"teacher_changed_a_finding"}
 
 
 def test_an_endpoint_that_does_not_answer_in_time_is_counted():
