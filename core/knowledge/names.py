@@ -29,6 +29,14 @@ _RULED = {Kind.DRUG, Kind.CLASS, Kind.CONTEXT}
 """What the safety rules are about."""
 _MATTERS = {Kind.SYMPTOM: set(Kind), Kind.DRUG: _RULED | {Kind.CONDITION}}
 
+_SALTS = frozenset(
+    (
+        "acetate", "besylate", "bitartrate", "bromide", "calcium", "citrate", "fumarate", "hcl", "hydrobromide", "hydrochloride", "maleate", "mesylate",
+        "phosphate", "potassium", "sodium", "succinate", "sulfate", "tartrate", "tosylate", "tromethamine",
+    )
+)  # fmt: skip
+"""Counter-ions as the INN modified names have them. Those that make another drug ("lithium carbonate", "isosorbide dinitrate") are not among them."""
+
 COMMON = "a plain word"
 ABBREVIATION = "a short abbreviation"
 TAKEN = "a name of the built-in base already"
@@ -50,6 +58,12 @@ def normal(name: str) -> str:
     for british, american in _BRITISH:
         plain = plain.replace(british, american)
     return plain
+
+
+def without_salt(name: str) -> str:
+    """The active moiety of a drug's normalised name: "sildenafil" of "sildenafil citrate". Empty when the name has no salt."""
+    moiety, _, last = name.rpartition(" ")
+    return moiety if last in _SALTS else ""
 
 
 @cache

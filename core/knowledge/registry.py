@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from core.knowledge.graph import Concept, Graph, Kind
 from core.knowledge.loaders.records import Term, Withdrawn
-from core.knowledge.names import normal
+from core.knowledge.names import normal, without_salt
 
 _DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[A-Za-z]")
 _CLASSIFICATIONS = ("ICD", "UMLS_ICD", "MEDDRA", "GARD")
 
-SAME_ID, ALSO_ID, XREF, NAME, NEW = "by identifier", "by another identifier", "by cross-reference", "by name", "new"
+SAME_ID, ALSO_ID, XREF, NAME, MOIETY, NEW = "by identifier", "by another identifier", "by cross-reference", "by name", "by name without its salt", "new"
 
 
 @dataclass(slots=True)
@@ -96,7 +96,10 @@ class Registry:
             if named:
                 self.conflicts.append(f"{term.where}: {term.id} {term.label!r} has the name of {', '.join(named)}; it stays a concept of its own")
                 break
-        return "", ""
+        moiety = without_salt(form) if term.kind is Kind.DRUG else ""
+        homes = [h for h in self.by_name.get((Kind.DRUG, moiety), {}) if normal(self.drafts[h].concept.label) == moiety] if moiety else []
+        # What is said of a salt holds for the drug; two salts of one vocabulary are that drug's both.
+        return (homes[0], MOIETY) if len(homes) == 1 else ("", "")
 
     def _may_be(self, term: Term, home: str) -> bool:
         """Kinds fit, and the concept is not another term of the same vocabulary."""

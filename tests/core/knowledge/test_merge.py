@@ -179,3 +179,12 @@ def test_stop_names_are_written_as_they_are_compared() -> None:
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=30))
 def test_normal_form_is_its_own_normal_form(name: str) -> None:
     assert normal(normal(name)) == normal(name)
+
+
+def test_a_salt_is_its_drug_and_what_only_ends_like_one_is_not(tmp_path: Path) -> None:
+    merged = imported(tmp_path, {"pairs.tsv": PAIRS + "quorizone hydrochloride\tZolex\tsevere\t\nsodium potassium\tZolex\tsevere\t\n", "pairs.toml": PAIR}).graph
+    fact = merged.interaction(ZOLIMAB, "X01AA02")
+    assert fact is not None
+    assert fact.severity == "critical"
+    assert "quorizone hydrochloride" in merged.concept("X01AA02").synonyms
+    assert [c.label for c in merged.of_kind(Kind.DRUG) if "potassium" in c.label] == ["sodium potassium"]
