@@ -66,7 +66,9 @@ def build_dataset(
     exists or cannot be written, Unavailable when a model stays away.
     """
     tally = Tally()
-    curator = Curator(exam_hashes, exam_grams, capacity=2 * len(Capability) * (recipe.items_per_capability + recipe.anchor_per_capability))
+    counts = {c: round(recipe.items_per_capability * (1 + recipe.weakness_tilt * weaknesses.get(c, 0.0))) for c in Capability}
+    wanted = len(feedback) + sum(counts.values()) + len(Capability) * recipe.anchor_per_capability
+    curator = Curator(exam_hashes, exam_grams, capacity=2 * wanted)  # twice: what the tries drop is remembered too
     # Feedback first: where a synthetic item is the same question, the clinician's own stays.
     items: list[TrainingSample | Written] = list(_from_feedback(feedback, recipe, knowledge, curator, tally))
     used = tuple(i for s in items if isinstance(s, TrainingSample) for i in s.provenance.ids)
@@ -75,7 +77,6 @@ def build_dataset(
     line = Line(knowledge, curator, tally, recipe.hash, max_depth=recipe.max_depth, books=Books(recipe.open_book, recipe.lacking_evidence))
     anchors = dict.fromkeys(Capability, recipe.anchor_per_capability)
     items += of_capabilities(replace(line, source="anchor"), anchors, families, cases, recipe.seed + _ANCHOR_SEED)
-    counts = {c: round(recipe.items_per_capability * (1 + recipe.weakness_tilt * weaknesses.get(c, 0.0))) for c in Capability}
     line = replace(line, topics=frozenset(topics), teacher=teacher, attempts=attempts)
     items += of_capabilities(line, counts, families, cases, recipe.seed)
     random.Random(recipe.seed).shuffle(items)

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alignment.dataset import FeedbackExample, build_dataset, correction_sample, load_dataset
-from alignment.mkgsg.curate import word_grams
+from alignment.mkgsg.curate import Curator, word_grams
 from alignment.mkgsg.manifest import load_manifest
 from alignment.mkgsg.shards import shard_name
 from alignment.recipe import Recipe
@@ -50,6 +50,19 @@ def test_a_weak_capability_gets_more_items(tmp_path):
     manifest = _build(tmp_path / "dataset", weaknesses={Capability.SAFETY: 1.0})
     assert manifest.by_capability["safety"] == 44
     assert manifest.by_capability["reasoning"] == 24
+
+
+def test_the_memory_of_what_was_seen_is_sized_for_what_weak_capabilities_get(tmp_path, monkeypatch):
+    sizes = []
+
+    class Sized(Curator):
+        def __init__(self, *args, capacity):
+            sizes.append(capacity)
+            super().__init__(*args, capacity=capacity)
+
+    monkeypatch.setattr("alignment.dataset.Curator", Sized)
+    manifest = _build(tmp_path / "dataset", recipe=RECIPE.model_copy(update={"weakness_tilt": 4.0}), weaknesses=dict.fromkeys(Capability, 1.0))
+    assert sizes[0] >= 2 * manifest.samples > 500
 
 
 def test_a_correction_becomes_a_sample_that_asks_for_what_it_names(tmp_path):
