@@ -8,11 +8,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, select, text
 
 from core import db, store
 from core.settings import ROOT
-from core.tables import Table
+from core.tables import Table, Turn
 from core.types import Role
 
 
@@ -60,3 +60,20 @@ def test_migrating_again_changes_nothing_and_keeps_the_rows() -> None:
     db.migrate()
     with db.reading() as session:
         assert [u.name for u in store.list_users(session)] == ["ada"]
+
+
+def test_turns_from_before_there_was_evidence_have_none(connection: Connection) -> None:
+    _run(connection, "upgrade", "0001")
+    columns = "id, conversation_id, user_id, checkpoint_id, messages, reply, finish_reason, claims, findings, usage, latency_ms, created_at"
+    values = "'turn', 'conv', 'ada', 'base', '[]', 'Rest.', 'stop', '[]', '[]', '{}', 1.0, '2026-01-01 00:00:00'"
+    connection.execute(text(f"INSERT INTO turns ({columns}) VALUES ({values})"))
+    connection.execute(
+        text("INSERT INTO feedback (id, turn_id, user_id, ratings, flags, status, created_at) VALUES ('f', 'turn', 'ada', '{}', '[]', 'new', '2026-01-01')")
+    )
+    connection.commit()
+    connection.execute(text("PRAGMA foreign_keys=ON"))  # as the product opens it; feedback must not lose its turn
+    assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+    _run(connection, "upgrade", "head")
+    assert [(t.reply, t.evidence) for t in connection.execute(select(Turn.reply, Turn.evidence))] == [("Rest.", [])]
+    _run(connection, "downgrade", "0001")
+    assert connection.execute(text("SELECT reply FROM turns")).all() == [("Rest.",)]

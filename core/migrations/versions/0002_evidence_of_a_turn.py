@@ -10,10 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("turns", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("evidence", sa.JSON(), server_default="[]", nullable=False))
+    op.add_column("turns", sa.Column("evidence", sa.JSON(), server_default="[]", nullable=False))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("turns", schema=None) as batch_op:
-        batch_op.drop_column("evidence")
+    # Not as a batch: that would drop and remake the table, which SQLite refuses while feedback points to its rows.
+    op.drop_column("turns", "evidence")
