@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from alignment.mkgsg.case import Case, confirming_tests, first_choices
 from alignment.mkgsg.patients import LONG_TERM
-from alignment.mkgsg.presentation import identifying_sets, rivals, symptom_facts
+from alignment.mkgsg.presentation import identifying_sets, presentations, rivals, symptom_facts
 from core.knowledge.graph import Graph, Kind
 from core.types import Relation
 
@@ -53,7 +53,7 @@ def tests(cases: Sequence[Case], graph: Graph) -> tuple[Case, ...]:
 
 def emergencies(graph: Graph) -> tuple[Case, ...]:
     """A condition in the making, with the finding that must not wait."""
-    flags = [f for f in graph.facts if f.relation is Relation.RED_FLAG]
+    flags = [f for f in graph.facts if f.relation is Relation.RED_FLAG and any(f.object not in s for s in presentations(graph, f.subject))]
     return presented("acute_emergency", [Case("acute_emergency", (f,), condition=f.subject, other=f.object) for f in flags], graph)
 
 

@@ -80,7 +80,8 @@ _OF_THE_DRUG = (Relation.DOSE, Relation.CONTRAINDICATED_IN, Relation.INTERACTS_W
 def present(case: Case, w: Writer) -> Case:
     """The case with findings drawn for its condition, and their edges at the head of its path."""
     graph = w.knowledge.graph
-    symptoms = w.rng.choice(presentations(graph, case.condition))
+    sets = presentations(graph, case.condition)
+    symptoms = w.rng.choice([s for s in sets if case.other not in s] or sets)  # what sets in now was not there before
     symptoms = tuple(w.rng.sample(symptoms, len(symptoms)))
     return replace(case, symptoms=symptoms, facts=(*symptom_facts(graph, case.condition, symptoms), *case.facts))
 

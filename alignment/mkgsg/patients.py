@@ -33,7 +33,13 @@ _OLD = re.compile(
     r"|open-angle|idiopathic pulmonary",
     re.I,
 )
-_SLOW = re.compile(r"cancer|carcinoma|chronic|dementia|alzheimer|parkinson|arthritis|myeloma|lymphoma|cirrhosis|sarcoidosis|deficiency|hyperpara", re.I)
+_SLOW = re.compile(
+    r"cancer|carcinoma|chronic|dementia|alzheimer|parkinson|(?<!septic )arthritis|myeloma|lymphoma|leuk|cirrhosis|sarcoidosis|deficiency|hyperpara"
+    r"|liver disease|melanoma|cataract|obes|cushing|hyperaldosteron|graves|hyperthyroid|sleep apnea|cardiomyopathy|valve stenosis|pernicious"
+    r"|hemochromatosis|cystic fibrosis|nervosa|obsessive|post-traumatic|depressive|alcohol use|acne|rosacea|atopic|seborrh|blepharitis|achalasia|gastroparesis"
+    r"|carpal tunnel|tubercul|raynaud",
+    re.I,
+)
 
 
 class Patient(NamedTuple):

@@ -14,7 +14,7 @@ from alignment.mkgsg.generate import generate, write
 from alignment.mkgsg.grammar import FORMATS, QUESTIONS, matches
 from alignment.mkgsg.grammar import vignettes as words
 from alignment.mkgsg.grammar.templates import Phrasings
-from alignment.mkgsg.patients import can_show, patient
+from alignment.mkgsg.patients import can_show, duration, patient
 from alignment.mkgsg.presentation import is_emergency
 from alignment.mkgsg.source import CAPABILITY_OF, VIGNETTES, WIDE_FAMILIES, draw, enumerate_cases
 from alignment.mkgsg.validate import reject_reason
@@ -153,6 +153,20 @@ def test_emergencies_are_told_by_their_own_findings():
     found = {c.label for c in KNOWN.graph.of_kind(Kind.CONDITION) if is_emergency(KNOWN.graph, c.id)}
     assert {"myocardial infarction", "bacterial meningitis", "ischemic stroke", "aortic dissection"} <= found
     assert not {"asthma", "hypothyroidism", "pericarditis", "migraine", "type 2 diabetes mellitus"} & found
+
+
+def test_the_red_flag_of_an_emergency_was_not_there_before():
+    for case in CASES["acute_emergency"]:
+        shown = [s.object for s in write(case, Writer(KNOWN, random.Random(2))).sample.steps if s.relation is Relation.HAS_SYMPTOM]
+        assert case.other not in shown, case
+
+
+@pytest.mark.parametrize(
+    ("label", "slow"), [("major depressive disorder", True), ("pituitary-dependent Cushing's disease", True), ("septic arthritis", False), ("pneumonia", False)]
+)
+def test_what_comes_slowly_has_not_begun_yesterday(label, slow):
+    said = {duration("", label, random.Random(seed)) for seed in range(40)}
+    assert ("since yesterday evening" in said) is not slow
 
 
 def test_a_note_calls_a_pregnancy_and_an_allergy_present():
