@@ -8,7 +8,7 @@ from itertools import chain, combinations, islice
 from math import comb
 from weakref import WeakKeyDictionary
 
-from core.knowledge.graph import Concept, Fact, Graph, Kind
+from core.knowledge.graph import Fact, Graph, Kind
 from core.types import Relation
 
 SIZES = (2, 3, 4)
@@ -17,6 +17,7 @@ MAX_SETS = 200
 
 Sets = tuple[tuple[str, ...], ...]
 _IDENTIFYING: WeakKeyDictionary[Graph, dict[str, Sets]] = WeakKeyDictionary()
+_WORDS: WeakKeyDictionary[Graph, dict[str, frozenset[str]]] = WeakKeyDictionary()
 _PRESENTATIONS: WeakKeyDictionary[Graph, dict[str, Sets]] = WeakKeyDictionary()
 
 
@@ -86,11 +87,11 @@ def absent_findings(graph: Graph, condition: str, symptoms: tuple[str, ...], rng
     if not candidates or not most:
         return []
     own = {f.object for relation in (Relation.HAS_SYMPTOM, Relation.RED_FLAG) for f in graph.facts_from(condition, relation)}
-    said = {w for s in own for w in _words(graph.concept(s))}
+    said = {w for s in own for w in _words(graph, s)}
     found: list[str] = []
     for _ in range(3 * most):
         fact = rng.choice(graph.facts_from(rng.choice(candidates), Relation.HAS_SYMPTOM))
-        words = _words(graph.concept(fact.object))
+        words = _words(graph, fact.object)
         if fact.object not in own and not words & said:
             found.append(fact.object)
             said |= words
@@ -99,6 +100,11 @@ def absent_findings(graph: Graph, condition: str, symptoms: tuple[str, ...], rng
     return found
 
 
-def _words(concept: Concept) -> set[str]:
-    """The words of its label, and the longer ones of its synonyms."""
-    return {*concept.label.lower().split(), *(w for name in concept.synonyms for w in name.lower().split() if len(w) > 3)}
+def _words(graph: Graph, concept_id: str) -> frozenset[str]:
+    """The words of the concept's label, and the longer ones of its synonyms."""
+    known = _WORDS.setdefault(graph, {})
+    if concept_id not in known:
+        concept = graph.concept(concept_id)
+        longer = (w for name in concept.synonyms for w in name.lower().split() if len(w) > 3)
+        known[concept_id] = frozenset((*concept.label.lower().split(), *longer))
+    return known[concept_id]

@@ -150,6 +150,13 @@ def test_what_is_denied_is_not_a_finding_of_the_condition(rng, case):
     assert len(absent) == len(set(absent)) <= 3
 
 
+def test_a_swollen_leg_is_not_denied_to_swell():
+    shown = identifying_sets(GRAPH, "DOID:0060903")[0]
+    denied = {GRAPH.label(s) for seed in range(300) for s in absent_findings(GRAPH, "DOID:0060903", shown, random.Random(seed), 3)}
+    assert denied
+    assert "edema" not in denied
+
+
 def test_cases_grow_with_the_facts_and_not_with_their_combinations():
     """Conditions with forty findings each, all shared by two: 102,050 sets of up to four for each, of which none is listed beyond the bound."""
     symptoms = [Concept(f"S:{i}", f"finding {i}", Kind.SYMPTOM, (), "made up") for i in range(400)]
