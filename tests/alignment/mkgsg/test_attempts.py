@@ -13,6 +13,7 @@ from alignment.mkgsg.tally import Tally
 from core.errors import NotFound, Unavailable
 from core.knowledge import knowledge
 from core.knowledge.evidence import with_evidence
+from core.knowledge.graph import Kind
 from tests.alignment.mkgsg.scripted_endpoint import serving
 
 KNOWN = knowledge()
@@ -94,9 +95,9 @@ def test_drops_are_counted_and_made_up_for():
     def half(messages, number):
         text = messages[-1]["content"]
         seen[text] = seen.get(text, 0) + 1
-        concept = next(c for m in KNOWN.linker.mentions(text) for c in m.concepts)
-        first = next(iter(KNOWN.graph.treatments(concept.id, "first")), None)
-        if first is None or len(text) % 3 == 0:
+        condition = next(c for m in KNOWN.linker.mentions(text) if (c := m.of_kind(Kind.CONDITION)))
+        first = next(iter(KNOWN.graph.treatments(condition.id, "first")), None)
+        if first is None or len(text) % 3 == 1:  # two of the first eight questions
             return "no"
         return f"Give {KNOWN.graph.label(first.object)}." if seen[text] % 2 else "no"
 
