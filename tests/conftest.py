@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from core import db
 from core.knowledge import Knowledge, builtin
@@ -16,6 +17,10 @@ from core.tables import Table
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 25)
 # What a developer has imported into the checkout's own var/ must not change what tests see.
 os.environ["DATA_DIR"] = str(Path(tempfile.gettempdir()) / "balancedbio-tests-without-data")
+
+# A busy machine is no defect: no test judges time.
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
