@@ -182,7 +182,8 @@ def test_normal_form_is_its_own_normal_form(name: str) -> None:
 
 
 def test_a_salt_is_its_drug_and_what_only_ends_like_one_is_not(tmp_path: Path) -> None:
-    merged = imported(tmp_path, {"pairs.tsv": PAIRS + "quorizone hydrochloride\tZolex\tsevere\t\nsodium potassium\tZolex\tsevere\t\n", "pairs.toml": PAIR}).graph
+    rows = "quorizone hydrochloride\tZolex\tsevere\t\nsodium potassium\tZolex\tsevere\t\n"
+    merged = imported(tmp_path, {"pairs.tsv": PAIRS + rows, "pairs.toml": PAIR}).graph
     fact = merged.interaction(ZOLIMAB, "X01AA02")
     assert fact is not None
     assert fact.severity == "critical"
