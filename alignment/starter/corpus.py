@@ -5,7 +5,7 @@ only in a stated share of the texts (`Mix.aligned`). What is left is what alignm
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import Field
@@ -126,6 +126,13 @@ def is_held_out(case: Case, mix: Mix) -> bool:
     if not case.is_ruled_out:
         return False
     return random.Random(f"held-out:{case.condition}:{case.drug}:{case.other}").random() < mix.held_out_combinations
+
+
+def never_shown(cases: Mapping[str, Sequence[Case]], mix: Mix) -> dict[str, tuple[Case, ...]]:
+    """The held-out cases of each family whose condition and history stand together in no shown case, with whatever first choice."""
+    shown = {(c.condition, c.other) for own in cases.values() for c in own if c.is_ruled_out and not is_held_out(c, mix)}
+    hidden = {f: tuple(c for c in own if is_held_out(c, mix) and (c.condition, c.other) not in shown) for f, own in cases.items()}
+    return {f: own for f, own in hidden.items() if own}
 
 
 _CONTEXT_FREE = ("first_line", "alternative", "symptom", "investigation", "dose", "contraindication", "interaction", "red_flag")

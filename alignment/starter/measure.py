@@ -14,7 +14,7 @@ from alignment.mkgsg.case import Case
 from alignment.mkgsg.nonce import nonce_graph
 from alignment.mkgsg.pipeline import CLOSED, Books, generate
 from alignment.mkgsg.source import FAMILIES, enumerate_cases
-from alignment.starter.corpus import Mix, is_held_out
+from alignment.starter.corpus import Mix, is_held_out, never_shown
 from core.knowledge import Knowledge
 from core.knowledge.evidence import with_evidence
 from core.types import Capability, TrainingSample
@@ -52,13 +52,12 @@ def measure(
 
     mix, everything = Mix(), enumerate_cases(knowledge.graph)
     shown = {f: tuple(c for c in cases if not is_held_out(c, mix)) for f, cases in everything.items()}
-    hidden = {f: tuple(c for c in cases if is_held_out(c, mix)) for f, cases in everything.items()}
     made_up = Knowledge.of(nonce_graph(knowledge.graph, f"measure:{seed}"))
     new = enumerate_cases(made_up.graph)
     lacking = {f: c for f, c in new.items() if f in LACKING}
     return [
         *_rows(answer, knowledge, shown, per_family, seed, samples),
-        *_rows(answer, knowledge, {f: c for f, c in hidden.items() if c}, per_family, seed, samples, " (held out)"),
+        *_rows(answer, knowledge, never_shown(everything, mix), per_family, seed, samples, " (held out)"),
         *_open_rows(answer, made_up, new, per_family, seed, OPEN, " (made-up names)"),
         *_open_rows(answer, made_up, lacking, per_family, seed, ALL_LACKING, " (made-up names, answer lacking)"),
     ]

@@ -11,7 +11,7 @@ import torch
 from alignment.mkgsg.case import Case
 from alignment.mkgsg.source import enumerate_cases
 from alignment.starter.build import load
-from alignment.starter.corpus import Mix, is_held_out
+from alignment.starter.corpus import Mix, never_shown
 from alignment.starter.measure import ALL_LACKING, by_family, questions, replies
 from core.knowledge import Knowledge, builtin
 from core.knowledge.evidence import retrieve
@@ -30,9 +30,9 @@ IMPORTED = ("symptom", "interaction")
 
 def rows() -> Iterator[Row]:
     base = builtin()
-    cases, mix = enumerate_cases(base.graph), Mix()
-    never_shown = {f: tuple(c for c in cases[f] if is_held_out(c, mix)) for f in COMBINATIONS}
-    yield from _both_books(base, never_shown, "combination never shown", "reasoning")
+    cases = enumerate_cases(base.graph)
+    hidden = never_shown(cases, Mix())
+    yield from _both_books(base, {f: hidden[f] for f in COMBINATIONS}, "combination never shown")
     lacking = questions(base, {f: cases[f] for f in ("first_line", "dose", "interaction")}, PER_FAMILY, seed=1, held_out=True, books=ALL_LACKING)
     for family, share in by_family(lacking, _answers(lacking), base).items():
         yield Row("books", f"{family}: says that the evidence lacks the answer", share, "share")
@@ -40,7 +40,7 @@ def rows() -> Iterator[Row]:
         yield Row("books", "imported concepts", 0, "share", note="the public data sets are not beside the checkout")
         return
     imported = Knowledge.of(merge(read([SHARED / "disease_ontology", SHARED / "symptom_ontology", SHARED / "ndfrt_ddi"]).sources, base.graph, base).graph)
-    yield from _both_books(imported, _new(imported.graph, base.graph), "concept imported after training", "")
+    yield from _both_books(imported, _new(imported.graph, base.graph), "concept imported after training")
 
 
 def _new(graph: Graph, known: Graph) -> Mapping[str, Sequence[Case]]:
@@ -49,14 +49,15 @@ def _new(graph: Graph, known: Graph) -> Mapping[str, Sequence[Case]]:
     return {f: tuple(c for c in cases[f] if (c.condition or c.drug) not in known.concepts) for f in IMPORTED}
 
 
-def _both_books(knowledge: Knowledge, cases: Mapping[str, Sequence[Case]], what: str, group: str) -> Iterator[Row]:
+def _both_books(knowledge: Knowledge, cases: Mapping[str, Sequence[Case]], what: str) -> Iterator[Row]:
     items = questions(knowledge, cases, PER_FAMILY, seed=1, held_out=True)
     with_evidence = [i.model_copy(update={"evidence": tuple(map(knowledge.graph.sentence, retrieve(i.messages, knowledge)))}) for i in items]
     closed, opened = by_family(items, _answers(items), knowledge), by_family(with_evidence, _answers(with_evidence), knowledge)
     for family in closed:
-        count = sum(i.family == family for i in items)
-        yield Row("books", f"{what}: {family}, closed book", closed[family], "share", note=f"{count} items")
-        yield Row("books", f"{what}: {family}, open book", opened[family], "share", ">= 0.8", opened[family] >= 0.8, f"{count} items")
+        own = [i for i in items if i.family == family]
+        about = len({i.provenance.ids for i in own})
+        yield Row("books", f"{what}: {family}, closed book", closed[family], "share", note=f"{len(own)} items, {about} paths")
+        yield Row("books", f"{what}: {family}, open book", opened[family], "share", ">= 0.8", opened[family] >= 0.8, f"{len(own)} items, {about} paths")
 
 
 def _answers(items: Sequence) -> list[str]:
