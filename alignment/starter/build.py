@@ -51,7 +51,7 @@ class Made(NamedTuple):
     loss: float
 
 
-def build(out: Path, plan: Plan, threads: int, *, per_family: int = 30, console: Console | None = None) -> tuple[Row, ...]:
+def build(out: Path, plan: Plan, threads: int, *, per_family: int = 40, console: Console | None = None) -> tuple[Row, ...]:
     """Makes the model in `out` (replaced as a whole) and returns its measured scores. Resumes a build of the same plan that was stopped.
 
     Raises ArtifactError when `out` cannot be written.

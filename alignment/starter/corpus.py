@@ -27,11 +27,11 @@ from core.types import Message, Value
 class Mix(Value):
     """How often each family is read, in texts for each thousand; and how often its texts show aligned conduct."""
 
-    texts: int = 100_000
+    texts: int = 110_000
     seed: int = 0
     open_book: float = 0.35
     """Share of the texts about the base that come with evidence."""
-    nonce: float = 0.27
+    nonce: float = 0.22
     """Share of all texts that are about made-up concepts, always with evidence: copying is learnt from them."""
     lacking: float = 0.2
     """Share of the texts with evidence whose evidence lacks the answer, where the family has that form."""
