@@ -25,9 +25,11 @@ next one is right in 94% of cases before any training (a random model: 0%).
 
 @torch.no_grad()
 def wire(model: Qwen2ForCausalLM, seed: int) -> None:
-    """Sets the weights of the two heads; the others stay as they are."""
+    """Sets the weights of the two heads and silences the others. A model too narrow for their three subspaces stays as it is."""
     config = model.config
     size, hidden = config.hidden_size // config.num_attention_heads, config.hidden_size
+    if hidden < 3 * size:
+        return
     generator = torch.Generator().manual_seed(seed)
 
     # Three subspaces at right angles, so that the two heads and the embeddings do not talk across.

@@ -111,10 +111,13 @@ def citation_moved(bed: Bed, rng: random.Random) -> Written | None:
         return None
     target = rng.choice(cited)
     right = set(map(int, re.findall(r"\d+", target.group(0))))
-    sentence = re.split(r"(?<=[.!?>])\s", opened.completion[: target.start()])[-1].lower()
+    # A quotation stands behind its number, everything else before it.
+    before, after = opened.completion[: target.start()], opened.completion[target.end() :]
+    is_quotation = not before.rpartition("\n")[2].removeprefix("<think>").strip()
+    sentence = (after.partition("\n")[0] if is_quotation else re.split(r"(?<=[.!?>])\s", before)[-1]).lower()
     wrong = [n for n, fact in enumerate(opened.sample.evidence, start=1) if n not in right and not _is_about(fact, sentence)]
     number = rng.choice(wrong) if wrong and rng.random() < 0.7 else len(opened.sample.evidence) + rng.randint(1, 5)
-    return opened.model_copy(update={"completion": f"{opened.completion[: target.start()]}[{number}]{opened.completion[target.end() :]}"})
+    return opened.model_copy(update={"completion": f"{before}[{number}]{after}"})
 
 
 def _is_about(fact: str, sentence: str) -> bool:

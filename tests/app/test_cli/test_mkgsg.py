@@ -76,6 +76,7 @@ def test_a_real_ctrl_c_ends_the_process_with_130(tmp_path: Path) -> None:
     # The signal is sent by the process itself once an item is made, as a terminal would.
     code = f"""
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background has it ignored from birth
 from alignment.mkgsg import run as running
 from app.cli import main
 running._REPORT_EVERY = 1

@@ -80,7 +80,7 @@ def test_a_supervisor_that_was_killed_leaves_processes_that_are_found_and_stoppe
     _until(lambda: _running("redis"))
     daemon.kill()
     daemon.wait()
-    assert [p.name() for p in leftovers.find()] == ["sleep"]
+    _until(lambda: [p.name() for p in leftovers.find()] == ["sleep"])  # until env has become it
     assert up.stop()
     assert leftovers.find() == []
 
@@ -90,7 +90,7 @@ def test_a_process_that_has_hidden_its_environment_is_known_by_its_session(start
     _until(lambda: _running("redis"))
     daemon.kill()
     daemon.wait()
-    assert [p.name() for p in leftovers.find()] == ["sleep"]
+    _until(lambda: [p.name() for p in leftovers.find()] == ["sleep"])  # until env has become it
     assert up.stop()
     assert leftovers.find() == []
 
