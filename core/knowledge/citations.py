@@ -50,6 +50,8 @@ def _is_supported(sentence: Sentence, said: set[str], evidence: Sequence[str], k
         return False
     if any(c.verdict is Verdict.CONTRADICTED for c in check_claims(sentence.text, knowledge)):
         return False
+    if sentence.text in evidence:  # word for word: then it is that fact that must be cited
+        return any(evidence[n - 1] == sentence.text for n in sentence.cited)
     return any(_supports(evidence[n - 1], sentence, said, knowledge) for n in sentence.cited)
 
 

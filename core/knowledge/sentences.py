@@ -64,7 +64,7 @@ def sentences(text: str, knowledge: Knowledge) -> Iterator[Sentence]:
             cited: tuple[int, ...] = ()
             if has_citations and "[" in plain:
                 cited = tuple(n for mark in CITATION.findall(plain) for n in numbers(mark))
-                plain = CITATION.sub("", plain)
+                plain = CITATION.sub("", plain).strip()
             yield Sentence(plain, knowledge.linker.mentions(plain), cited)
 
 

@@ -69,3 +69,9 @@ def test_without_evidence_every_number_is_made_up(knowledge: Knowledge) -> None:
 def test_the_numbers_of_a_reply() -> None:
     assert cited_numbers("A [1]. B [2, 4][9]; c [x] d [11-13] e [17–16].") == {1, 2, 4, 9, 11, 12, 13, 16, 17}
     assert without_citations("A [1, 2]. B.[3]\nC [12]") == "A. B.\nC"
+
+
+def test_a_quotation_cites_the_fact_that_it_quotes(knowledge: Knowledge) -> None:
+    question = (Message(role="user", content="What for osteoarthritis?"),)
+    assert not check_citations(question, f"[1] {EVIDENCE[0]}", EVIDENCE, knowledge)
+    assert check_citations(question, f"[2] {EVIDENCE[0]}", EVIDENCE, knowledge)
