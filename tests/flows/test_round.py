@@ -56,7 +56,7 @@ def test_feedback_becomes_a_promoted_checkpoint_and_can_be_rolled_back(stack: St
     until(stack, round_id, "awaiting_signoff")
     row = stack.api("GET", f"rounds/{round_id}")
     assert row["decision"]["outcome"] == "promote"
-    assert sum(row["book"] is None for row in row["decision"]["table"]) == 5
+    assert sum(line["book"] is None for line in row["decision"]["table"]) == 5
     assert steps(stack, round_id) == list(range(1, 11))
     assert production(stack) == before, "nothing is promoted without a person's sign-off"
 
