@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -195,6 +196,6 @@ def _near_duplicates(m: DatasetManifest) -> Figure:
     return figure
 
 
-def _plain(axes: object, unit: str) -> None:
-    axes.set_xlabel(unit)  # type: ignore[attr-defined]
-    axes.spines[["top", "right"]].set_visible(False)  # type: ignore[attr-defined]
+def _plain(axes: Any, unit: str) -> None:
+    axes.set_xlabel(unit)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -142,14 +143,14 @@ def _stored(folder: Path, families: Sequence[str]) -> "Iterator[Written]":
 
 def _print_item(item: "Written", known: Knowledge) -> None:
     sample = item.sample
-    plain = {"highlight": False, "markup": False, "soft_wrap": True}
+    say = partial(out.print, highlight=False, markup=False, soft_wrap=True)
     out.rule(f"{sample.family} · {sample.capability} · depth {sample.depth}", align="left")
     for message in sample.messages:
-        out.print(message.content, **plain)  # type: ignore[arg-type]
+        say(message.content)
     for number, sentence in enumerate(sample.evidence, start=1):
-        out.print(f"  [{number}] {sentence}", style="dim", **plain)  # type: ignore[arg-type]
-    out.print(f"→ {item.completion}", style="green", **plain)  # type: ignore[arg-type]
-    out.print(f"right: {_right(sample, known)}\n", style="dim", **plain)  # type: ignore[arg-type]
+        say(f"  [{number}] {sentence}", style="dim")
+    say(f"→ {item.completion}", style="green")
+    say(f"right: {_right(sample, known)}\n", style="dim")
 
 
 def _right(item: Item, known: Knowledge) -> str:

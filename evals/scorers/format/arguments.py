@@ -33,4 +33,4 @@ def arguments(check: Check, checker: Callable[..., bool]) -> dict[str, Any]:
 @cache
 def _arguments(checker: Callable[..., bool]) -> TypeAdapter[dict[str, Any]]:
     wanted = {name: kind for name, kind in get_type_hints(checker, include_extras=True).items() if name not in ("answer", "return")}
-    return TypeAdapter(with_config(ConfigDict(strict=True, extra="forbid"))(TypedDict(checker.__name__, wanted)))  # type: ignore[operator]
+    return TypeAdapter(with_config(ConfigDict(strict=True, extra="forbid"))(TypedDict(checker.__name__, wanted)))  # type: ignore[operator]  # a TypedDict made at run time has no static type

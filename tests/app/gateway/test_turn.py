@@ -77,9 +77,9 @@ def test_an_unsafe_sentence_is_never_sent_and_its_reason_is(ward: Ward, script: 
 def test_an_unsafe_sentence_is_not_sent_as_the_quote_of_a_lesser_finding(ward: Ward, script: list[str]) -> None:
     script[:] = ["Pneumonia needs an antibiotic. Give amoxicillin 500 mg three times daily [9]. Then review."]
     reply = ward.ask(ALLERGIC)
-    assert [f["rule"] for f in reply["balancedbio"]["findings"] if f["severity"] == "warning"] == ["citation"]  # type: ignore[index]
+    assert [f["rule"] for f in reply["balancedbio"]["findings"] if f["severity"] == "warning"] == ["citation"]  # type: ignore[index]  # the reply is plain JSON
     assert "amoxicillin 500 mg" not in json.dumps(reply)
-    findings = stored(reply["balancedbio"]["turn_id"]).findings  # type: ignore[index]
+    findings = stored(reply["balancedbio"]["turn_id"]).findings  # type: ignore[index]  # the reply is plain JSON
     assert all("Give amoxicillin" in f["quote"] for f in findings), "the reviewers see them"
 
 

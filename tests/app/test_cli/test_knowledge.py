@@ -7,32 +7,16 @@ import pytest
 from core.knowledge import Knowledge, builtin, versions
 from core.knowledge.graph import Concept, Graph, Kind
 from tests.app.test_cli.conftest import Cli
-from tests.core.knowledge.sources import written
+from tests.core.knowledge.sources import PAIR, written
 
 pytestmark = pytest.mark.usefixtures("test_settings")
 
 PAIRS = "drug_a\tdrug_b\tseverity\teffect\nwarfarin\tmoonflower tea\tsevere\tbleeding\n"
-TOML = """publisher = "St. Elsewhere"
-columns = ["drug_a", "drug_b", "severity", "effect"]
-[concept]
-kind = "drug"
-label = "drug_a"
-prefix = "ELSE"
-[object]
-kind = "drug"
-label = "drug_b"
-prefix = "ELSE"
-[fact]
-relation = "interacts_with"
-severity = "severity"
-detail = "effect"
-values = { "severe" = "critical" }
-"""
 
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
-    (path,) = written(tmp_path / "ours", {"pairs.tsv": PAIRS, "pairs.toml": TOML})
+    (path,) = written(tmp_path / "ours", {"pairs.tsv": PAIRS, "pairs.toml": PAIR})
     return path
 
 

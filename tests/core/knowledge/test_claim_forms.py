@@ -19,7 +19,7 @@ WARNINGS = tuple(f for f in KNOWN.graph.facts if f.relation in (Relation.CONTRAI
 
 def read(text: str, **options: object) -> list[tuple[str, str, str, str]]:
     label = KNOWN.graph.label
-    claims: tuple[Claim, ...] = check_claims(text, KNOWN, **options)  # type: ignore[arg-type]
+    claims: tuple[Claim, ...] = check_claims(text, KNOWN, **options)  # type: ignore[arg-type]  # options of several types
     return [(label(c.subject), c.relation, c.object if c.relation is Relation.DOSE else label(c.object), c.verdict) for c in claims]
 
 

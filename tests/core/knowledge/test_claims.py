@@ -49,6 +49,12 @@ def test_nearly_every_fact_of_the_base_is_read_back_from_a_plain_sentence(
     assert share(knowledge, relation, text, verdict, **where) >= 0.97
 
 
+def test_every_fact_of_the_base_is_read_back_from_its_own_sentence(knowledge: Knowledge) -> None:
+    for fact in knowledge.graph.facts:
+        text = knowledge.graph.sentence(fact)
+        assert one(knowledge, text, fact.relation) is Verdict.SUPPORTED, text
+
+
 def test_a_dose_ten_times_too_high_is_contradicted(knowledge: Knowledge) -> None:
     for fact in facts(knowledge, Relation.DOSE):
         assert fact.dose is not None
