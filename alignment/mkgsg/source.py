@@ -40,8 +40,6 @@ WIDE_FAMILIES: Mapping[Capability, tuple[str, ...]] = {
 CAPABILITY_OF: Mapping[str, Capability] = {f: c for table in (FAMILIES, WIDE_FAMILIES) for c, families in table.items() for f in families}
 VIGNETTES = ("vignette", "differential", *WIDE_FAMILIES[Capability.INTEGRATION], "acute_emergency", "follow_up")
 """Families whose question is a consultation."""
-TRAIN_DEPTH = 3
-"""Hops of a wide corpus unless it asks for more: what needs 4 is held apart, to see whether chains grow beyond the trained length."""
 TOPIC_BOOST = 8.0
 """How much likelier a case is that touches a topic of the accepted feedback."""
 
@@ -73,11 +71,6 @@ def draw(cases: Sequence[Case], topics: frozenset[str], rng: random.Random, max_
     while pool:
         chosen = near if share and rng.random() < share else far
         yield chosen[rng.randrange(len(chosen))]
-
-
-def pick(cases: Sequence[Case], topics: frozenset[str], rng: random.Random) -> Case:
-    """One case of `draw`."""
-    return next(draw(cases, topics, rng))
 
 
 # --- the families ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from alignment.mkgsg.generate import Written, write
-from alignment.mkgsg.source import FAMILIES, WIDE_FAMILIES, enumerate_cases, pick
+from alignment.mkgsg.source import FAMILIES, WIDE_FAMILIES, enumerate_cases
 from alignment.mkgsg.validate import reject_reason
 from alignment.mkgsg.writer import Writer
 from core.knowledge import Knowledge, knowledge
@@ -52,7 +52,7 @@ def _drawn(known: Knowledge, seed: int, n: int, families: Sequence[str] = ALL) -
     rng = random.Random(seed)
     cases, writer = enumerate_cases(known.graph, families), Writer(known, rng, held_out=None)
     filled = [f for f in families if cases[f]]
-    return [write(pick(cases[filled[i % len(filled)]], frozenset(), rng), writer) for i in range(n)]
+    return [write(rng.choice(cases[filled[i % len(filled)]]), writer) for i in range(n)]
 
 
 def _seconds(work: Callable[[Any], object], items: Sequence[Any]) -> float:

@@ -7,7 +7,6 @@ those of the starter's own tokenizer, block and numbers included. Milliseconds a
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from tokenizers import Tokenizer
 
@@ -21,10 +20,10 @@ from core.settings import STARTER_MODEL_DIR
 from core.types import ExamItem, Relation
 from evals.suites import starter
 from tests.benchmarks.rows import Row
+from tests.conftest import SHARED
 
 BUDGET, LEAST_FOUND, MOST_MS = 300, 0.95, 5.0
 MERGED_CONCEPTS = 25_000
-_SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 _WORDS = ("north", "quiet", "amber", "stone", "river", "cedar", "ninth", "hollow", "silver", "outer", "spring", "copper", "lower", "winter", "marsh", "field")
 
 
@@ -38,7 +37,7 @@ def _bases() -> Iterator[tuple[str, Knowledge]]:
     yield "built-in", builtin()
     graph = builtin().graph
     try:
-        graph = merge(read([_SHARED]).sources, graph, builtin()).graph
+        graph = merge(read([SHARED]).sources, graph, builtin()).graph
     except AppError as error:
         yield f"padded (no public files: {error})"[:60], Knowledge.of(_padded(graph))
         return

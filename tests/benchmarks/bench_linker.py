@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path
 
 import ahocorasick_rs
 
@@ -24,8 +23,8 @@ from core.knowledge.graph import Concept, Graph, Kind
 from core.knowledge.linker import Linker
 from tests.benchmarks.labels import Sentence, labelled
 from tests.benchmarks.rows import Row
+from tests.conftest import SHARED
 
-SHARED = next((p for p in (Path("shared/data"), Path("../shared/data")) if p.is_dir()), Path("shared/data"))
 NAMES = 100_000
 CLASSES = ("affirmed", "negated", "historical", "hypothetical", "other")
 

@@ -9,7 +9,7 @@ import pytest
 
 from alignment.mkgsg.curate import Curator, word_grams
 from alignment.mkgsg.generate import Written, write
-from alignment.mkgsg.source import FAMILIES, WIDE_FAMILIES, enumerate_cases, pick
+from alignment.mkgsg.source import FAMILIES, WIDE_FAMILIES, enumerate_cases
 from alignment.mkgsg.validate import REASONS, reject_reason
 from alignment.mkgsg.writer import Writer
 from core.knowledge import Knowledge
@@ -30,7 +30,7 @@ def _drawn(knowledge: Knowledge, rng: random.Random) -> Iterator[Written]:
     while True:
         for family in ALL:
             if cases[family]:
-                yield write(pick(cases[family], frozenset(), rng), writer)
+                yield write(rng.choice(cases[family]), writer)
 
 
 @pytest.fixture(scope="module")
