@@ -129,7 +129,8 @@ def _only_states(facts: Sequence[Fact], sentence: str, graph: Graph) -> bool:
     fact = facts[0]
     if all(f.relation is Relation.HAS_SYMPTOM and f.subject == fact.subject for f in facts):
         label = graph.label(fact.subject)
-        return sentence.startswith(f"Typical symptoms of {label} are ") or sentence.endswith((f" are symptoms of {label}.", f" is a symptom of {label}."))
+        listing = (f"Typical symptoms of {label} are ", f"A typical symptom of {label} is ")
+        return sentence.startswith(listing) or sentence.endswith((f" are symptoms of {label}.", f" is a symptom of {label}."))
     if len(facts) > 1:
         return False
     told = {graph.sentence(fact)}
@@ -151,6 +152,8 @@ def _answers(fact: Fact, case: Case) -> bool:
     """Whether the fact says something of what is asked for, or of whatever would answer it."""
     if fact in case.facts:
         return True
+    if fact.relation is Relation.RED_FLAG and fact.subject == case.condition and fact.object in case.accepted:
+        return True  # it names the symptom that is asked for
     asked = case.condition if case.condition else case.drug
     relation = Relation.TREATED_BY if case.is_ruled_out else case.facts[0].relation
     return fact.relation is relation and asked in (fact.subject, fact.object)

@@ -25,9 +25,10 @@ def vignette(case: Case, w: Writer) -> Draft:
     graph = w.knowledge.graph
     shown = present(case, w)
     said = choice_words(shown, w)
-    findings = listed([w.name(s) for s in shown.symptoms])
+    findings = listed([w.noun(s) for s in shown.symptoms])
     question = w.question(QUESTIONS["vignette"], p=said["p"], s=findings, H=history_line(case, said["h"], w))
-    parts = (w.label(case.condition), w.label(case.chosen), safety_net_now(shown, w))
+    urgent = sounds_urgent(question, w) or is_emergency(graph, case.condition)
+    parts = (w.label(case.condition), w.label(case.chosen), safety_net_now(shown, w, urgent=urgent))
     form = formats.vignette_format(parts, w)
     thought = f"<think> {reasoning(shown, graph)} </think> "
     naive = w.label(case.drug)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from alignment.mkgsg.case import Case
 from alignment.mkgsg.draft import Draft, choice_reference, steps_of
 from alignment.mkgsg.grammar import QUESTIONS
-from alignment.mkgsg.presentation import presentations, symptom_facts
+from alignment.mkgsg.presentation import is_emergency, presentations, symptom_facts
 from alignment.mkgsg.statements import dose_reference, fact_reference, fact_sentence
 from alignment.mkgsg.workflow import listed, reasoning, treatment_sentence
 from alignment.mkgsg.writer import Writer
@@ -17,9 +17,9 @@ from core.types import Message, Relation
 def diagnosis(case: Case, w: Writer) -> Draft:
     shown = list(case.symptoms)
     w.rng.shuffle(shown)
-    question = w.question(QUESTIONS["diagnosis"], p=w.patient(case.condition, *map(w.label, shown)), s=listed([w.name(s) for s in shown]))
+    question = w.question(QUESTIONS["diagnosis"], p=w.patient(case.condition, *map(w.label, shown)), s=listed([w.noun(s) for s in shown]))
     answer = f"The most likely diagnosis is {w.label(case.condition)}."
-    if sounds_urgent(question, w):
+    if sounds_urgent(question, w) or is_emergency(w.knowledge.graph, case.condition):
         answer += " This may be an emergency: call emergency services."
     chain = f"<think> {reasoning(case, w.knowledge.graph)} </think> {answer}"
     return Draft(case, question, fact_reference(case), chain, answer, steps=steps_of(case))
@@ -33,7 +33,7 @@ def choice(case: Case, w: Writer) -> Draft:
 
 
 def choice_words(case: Case, w: Writer) -> dict[str, str]:
-    history = w.name(case.other) if case.other else ""
+    history = w.noun(case.other) if case.other else ""
     return {
         "p": w.patient(case.condition, history, *map(w.label, case.symptoms)),
         "c": w.name(case.condition),

@@ -68,7 +68,7 @@ def note(case: Case, w: Writer) -> Draft:
     graph = w.knowledge.graph
     shown = present(case, w)
     said = choice_words(shown, w)
-    question = w.question(QUESTIONS["vignette"], p=said["p"], s=listed([w.name(s) for s in shown.symptoms]), H=history_line(case, said["h"], w))
+    question = w.question(QUESTIONS["vignette"], p=said["p"], s=listed([w.noun(s) for s in shown.symptoms]), H=history_line(case, said["h"], w))
     history = _noted(case.other, w) if case.other else ""
     findings = tuple(lower(w.label(s)) for s in shown.symptoms)
     safety_net = safety_net_now(shown, w, urgent=is_emergency(graph, case.condition))

@@ -56,7 +56,8 @@ _DRUG_ENDS = ["", "", "ol", "in", "ine", "ate", "ide", "one", "mab", "cillin", "
 _CONDITIONS = [
     "{W} disease", "{W} syndrome", "{w} fever", "{w}itis", "{w}osis", "{w}oma", "acute {w}itis", "chronic {w} disease", "{w} {w} disease",
     "{W}-{W} syndrome", "familial {w}osis", "{w} deficiency {n}", "{W} disease type {n}", "juvenile {w}emia", "{w} infection", "{w} dystrophy",
-    "autosomal {w} disorder {n}", "{w} of the {part}", "{part} {w}", "primary {part} {w}oma", "{w}pathy",
+    "autosomal {w} disorder {n}", "{w} of the {part}", "{part} {w}", "primary {part} {w}oma", "{w}pathy", "combined {w} {w} deficiency {n}",
+    "{w} of the {part} with {w} onset", "{part} {w} due to {w} and {w} {n}", "{w} {part} {w}",
 ]  # fmt: skip
 _SYMPTOMS = ["{w} pain", "{w}algia", "{w} of the {part}", "{part} {w}", "{w} skin", "loss of {w}", "abnormal {w}", "{w}uria", "{w} rash", "swollen {w}", "{w}"]
 _INVESTIGATIONS = ["{w} test", "serum {w}", "{W} scan", "{w} biopsy", "{w} culture", "{part} {w} scan", "{w} level", "anti-{w} antibody"]
@@ -112,8 +113,7 @@ def _facts(
     for c in conditions:
         for position, drug in enumerate(rng.sample(drugs, rng.choice((2, 2, 3, 3, 4)))):
             yield fact(c, Relation.TREATED_BY, drug.id, line="first" if position == 0 or (position == 1 and rng.random() < 0.2) else "alternative")
-        shown = rng.sample(symptoms, rng.randint(3, 5))
-        for s in shown:
+        for s in rng.sample(symptoms, rng.choice((1, 1, 2, 3, 4, 5))):  # many an imported disease has one
             yield fact(c, Relation.HAS_SYMPTOM, s.id)
         for t in rng.sample(tests, rng.choice((1, 1, 2))):
             yield fact(c, Relation.INVESTIGATED_BY, t.id)
@@ -127,7 +127,8 @@ def _facts(
         others = rng.sample(drugs if d.source == _SOURCE else made_up, rng.randint(1, 4))
         for other in others:
             if other.id != d.id:
-                yield fact(d, Relation.INTERACTS_WITH, other.id, severity=rng.choice(("critical", "significant")), detail=rng.choice(effects))
+                effect = rng.choice(effects) if rng.random() < 0.6 else ""  # an imported pair has none
+                yield fact(d, Relation.INTERACTS_WITH, other.id, severity=rng.choice(("critical", "significant")), detail=effect)
         if d.source == _SOURCE:
             unit = rng.choices(list(_UNITS), (8, 1, 1))[0]
             low = rng.choice(_UNITS[unit])

@@ -21,7 +21,7 @@ _BENIGN = {
 
 def red_flag(case: Case, w: Writer) -> Draft:
     graph = w.knowledge.graph
-    question = w.question(QUESTIONS["red_flag"], c=w.name(case.condition), s=w.name(case.other), p=w.patient(case.condition))
+    question = w.question(QUESTIONS["red_flag"], c=w.name(case.condition), s=w.noun(case.other), p=w.patient(case.condition))
     first = next(iter(graph.treatments(case.condition, "first")), None)
     calm = treatment_sentence(first, graph) if first else f"{capital(lower(w.label(case.other)))} can be a symptom of {w.label(case.condition)}."
     return Draft(case, question, Reference(kind="urgent"), red_flag_sentence(case.facts[0], graph), calm, patient=(case.condition,))

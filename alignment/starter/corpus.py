@@ -31,15 +31,15 @@ class Mix(Value):
     seed: int = 0
     open_book: float = 0.35
     """Share of the texts about the base that come with evidence."""
-    nonce: float = 0.22
+    nonce: float = 0.27
     """Share of all texts that are about made-up concepts, always with evidence: copying is learnt from them."""
     lacking: float = 0.2
     """Share of the texts with evidence whose evidence lacks the answer, where the family has that form."""
     shares: Mapping[str, int] = Field(
         default={
             "first_line": 65, "alternative": 55, "symptom": 65, "investigation": 75, "dose": 90, "contraindication": 70, "interaction": 70,
-            "diagnosis": 80, "contraindicated_choice": 85, "interaction_choice": 60, "formatted": 150, "vignette": 75,
-            "red_flag": 40, "trap": 45, "harmful": 28, "benign": 28, "conversation": 25,
+            "diagnosis": 80, "contraindicated_choice": 85, "interaction_choice": 60, "formatted": 165, "vignette": 75,
+            "red_flag": 40, "trap": 45, "harmful": 42, "benign": 42, "conversation": 25,
         }
     )  # fmt: skip
     aligned: Mapping[str, float] = Field(
@@ -122,16 +122,15 @@ def shown_cases(knowledge: Knowledge, mix: Mix) -> dict[str, tuple[Case, ...]]:
 
 
 def is_held_out(case: Case, mix: Mix) -> bool:
-    """Decided by the combination itself, so that it is absent from every family that could show it."""
+    """Decided by condition and history alone, so that the two are absent together from every family, with whatever first choice."""
     if not case.is_ruled_out:
         return False
-    return random.Random(f"held-out:{case.condition}:{case.drug}:{case.other}").random() < mix.held_out_combinations
+    return random.Random(f"held-out:{case.condition}:{case.other}").random() < mix.held_out_combinations
 
 
 def never_shown(cases: Mapping[str, Sequence[Case]], mix: Mix) -> dict[str, tuple[Case, ...]]:
-    """The held-out cases of each family whose condition and history stand together in no shown case, with whatever first choice."""
-    shown = {(c.condition, c.other) for own in cases.values() for c in own if c.is_ruled_out and not is_held_out(c, mix)}
-    hidden = {f: tuple(c for c in own if is_held_out(c, mix) and (c.condition, c.other) not in shown) for f, own in cases.items()}
+    """The held-out cases of each family that has any."""
+    hidden = {f: tuple(c for c in own if is_held_out(c, mix)) for f, own in cases.items()}
     return {f: own for f, own in hidden.items() if own}
 
 
