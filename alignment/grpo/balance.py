@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from core.errors import TrainingError
+
 Floats = NDArray[np.float64]
 
 FEASIBILITY = 1e-8
@@ -40,9 +42,9 @@ def balance(gram_KK: Floats, weights_K: Floats, constrained_K: NDArray[np.bool_]
     """The balanced direction from the Gram matrix of the gradients (symmetric, positive semi-definite up to rounding).
 
     `constrained_K` marks the objectives that must not be opposed (default: all). Gradients of length zero constrain nothing.
-    Raises ValueError when a number is not finite, a weight is negative, or the shapes disagree.
+    Raises TrainingError when a number is not finite, a weight is negative, or the shapes disagree.
     """
-    gram, weights = _checked(gram_KK, weights_K)
+    gram, weights = checked(gram_KK, weights_K)
     norms = np.sqrt(np.clip(np.diag(gram), 0.0, None))
     free = norms > _TINY
     if constrained_K is not None:
@@ -51,7 +53,7 @@ def balance(gram_KK: Floats, weights_K: Floats, constrained_K: NDArray[np.bool_]
     total = float(weights @ norms)
     if free.any() and total > 0.0:
         # Unit gradients and unit total: lengths differ by orders of magnitude between capabilities, the solver's tolerance is absolute.
-        factor_KR = _factor(gram, norms)
+        factor_KR = factor(gram, norms)
         plain_R = factor_KR.T @ (weights * norms / total)
         ridge_FF = _RIDGE * np.eye(int(free.sum()))
         solution, _ = nnls(np.vstack([factor_KR[free].T, ridge_FF]), np.append(-plain_R, np.zeros(len(ridge_FF))), maxiter=100 * len(weights))
@@ -64,18 +66,25 @@ def balance(gram_KK: Floats, weights_K: Floats, constrained_K: NDArray[np.bool_]
 def min_norm_weights(gram_KK: Floats) -> Floats:
     """Convex weights c of the shortest vector sum_k c_k g_k in the convex hull; its length is 0 at a Pareto-stationary point.
 
-    For c = s * b with b in the simplex, min over s of s^2 |sum b g|^2 + (s - 1)^2 grows with |sum b g|, so one non-negative least
-    squares problem finds b. Objectives with zero gradient make the answer trivially theirs, so leave them out first.
+    Objectives with zero gradient make the answer trivially theirs, so leave them out first.
     """
-    gram, _ = _checked(gram_KK, np.ones(len(gram_KK)))
+    gram, _ = checked(gram_KK, np.ones(len(gram_KK)))
     if len(gram) == 0:
         return np.zeros(0)
     scale = float(np.max(np.diag(gram)))
     if scale <= _TINY:
         return np.full(len(gram), 1.0 / len(gram))
-    factor_KR = _factor(gram / scale, np.ones(len(gram)))
-    stacked = np.vstack([factor_KR.T, np.ones(len(gram))])
-    solution, _ = nnls(stacked, np.append(np.zeros(factor_KR.shape[1]), 1.0), maxiter=100 * len(gram))
+    return nearest_to_zero(factor(gram / scale, np.ones(len(gram))))
+
+
+def nearest_to_zero(rows_KR: Floats) -> Floats:
+    """Convex weights c (K,) of the point sum_k c_k row_k nearest to zero; rows of lengths about 1.
+
+    For c = s * b with b in the simplex, min over s of s^2 |sum b row|^2 + (s - 1)^2 grows with |sum b row|, so one non-negative least
+    squares problem finds b.
+    """
+    stacked = np.vstack([rows_KR.T, np.ones(len(rows_KR))])
+    solution, _ = nnls(stacked, np.append(np.zeros(rows_KR.shape[1]), 1.0), maxiter=100 * len(rows_KR))
     return np.asarray(solution / solution.sum(), dtype=np.float64)
 
 
@@ -93,18 +102,19 @@ def conflict_rate(cosines_KK: Floats) -> float:
     return float(np.mean(pairs < 0.0)) if len(pairs) else 0.0
 
 
-def _checked(gram_KK: Floats, weights_K: Floats) -> tuple[Floats, Floats]:
+def checked(gram_KK: Floats, weights_K: Floats) -> tuple[Floats, Floats]:
+    """The two as symmetric and double precision. Raises TrainingError when they cannot be what they are called."""
     gram, weights = np.asarray(gram_KK, dtype=np.float64), np.asarray(weights_K, dtype=np.float64)
     if gram.shape != (len(weights), len(weights)):
-        raise ValueError(f"A Gram matrix of shape {gram.shape} does not fit {len(weights)} weights")
+        raise TrainingError(f"A Gram matrix of shape {gram.shape} does not fit {len(weights)} weights")
     if not (np.isfinite(gram).all() and np.isfinite(weights).all()):
-        raise ValueError("The Gram matrix and the weights must be finite")
+        raise TrainingError("The Gram matrix and the weights must be finite")
     if (weights < 0.0).any():
-        raise ValueError("Weights may not be negative")
+        raise TrainingError("Weights may not be negative")
     return (gram + gram.T) / 2.0, weights
 
 
-def _factor(gram: Floats, norms: Floats) -> Floats:
+def factor(gram: Floats, norms: Floats) -> Floats:
     """B (K, K) with B B^T = the Gram matrix of the gradients divided by `norms`; eigenvalues that are rounding are dropped."""
     divisor = np.where(norms > _TINY, norms, 1.0)
     values, vectors = np.linalg.eigh(gram / divisor[:, None] / divisor[None, :])

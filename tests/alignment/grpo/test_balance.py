@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from alignment.grpo.balance import FEASIBILITY, balance, conflict_rate, cosines, min_norm_weights
+from core.errors import TrainingError
 
 _ENTRY = st.integers(-8, 8).map(lambda i: i / 8)
 
@@ -111,7 +112,7 @@ def test_nothing_and_zero_gradients_are_left_as_they_are():
     [(np.eye(2), np.ones(3)), (np.full((1, 1), np.nan), np.ones(1)), (np.eye(1), np.array([-1.0])), (np.eye(1), np.array([np.inf]))],
 )
 def test_malformed_input_is_refused(gram, weights):
-    with pytest.raises(ValueError, match=r"fit|finite|negative"):
+    with pytest.raises(TrainingError, match=r"fit|finite|negative"):
         balance(gram, weights)
 
 
