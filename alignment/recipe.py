@@ -69,6 +69,16 @@ class Recipe(Value):
     save_every: int = Field(default=10, ge=1)
     """Steps between two resumable training checkpoints; the newest two are kept."""
 
+    # --- machine
+    gradient_checkpointing: bool = False
+    """Activations are computed again in the backward pass: about a third more time, a fraction of their memory, the same results."""
+    vllm: Literal["off", "colocate", "server"] = "off"
+    """What generates the replies: transformers in the training process, vLLM on the same GPU, or TRL's vLLM server (`trl vllm-serve`)."""
+    vllm_server_url: str = ""
+    """Where that server answers."""
+    vllm_memory: float = Field(default=0.3, gt=0.0, lt=1.0)
+    """Share of the GPU's memory that a colocated vLLM takes."""
+
     @model_validator(mode="after")
     def _warms_up_within_the_run(self) -> "Recipe":
         if self.warmup_steps > self.steps:
@@ -94,6 +104,12 @@ class Recipe(Value):
     def _teacher_is_whole(self) -> "Recipe":
         if bool(self.teacher_url) != bool(self.teacher_model):
             raise ValueError("teacher_url and teacher_model go together")
+        return self
+
+    @model_validator(mode="after")
+    def _vllm_server_is_named(self) -> "Recipe":
+        if (self.vllm == "server") != bool(self.vllm_server_url):
+            raise ValueError('vllm = "server" and vllm_server_url go together')
         return self
 
     @property

@@ -22,9 +22,10 @@ from transformers import PrinterCallback
 
 from alignment.grpo.advantages import group_advantages
 from alignment.grpo.balance import balance, conflict_rate, cosines, min_norm_weights
+from alignment.grpo.config import training_config
 from alignment.grpo.policy import Policy
 from alignment.grpo.schedule import ANCHOR_PREFIX, Schedule, capability_of, objective_of
-from alignment.grpo.upstream import GRPOConfig, GRPOTrainer
+from alignment.grpo.upstream import GRPOTrainer
 from alignment.recipe import Recipe
 from alignment.rewards import COMPONENTS, ComponentScorer, banded_reward, component_weights
 from core.artifacts import new_artifact
@@ -65,7 +66,7 @@ class CapabilityTrainer(GRPOTrainer):
             model=policy.model,
             processing_class=policy.tokenizer,
             reward_funcs=[_reward_function(name, samples, scorer) for name in self._components],
-            args=_config(recipe, plan, scratch),
+            args=training_config(recipe, plan, scratch),
             train_dataset=prompts.select(plan.order),
         )
         self.remove_callback(PrinterCallback)  # the journal tells instead
@@ -207,40 +208,6 @@ class CapabilityTrainer(GRPOTrainer):
             shutil.rmtree(draft, ignore_errors=True)
         for old in sorted(self._kept.glob("step-*"))[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
-
-
-def _config(recipe: Recipe, plan: Schedule, scratch: Path) -> GRPOConfig:
-    on_gpu = torch.cuda.is_available()
-    return GRPOConfig(
-        output_dir=str(scratch),
-        seed=recipe.seed,
-        max_steps=recipe.steps,
-        per_device_train_batch_size=plan.prompts_per_step * recipe.completions,
-        gradient_accumulation_steps=1,
-        steps_per_generation=1,
-        num_generations=recipe.completions,
-        max_completion_length=recipe.max_completion_tokens,
-        temperature=recipe.temperature,
-        shuffle_dataset=False,  # the schedule has decided the order
-        loss_type="dr_grpo",
-        scale_rewards="none",
-        beta=recipe.beta,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=recipe.warmup_steps,
-        max_grad_norm=recipe.max_grad_norm,
-        weight_decay=0.0,
-        optim="adamw_torch",
-        use_cpu=not on_gpu,
-        bf16=on_gpu,
-        gradient_checkpointing=False,
-        dataloader_pin_memory=on_gpu,
-        logging_steps=1,
-        save_strategy="steps",
-        save_steps=recipe.save_every,
-        report_to="none",
-        disable_tqdm=True,
-    )
 
 
 def _without_padding(part: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
