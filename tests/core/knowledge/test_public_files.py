@@ -64,7 +64,7 @@ def test_no_interaction_of_the_base_became_milder(public: Public) -> None:
             assert (fact.severity, now.severity) != ("critical", "significant")
             worse += fact.severity != now.severity
             assert fact.severity == now.severity or any(a.startswith("significant: ") for a in now.also)
-    assert worse == 6
+    assert worse == 9
 
 
 def test_merging_takes_nothing_from_the_base(public: Public) -> None:
