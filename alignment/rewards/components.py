@@ -1,11 +1,11 @@
-"""The rule components of a reply's reward: one scorer serves as metric in exams and as reward here, so the two cannot drift apart.
-
-A model component (a preference model trained on clinicians' judgements, a judge behind an endpoint) is one more entry of what
-`reward_components` returns and one more weight: its measured reliability. Bands (`alignment.rewards.bands`) keep it in its place.
+"""The components of a reply's reward: rules, where one scorer serves as metric in exams and as reward here, so the two cannot drift apart; and
+models (a preference model, a judge), each weighing what its reliability was measured to be. Bands (`alignment.rewards.bands`) keep
+models in their place.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
 
 from core.errors import TrainingError
 from core.knowledge import Knowledge
@@ -17,10 +17,29 @@ RIGHT: Final = "right"
 """The exam's own verdict on the reply: the product of what the capability asks for. It decides the band and weighs nothing itself."""
 
 COMPONENTS: Final[tuple[str, ...]] = (*SCORERS, RIGHT)
+"""The rules; a run's components are these and the names of its models."""
+
+
+class RewardModel(Protocol):
+    """A component that is a model's opinion."""
+
+    @property
+    def name(self) -> str:
+        """One of `alignment.rewards.bands.MODEL_COMPONENTS`."""
+        ...
+
+    @property
+    def weights(self) -> Mapping[Capability, float]:
+        """Measured reliability in [0, 1]; a capability that is missing weighs 0."""
+        ...
+
+    def scores(self, asked: Sequence[tuple[Item, str]]) -> Sequence[Score]:
+        """One score for each reply, in their order. What could not be scored is None, its explanation says why in a few words."""
+        ...
 
 
 def component_weights(capability: Capability) -> Mapping[str, float]:
-    """Weight of each component's normalised advantage. Rules, not measurements: what the capability is examined in counts double.
+    """Weight of each rule's normalised advantage. Chosen, not measured: what the capability is examined in counts double.
 
     An instruction's format weighs as much as its fact. When it weighed half, the model learnt to drop formats that it garbles facts in
     (instruction fell by 4 points while reasoning and safety rose by 23).
@@ -29,32 +48,70 @@ def component_weights(capability: Capability) -> Mapping[str, float]:
 
 
 def reward_components(item: Item, reply: str, knowledge: Knowledge) -> dict[str, Score]:
-    """The components of one reply by name. A value of None is *unscored* and carries no signal either way."""
+    """The rules' components of one reply by name. A value of None is *unscored* and carries no signal either way."""
     scored = score_reply(item, reply, knowledge)
     return {score.name: score for score in scored.scores} | {RIGHT: Score(name=RIGHT, value=scored.correct)}
 
 
 class ComponentScorer:
-    """Scores replies by component, each reply once: samples of one group are often equal, and every component asks separately."""
+    """Scores replies by component, each reply once: samples of one group are often equal, and every component asks separately.
 
-    def __init__(self, score: Callable[[Item, str], Mapping[str, Score]], remember: int = 4096) -> None:
+    `score` gives the rules' components of one reply. A model whose weight is 0 for a capability is not asked about its replies.
+    """
+
+    def __init__(self, score: Callable[[Item, str], Mapping[str, Score]], models: Sequence[RewardModel] = (), remember: int = 4096) -> None:
         self._score = score
+        self._models = {model.name: model for model in models}
         self._remember = remember
-        self._known: dict[tuple[str, str], Mapping[str, Score]] = {}
+        self._known: dict[tuple[str, str], dict[str, Score]] = {}
+        self._unscored: dict[str, Counter[str]] = defaultdict(Counter)
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        return (*COMPONENTS, *self._models)
+
+    def weights(self, capability: Capability) -> Mapping[str, float]:
+        """Weight of each component's normalised advantage."""
+        return {**component_weights(capability), **{name: model.weights.get(capability, 0.0) for name, model in self._models.items()}}
+
+    def values(self, asked: Sequence[tuple[Item, str]], component: str) -> list[float | None]:
+        """The component of every reply in [0, 1], None where it is unscored.
+
+        Raises TrainingError naming the item when a rule fails: a reward that is silently missing would be learnt from.
+        """
+        model = self._models.get(component)
+        if model is None:
+            return [self.value(item, reply, component) for item, reply in asked]
+        return [score.value if score else None for score in self._judged(model, asked)]
 
     def value(self, item: Item, reply: str, component: str) -> float | None:
-        """The component in [0, 1], or None when it is unscored.
-
-        Raises TrainingError naming the item when a scorer fails: a reward that is silently missing would be learnt from.
-        """
-        key = (item.id, reply)
-        if key not in self._known:
-            if len(self._known) >= self._remember:
-                self._known.clear()
+        """A rule's component of one reply. Raises TrainingError as `values` does."""
+        known = self._memory_of(item, reply)
+        if not known.keys() - self._models.keys():
             try:
-                self._known[key] = self._score(item, reply)
+                known.update(self._score(item, reply))
             # A scorer's bug shows as one of these (pydantic's ValidationError is a ValueError); AppErrors and system errors rise as they are.
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
                 raise TrainingError(f"A reward component failed on item {item.id} ({item.family}): {type(error).__name__}: {error}") from error
-        score = self._known[key].get(component)
+        score = known.get(component)
         return None if score is None else score.value
+
+    def tally(self) -> dict[str, dict[str, int]]:
+        """What the models could not score since the run began, by model and reason."""
+        return {name: dict(reasons) for name, reasons in self._unscored.items()}
+
+    def _judged(self, model: RewardModel, asked: Sequence[tuple[Item, str]]) -> list[Score | None]:
+        """The model's scores; None where it weighs nothing. Only what is new is asked, all at once."""
+        scores = {(i.id, r): self._known.get((i.id, r), {}).get(model.name) for i, r in asked}
+        new = {(i.id, r): (i, r) for i, r in asked if scores[i.id, r] is None and model.weights.get(i.capability, 0.0) > 0.0}
+        for (key, (item, reply)), score in zip(new.items(), model.scores(list(new.values())) if new else (), strict=True):
+            scores[key] = self._memory_of(item, reply)[model.name] = score
+            if score.value is None:
+                self._unscored[model.name][score.explanation] += 1
+        return [scores[item.id, reply] for item, reply in asked]
+
+    def _memory_of(self, item: Item, reply: str) -> dict[str, Score]:
+        key = (item.id, reply)
+        if key not in self._known and len(self._known) >= self._remember:
+            self._known.clear()
+        return self._known.setdefault(key, {})
