@@ -7,12 +7,13 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from alignment.mkgsg.source import families_of
 from core.errors import BadInput, RecipeError
-from core.types import Value, content_hash
+from core.types import GatePolicy, Value, content_hash
 
 RECIPES_DIR = Path(__file__).resolve().parent / "recipes"
 
@@ -42,6 +43,13 @@ class Recipe(Value):
     """OpenAI-compatible address of a model that words the items, with its key in TEACHER_API_KEY; empty: the grammar words them."""
     teacher_model: str = ""
 
+    # --- models in the reward, each weighing what its reliability on clinicians' judgements was measured to be
+    preference: bool = False
+    """Train a preference model from all accepted judgements, and let it order replies of one band."""
+    judge_url: str = ""
+    """OpenAI-compatible address of a model that judges replies, with its key in JUDGE_API_KEY; empty: none is asked."""
+    judge_model: str = ""
+
     # --- generation
     prompts_per_step: int = Field(default=8, ge=1, le=4096)
     anchors_per_step: int = Field(default=2, ge=0, le=4096)
@@ -62,8 +70,30 @@ class Recipe(Value):
     lora_alpha: int = Field(default=32, ge=1, le=4096)
     beta: float = Field(default=0.02, ge=0.0, le=10.0)
     """Weight of the KL divergence from the checkpoint that the round started from."""
-    strategy: Literal["balanced", "sum"] = "balanced"
-    """How the gradients of the capabilities become one: nearest direction that opposes none, or their plain weighted sum."""
+    kl_budget: float = Field(default=0.0, ge=0.0)
+    """KL divergence that a capability may have, in nats per token; above it its `beta` rises, below it falls back to `beta`. 0: no budget."""
+    kl_rate: float = Field(default=0.1, gt=0.0, le=10.0)
+    """How fast it rises and falls in a step, relative to the share of the budget that is overdrawn."""
+
+    # --- objectives, and how their gradients become one step
+    strategy: Literal["sum", "gdpo", "pcgrad", "mgda", "cagrad", "exact", "balanced"] = "balanced"
+    """A name of `alignment.grpo.strategies`: plain sums (`sum`, `gdpo`), gradients kept apart (`pcgrad`, `mgda`, `cagrad`, `exact`), or ours."""
+    objectives: Literal["capability", "component"] = "capability"
+    """What must not be opposed: each capability as a whole, or each reward component of each capability (conflicts on the same replies)."""
+    projected: Literal["gradient", "update"] = "gradient"
+    """What is made to oppose no objective: the gradient, or (with `exact` alone) the step that the optimizer makes of the plain gradient."""
+    probe_prompts: int = Field(default=0, ge=0)
+    """Prompts of each objective whose gradients a probe measures; 0: all that the step has."""
+    probe_every: int = Field(default=4, ge=1)
+    """Steps between two probes."""
+    probe_average: float = Field(default=0.8, ge=0.0, lt=1.0)
+    """Share of what earlier probes found that each new one leaves standing; 0: the newest alone counts."""
+    weight_rate: float = Field(default=0.0, ge=0.0, le=10.0)
+    """Size of the mirror-descent step of the base weights toward what lags; 0: weights stay as the rules set them."""
+    weight_floor: float = Field(default=0.25, ge=0.0, le=1.0)
+    """Least share of its rule's weight that a capability or component keeps."""
+    weight_pull: float = Field(default=0.1, ge=0.0, le=1.0)
+    """How far each step pulls the base weights back to the rules'."""
     start: Literal["production", "base"] = "production"
     """Continue the production adapter, or begin with a fresh one on the base model."""
     save_every: int = Field(default=10, ge=1)
@@ -107,6 +137,12 @@ class Recipe(Value):
         return self
 
     @model_validator(mode="after")
+    def _judge_is_whole(self) -> "Recipe":
+        if bool(self.judge_url) != bool(self.judge_model):
+            raise ValueError("judge_url and judge_model go together")
+        return self
+
+    @model_validator(mode="after")
     def _vllm_server_is_named(self) -> "Recipe":
         if (self.vllm == "server") != bool(self.vllm_server_url):
             raise ValueError('vllm = "server" and vllm_server_url go together')
@@ -136,6 +172,30 @@ def recipe_from(fields: dict[str, object], origin: str = "recipe") -> Recipe:
         return Recipe.model_validate(fields)
     except ValidationError as error:
         raise RecipeError(f"{origin}: {_first_problem(error)}") from error
+
+
+def require_independent_judge(recipe: Recipe, policy: GatePolicy, served_at: str) -> None:
+    """Who judges in training may not judge in the exam, or the gate would confirm what training was told to please.
+
+    `served_at` is where this product's own models answer, the candidate among them. Raises RecipeError naming the judge.
+    """
+    if not recipe.judge_model:
+        return
+    asked = {_judge_key(recipe.judge_model), _judge_key(recipe.judge_url)}
+    if shared := asked & {_judge_key(judge) for judge in policy.judges}:
+        raise RecipeError(f"judge_model: {recipe.judge_model} at {recipe.judge_url} judges for the gate too ({min(shared)}); name another model elsewhere")
+    if _judge_key(served_at) in asked:
+        raise RecipeError(f"judge_url: {recipe.judge_url} serves the models that are examined; no model may judge itself")
+
+
+def _judge_key(name_or_address: str) -> str:
+    """One spelling: a model by its name without its maker's, an address by host and port."""
+    text = name_or_address.strip().casefold()
+    if "://" not in text:
+        return text.rsplit("/", 1)[-1]
+    parts = urlsplit(text)
+    host = "127.0.0.1" if parts.hostname in {"localhost", "::1", "0.0.0.0"} else parts.hostname
+    return f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def recipe_names() -> tuple[str, ...]:
