@@ -2,15 +2,14 @@
 
 from sqlalchemy.orm import Session
 
-from alignment.recipe import load_recipe
-from core import audit, store
+from alignment.opening import open_round
+from core import store
 from core.db import send_after_commit, unit_of_work
 from core.errors import ArtifactError, LostLease, RecipeError
 from core.logging import get_logger
 from core.settings import settings
 from core.tables import Round
 from core.types import RoundStatus
-from evals.policy import load_policy
 from workers.rounds import JOB_OF, close
 from workers.serving import promotion
 
@@ -59,13 +58,6 @@ def _start_what_is_due(session: Session) -> None:
     if last is not None and (last.finished_at is None or last.status in {RoundStatus.FAILED, RoundStatus.CANCELLED}):
         return
     try:
-        recipe, policy = load_recipe(settings().round_recipe), load_policy(settings().gate_policy)
+        open_round(session, _ACTOR)
     except RecipeError as error:
         log.error("no round started", reason=str(error))
-        return
-    if recipe.lora_rank > settings().lora_rank:
-        log.error("no round started", reason=f"the recipe's lora_rank {recipe.lora_rank} is more than LORA_RANK ({settings().lora_rank})")
-        return
-    row = store.add_round(session, recipe.model_dump(mode="json"), policy.model_dump(mode="json"), _ACTOR)
-    audit.record(session, _ACTOR, "round.start", row.id, recipe=recipe.hash, policy=policy.hash)
-    send_after_commit(session, JOB_OF[row.status], row.id)

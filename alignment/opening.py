@@ -1,0 +1,27 @@
+"""How a round begins, whoever asks for it: recipe and gate policy are frozen into its row before anything of it is made."""
+
+from sqlalchemy.orm import Session
+
+from alignment.recipe import load_recipe
+from core import audit, store
+from core.db import send_after_commit
+from core.errors import RecipeError
+from core.jobs import ROUND_TRAIN
+from core.settings import settings
+from core.tables import Round
+from evals.policy import load_policy
+
+
+def open_round(session: Session, requested_by: str, recipe_name: str = "") -> Round:
+    """The new round, queued when the caller's transaction commits; without a name it gets the recipe of the settings.
+
+    Raises RecipeError when recipe or policy cannot be used here, Conflict while another round runs.
+    """
+    recipe = load_recipe(recipe_name or settings().round_recipe)
+    if recipe.lora_rank > settings().lora_rank:
+        raise RecipeError(f"lora_rank: {recipe.lora_rank} is more than vLLM accepts here ({settings().lora_rank}); lower it or raise LORA_RANK")
+    policy = load_policy(settings().gate_policy)
+    row = store.add_round(session, recipe.model_dump(mode="json"), policy.model_dump(mode="json"), requested_by)
+    audit.record(session, requested_by, "round.start", row.id, recipe=recipe.hash, policy=policy.hash)
+    send_after_commit(session, ROUND_TRAIN, row.id)
+    return row
