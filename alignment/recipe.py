@@ -140,6 +140,8 @@ class Recipe(Value):
     def _judge_is_whole(self) -> "Recipe":
         if bool(self.judge_url) != bool(self.judge_model):
             raise ValueError("judge_url and judge_model go together")
+        if self.judge_url and not self.judge_url.startswith(("http://", "https://")):
+            raise ValueError("judge_url begins with http:// or https://")
         return self
 
     @model_validator(mode="after")
@@ -195,7 +197,8 @@ def _judge_key(name_or_address: str) -> str:
         return text.rsplit("/", 1)[-1]
     parts = urlsplit(text)
     host = "127.0.0.1" if parts.hostname in {"localhost", "::1", "0.0.0.0"} else parts.hostname
-    return f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    port = parts.netloc.rpartition(":")[2]
+    return f"{host}:{port if port.isdigit() else 443 if parts.scheme == 'https' else 80}"
 
 
 def recipe_names() -> tuple[str, ...]:

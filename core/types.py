@@ -238,6 +238,8 @@ class GatePolicy(Value):
     max_latency_ratio: float = Field(gt=0)
     required: tuple[Capability, ...] = Field(min_length=1)
     superiority: Literal["any", "none"] = "any"
+    judges: tuple[str, ...] = ()
+    """Models that judge in exams under this policy, by name or address; the judge of a recipe may be none of them. The shipped suite asks none."""
     bootstrap_seed: int = 0
     bootstrap_samples: int = Field(default=4000, ge=500)
 
