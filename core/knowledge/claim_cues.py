@@ -112,7 +112,7 @@ DENIES = Cue(
     re.compile(
         r"\b(?:not|never|n[o'’]t|cannot|neither|nor|without|no longer|unlikely|rarely|seldom|hardly|scarcely|anything but"
         r"|far from|(?:argu|speak)(?:es?|s|ing)? against"
-        r"|rul(?:es?|ed|ing) out|exclude[sd]?|fails? to|lacks?|absent|useless|ineffective|untypical|atypical"
+        r"|rul(?:es?|ed|ing) out|exclude[sd]?|fails? to|lacks?|absent|useless|ineffective|untypical|atypical(?! antipsychotics?\b)"
         r"|no (?:red flag|symptom|sign|feature|treatment|place|role|evidence|proof|benefit|effect|use|value|reason))\b(?! only\b)|n['’]t\b",
     ),
     "not",
