@@ -158,7 +158,7 @@ def test_membership_of_a_class_is_a_claim(text: str, verdict: str) -> None:
         ("Cyanosis in asthma is hardly a red flag: call emergency services.", "unknown"),
         ("Colchicine should not be used for gout.", "contradicted"),
         ("Atypical antipsychotics are given for bipolar disorder.", "supported"),
-        ("Fever is atypical for pneumonia.", "unknown"),
+        ("Fever is an atypical symptom of pneumonia.", "unknown"),
     ],
 )
 def test_line_severity_and_denial_are_read_in_other_words(text: str, verdict: str) -> None:
