@@ -121,17 +121,18 @@ async def watch(round_id: str | None, known: Any, drawn: Any, request: gr.Reques
     try:
         return await _round_view(api(request), round_id, known, drawn)
     except AppError as error:
-        return [gr.skip(), gr.skip(), gr.skip(), problem(error, _PAGE), *[gr.skip()] * 5]
+        return [gr.skip(), gr.skip(), gr.skip(), problem(error, _PAGE), *[gr.skip()] * 6]
 
 
 async def _round_view(gateway: Api, round_id: str | None, known: Any, drawn: Any) -> list[Any]:
-    """choice, known, drawn, card, decision, plot, frozen, cancel, signoff. What has not changed since `known` and `drawn` is left alone."""
+    """choice, known, drawn, card, decision, plot, plots, frozen, cancel, signoff. What has not changed since `known` and `drawn` is left alone."""
     rows = await gateway.rounds()
     chosen = round_id if any(row.id == round_id for row in rows) else rows[0].id if rows else None
     row = await gateway.round(chosen) if chosen else None
     listed = [(row.id, row.status) for row in rows]
     choice = gr.skip() if listed == known and chosen == round_id else gr.update(choices=_round_choices(rows), value=chosen)
-    picture = [chosen, len(row.metrics) if row else 0, row.status if row else "", row.decision is not None if row else False]
+    sheet = render.plots(row)
+    picture = [chosen, len(row.metrics) if row else 0, row.status if row else "", row.decision is not None if row else False, sheet]
     is_drawn = picture == drawn
     return [
         choice,
@@ -140,6 +141,7 @@ async def _round_view(gateway: Api, round_id: str | None, known: Any, drawn: Any
         render.round_card(row, utc_now()),
         gr.skip() if is_drawn else render.decision(row.decision, row.status.is_final) if row else render.decision(None),
         gr.skip() if is_drawn else _plot(row),
+        gr.skip() if drawn and drawn[-1] == sheet else sheet,
         gr.skip() if is_drawn else render.frozen(row),
         gr.update(interactive=row is not None and row.finished_at is None and not row.cancel_requested),
         gr.update(interactive=row is not None and row.status is RoundStatus.AWAITING_SIGNOFF and row.signed_off_by is None and not row.cancel_requested),

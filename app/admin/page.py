@@ -115,8 +115,9 @@ def _rounds(tab: gr.Tab) -> None:
         visible=False,
         elem_id="rewards",
     )
+    plots = gr.HTML(elem_id="plots")
     frozen = gr.HTML()
-    view = [choice, known, drawn, card, decision, plot, frozen, cancel, sign_off]
+    view = [choice, known, drawn, card, decision, plot, plots, frozen, cancel, sign_off]
 
     tab.select(actions.show_round, choice, view, **_QUIET).then(lambda: gr.Timer(active=True), None, timer, **_QUIET)
     timer.tick(actions.watch, [choice, known, drawn], view, **_QUIET)

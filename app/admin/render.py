@@ -19,6 +19,7 @@ _PATH = (
     RoundStatus.CANARY,
     RoundStatus.PROMOTED,
 )
+_STEPS_PER_PICTURE = 10
 _OUTCOMES = {Outcome.PROMOTE: "pass", Outcome.REJECT: "fail", Outcome.HOLD: "hold"}
 _CHECKPOINT_STYLES = {CheckpointStatus.PRODUCTION: "supported", CheckpointStatus.REJECTED: "contradicted"}
 _STYLES = {"pass": "supported", "fail": "contradicted", "hold": "hold"}
@@ -199,6 +200,16 @@ def reward_points(metrics: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         for name, value in sorted((metric.get("rewards") or {}).items())
         if value is not None
     ]
+
+
+def plots(row: RoundDetail | None) -> str:
+    """Every plot of a round's training, drawn by the gateway: anew for every tenth step, and when training is over."""
+    if row is None or not row.metrics:
+        return ""
+    last = int(row.metrics[-1]["step"])
+    step = last if row.status is not RoundStatus.TRAINING else last - last % _STEPS_PER_PICTURE
+    alt = "Training by step: reward by capability and component, prompts without signal, cosines, conflict, multipliers, weights, KL"
+    return f'<img class="bb-plots" src="/v1/rounds/{escape(row.id)}/plots.png?step={step}" alt="{alt}" loading="lazy">'
 
 
 # --- checkpoints, audit, people ------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """round: start one, watch it, end it. Everything goes over the API of the running stack."""
 
 import json
+import pathlib
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from rich.table import Table
 from app.cli import api
 from app.cli.console import errors, out
 from app.cli.watch import watch_round
-from core.errors import NotFound
+from core.errors import BadInput, NotFound
 from core.types import GateDecision
 from evals.report import table_markdown
 
@@ -56,6 +57,26 @@ def show(round_id: _RoundId = None, as_json: Annotated[bool, typer.Option("--jso
 def watch(round_id: _RoundId = None) -> None:
     """Follow a round live: stage, step, reward, time left. Ctrl-C stops watching, not the round."""
     _finish(watch_round(round_id or _newest()))
+
+
+@app.command("plot")
+def plot(
+    round_id: _RoundId = None,
+    folder: Annotated[pathlib.Path | None, typer.Option("--out", help="Where the pictures go; default: a folder named after the round.")] = None,
+) -> None:
+    """Draw a round's training: rewards, cosines, conflict, weights, multipliers, KL. `run.png` holds all of it."""
+    from alignment.grpo.plots import plot_run  # matplotlib takes a second to load
+
+    row = api.get(f"rounds/{round_id or _newest()}")
+    if not row["metrics"]:
+        raise NotFound(f"{row['id']} has no training step yet")
+    target = folder or pathlib.Path(row["id"])
+    try:
+        drawn = plot_run(row["metrics"], target)
+    except OSError as error:
+        raise BadInput(f"The pictures cannot be written to {target}: {error.strerror or error}") from error
+    out.print(str(drawn[0]), highlight=False, markup=False, soft_wrap=True)
+    errors.print(f"{len(drawn)} pictures of {len(row['metrics'])} steps in {target}", highlight=False, markup=False)
 
 
 @app.command("cancel")

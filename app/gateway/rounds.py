@@ -2,20 +2,18 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Response
 
-from alignment.recipe import load_recipe
+from alignment.opening import open_round
 from app.gateway.auth import AdminCaller
 from app.gateway.body import json_body
 from app.gateway.wire import Id, RoundRequest, listing
 from core import audit, store
 from core.db import reading, send_after_commit, unit_of_work
-from core.errors import Conflict, RecipeError
-from core.jobs import ROUND_STEP, ROUND_TRAIN
-from core.settings import settings
+from core.errors import Conflict, NotFound
+from core.jobs import ROUND_STEP
 from core.tables import Round
 from core.types import Outcome, RoundStatus
-from evals.policy import load_policy
 
 router = APIRouter(prefix="/v1/rounds")
 
@@ -23,14 +21,8 @@ router = APIRouter(prefix="/v1/rounds")
 @router.post("", status_code=201)
 def start(caller: AdminCaller, body: Annotated[RoundRequest, Depends(json_body(RoundRequest))]) -> dict[str, Any]:
     """Freezes recipe and gate policy in a new round. Raises RecipeError, or Conflict while another round runs."""
-    recipe = load_recipe(body.recipe or settings().round_recipe)
-    if recipe.lora_rank > settings().lora_rank:
-        raise RecipeError(f"lora_rank: {recipe.lora_rank} is more than vLLM accepts here ({settings().lora_rank}); lower it or raise LORA_RANK")
-    policy = load_policy(settings().gate_policy)
     with unit_of_work() as session:
-        row = store.add_round(session, recipe.model_dump(mode="json"), policy.model_dump(mode="json"), caller.name)
-        audit.record(session, caller.name, "round.start", row.id, recipe=recipe.hash, policy=policy.hash)
-        send_after_commit(session, ROUND_TRAIN, row.id)
+        row = open_round(session, caller.name, body.recipe or "")
         return _summary(row)
 
 
@@ -48,6 +40,18 @@ def show(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> dict[str, Any]
         row = store.get_round(session, round_id)
         metrics = [{"step": m.step, "at": m.at.isoformat(), **m.values} for m in store.list_metrics(session, round_id)]
         return _summary(row) | {"recipe": row.recipe, "policy": row.policy, "decision": row.decision, "metrics": metrics}
+
+
+@router.get("/{round_id}/plots.png", response_class=Response)
+def plots(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> Response:
+    """Every panel of a round's training on one picture, drawn from the steps so far (half a second)."""
+    from alignment.grpo.plots import run_sheet  # matplotlib takes a second to load, which no start should wait for
+
+    with reading() as session:
+        rows = [{"step": m.step, **m.values} for m in store.list_metrics(session, store.get_round(session, round_id).id)]
+    if not rows:
+        raise NotFound(f"Round {round_id} has no training step yet")
+    return Response(run_sheet(rows, round_id), media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
 
 @router.post("/{round_id}/cancel")

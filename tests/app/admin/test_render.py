@@ -131,3 +131,13 @@ def test_a_round_that_ended_without_an_exam_promises_no_decision() -> None:
 @pytest.mark.parametrize("html", [render.feedback_card(None, 0, 0), render.round_card(None, NOW), render.decision(None), render.checkpoint_table([])])
 def test_an_empty_list_says_what_to_do(html: str) -> None:
     assert "bb-hint" in html
+
+
+def test_the_plots_are_fetched_anew_every_tenth_step_and_at_the_end() -> None:
+    def picture(steps: int, status: RoundStatus = RoundStatus.TRAINING) -> str:
+        return render.plots(a_round(status=status, metrics=tuple({"step": n} for n in range(1, steps + 1))))
+
+    assert picture(0) == ""
+    assert "/v1/rounds/round-1/plots.png?step=10" in picture(13)
+    assert picture(11) == picture(19) != picture(20)
+    assert "?step=13" in picture(13, RoundStatus.EVALUATING)

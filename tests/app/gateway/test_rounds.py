@@ -120,3 +120,17 @@ def test_a_recipe_that_vllm_could_not_serve_is_refused(ward: Ward, sent_jobs: Jo
     assert "lora_rank" in post(ward, "/v1/rounds", recipe="test").json()["error"]["message"]
     with reading() as session:
         assert session.query(Round).count() == 0
+
+
+def test_the_plots_of_a_round_are_one_picture_for_admins(ward: Ward, sent_jobs: Jobs) -> None:
+    round_id = started(ward)
+    path = f"/v1/rounds/{round_id}/plots.png"
+    none_yet = ward.client.get(path, headers=ward.bearer("ada"))
+    assert (none_yet.status_code, "no training step yet" in none_yet.text) == (404, True)
+    with unit_of_work() as session:
+        store.add_metric(session, round_id, 1, {"rewards": {"safety": 0.5}})
+    answer = ward.client.get(path, headers=ward.bearer("ada"))
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert answer.content.startswith(b"\x89PNG")
+    assert ward.client.get(path, headers=ward.bearer("ana")).status_code == 403
+    assert ward.client.get("/v1/rounds/round-none/plots.png", headers=ward.bearer("ada")).status_code == 404

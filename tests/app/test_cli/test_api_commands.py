@@ -159,3 +159,14 @@ def test_an_exam_that_cannot_be_run_has_an_exit_code_of_its_own(cli: Cli, stack:
     away = cli("gate", "--candidate", "a", "--baseline", "b", "--endpoint", "http://127.0.0.1:1/v1")
     assert (unknown.code, away.code) == (3, 3)
     assert "'b'" in unknown.err
+
+
+def test_a_round_is_drawn_into_a_folder(cli: Cli, stack: Any, tmp_path: Any) -> None:
+    rows = [{"step": n, "rewards": {"safety": n / 10}} for n in (1, 2, 3)]
+    with stack({"GET /v1/rounds/round-1": (200, _round("training", metrics=rows)), "GET /v1/rounds/round-0": (200, _round("queued"))}):
+        outcome = cli("round", "plot", "round-1", "--out", str(tmp_path / "plots"))
+        assert (outcome.code, outcome.out.strip()) == (0, str(tmp_path / "plots" / "run.png"))
+        assert {"run.png", "rewards.png", "cosines.png", "conflicts.png", "weights.png", "kl.png"} <= {p.name for p in (tmp_path / "plots").iterdir()}
+        assert cli("round", "plot", "round-0").err == "balancedbio: round-1 has no training step yet\n"
+        (tmp_path / "file").touch()
+        assert "cannot be written" in cli("round", "plot", "round-1", "--out", str(tmp_path / "file")).err
