@@ -110,14 +110,14 @@ def cite(text: str, facts: Sequence[Fact], knowledge: Knowledge) -> str:
 
 def _cited(sentence: str, facts: Sequence[Fact], knowledge: Knowledge) -> str:
     named = {c.id for m in knowledge.linker.mentions(sentence) for c in m.concepts}
-    found = [(n, f) for n, f in enumerate(facts, start=1) if _supports(f, named, sentence)][:MOST_CITED]
+    found = [(n, f) for n, f in enumerate(facts, start=1) if _supports(f, named, sentence)]
     if not found:
         return sentence
     if _only_states([f for _, f in found], sentence.strip(), knowledge.graph):
         return "\n" + "\n".join(quotation(n, f, knowledge.graph) for n, f in found) + "\n"
     end = _END.search(sentence)
     assert end is not None
-    return f"{sentence[: end.start()]} {''.join(f'[{n}]' for n, _ in found)}{end.group(0)}"
+    return f"{sentence[: end.start()]} {''.join(f'[{n}]' for n, _ in found[:MOST_CITED])}{end.group(0)}"
 
 
 def quotation(number: int, fact: Fact, graph: Graph) -> str:
