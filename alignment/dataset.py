@@ -5,10 +5,12 @@ answer, but it says where to look: its concepts make synthetic items about them 
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from alignment.feedback import FeedbackExample
 from alignment.mkgsg.attempts import Attempts
 from alignment.mkgsg.curate import Curator
 from alignment.mkgsg.generate import Written
@@ -20,31 +22,17 @@ from alignment.mkgsg.tally import Tally
 from alignment.mkgsg.teacher import Teacher
 from alignment.mkgsg.validate import text_reason
 from alignment.recipe import Recipe
+from alignment.rewards.judgements import judgements_of, write_judgements
 from core.artifacts import new_artifact
 from core.errors import ArtifactError
 from core.knowledge import Knowledge
 from core.knowledge.graph import Kind
 from core.safety import check_reply, patient_concepts
-from core.types import Capability, Message, Provenance, Reference, Severity, TrainingSample, Value
+from core.types import Capability, Provenance, Reference, Severity, TrainingSample
 
 _ANCHOR_SEED = 7_919
 """Added to the recipe's seed: anchors are other draws than the round's own items."""
 _ANSWER_KINDS = (Kind.DRUG, Kind.INVESTIGATION, Kind.CONDITION, Kind.SYMPTOM)
-
-
-class FeedbackExample(Value):
-    """One accepted judgement, as training may see it."""
-
-    id: str
-    messages: tuple[Message, ...]
-    """The conversation up to and with the question."""
-    evidence: tuple[str, ...] = ()
-    """The facts that the reply was given, in the order of their numbers."""
-    rating: int | None = None
-    """-1, 1, or None."""
-    correction: str | None = None
-    unsafe: bool = False
-    simulated: bool = False
 
 
 def build_dataset(
@@ -56,12 +44,14 @@ def build_dataset(
     knowledge: Knowledge,
     weaknesses: Mapping[Capability, float],
     exam_grams: frozenset[str] = frozenset(),
+    judged: Sequence[FeedbackExample] = (),
     attempts: Attempts | None = None,
     teacher: Teacher | None = None,
 ) -> DatasetManifest:
     """Writes the artifact folder `target` and returns what is in it.
 
     `exam_hashes` are ids of exam items, `exam_grams` the `curate.word_grams` of their questions. `weaknesses` are in [0, 1] for each capability.
+    `judged` is every accepted judgement, earlier rounds' too: the pairs in it are what models in the reward learn from and are measured by.
     `attempts` tries the round's own items (anchors and feedback stay as they are), `teacher` words them. Raises ArtifactError when the folder
     exists or cannot be written, Unavailable when a model stays away.
     """
@@ -80,9 +70,15 @@ def build_dataset(
     line = replace(line, topics=frozenset(topics), teacher=teacher, attempts=attempts)
     items += of_capabilities(line, counts, families, cases, recipe.seed)
     random.Random(recipe.seed).shuffle(items)
-    manifest = manifest_of(tally, knowledge, recipe_hash=recipe.hash, seed=recipe.seed, feedback_used=used, feedback_topics=topics)
+    judgements, dropped = judgements_of(judged, knowledge, exam_grams)
+    tally.dropped.update(dropped)
+    by_source = Counter(j.source for j in judgements)
+    manifest = manifest_of(
+        tally, knowledge, recipe_hash=recipe.hash, seed=recipe.seed, feedback_used=used, feedback_topics=topics, judgements=dict(sorted(by_source.items()))
+    )
     with new_artifact(target) as draft:
         write_samples(draft, items)
+        write_judgements(draft, judgements)
         write_manifest(draft, manifest)
     return manifest
 

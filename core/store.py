@@ -142,6 +142,12 @@ def claim_feedback(session: Session, round_id: str) -> Sequence[tuple[Feedback, 
     return [(row.Feedback, row.Turn) for row in session.execute(query)]
 
 
+def accepted_feedback(session: Session) -> Sequence[tuple[Feedback, Turn]]:
+    """All accepted feedback, used by rounds or not, in order of id: what was judged once stays judged."""
+    query = select(Feedback, Turn).join(Turn, Turn.id == Feedback.turn_id).where(Feedback.status == FeedbackStatus.ACCEPTED).order_by(Feedback.id)
+    return [(row.Feedback, row.Turn) for row in session.execute(query)]
+
+
 def release_feedback(session: Session, round_id: str) -> None:
     """Gives a failed or cancelled round's feedback back, for the next round."""
     session.execute(update(Feedback).where(Feedback.round_id == round_id).values(round_id=None))

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from alignment.dataset import FeedbackExample, build_dataset
+from alignment.dataset import build_dataset
+from alignment.feedback import FeedbackExample
 from alignment.mkgsg.attempts import Attempts
 from alignment.mkgsg.curate import word_grams
 from alignment.mkgsg.endpoint import Endpoint
@@ -35,9 +36,10 @@ def build_round_dataset(lease: Lease, row: Round, target: Path) -> bool:
     """
     if not target.exists():
         suite = load_suite(frozen_policy(row).suite)
+        recipe, known = recipe_from(row.recipe), knowledge()
         with lease.write() as (session, _):
             feedback = [_example(*pair) for pair in store.claim_feedback(session, row.id)]
-        recipe, known = recipe_from(row.recipe), knowledge()
+            judged = [_example(*pair) for pair in store.accepted_feedback(session)] if recipe.preference or recipe.judge_model else []
         try:
             with _models(lease, row, recipe, known) as (attempts, teacher):
                 build_dataset(
@@ -48,6 +50,7 @@ def build_round_dataset(lease: Lease, row: Round, target: Path) -> bool:
                     exam_grams=frozenset().union(*(word_grams(m.content) for i in suite.items for m in i.messages if m.role == "user")),
                     knowledge=known,
                     weaknesses=_weaknesses(row.parent_id, suite),
+                    judged=judged,
                     attempts=attempts,
                     teacher=teacher,
                 )
@@ -86,6 +89,7 @@ def _example(feedback: Feedback, turn: Turn) -> FeedbackExample:
         id=feedback.id,
         messages=tuple(Message.model_validate(m) for m in turn.messages),
         evidence=tuple(fact["statement"] for fact in turn.evidence or ()),
+        reply=turn.reply,
         rating=feedback.ratings.get("overall"),
         correction=feedback.correction,
         unsafe="unsafe" in feedback.flags,

@@ -26,7 +26,7 @@ def word_grams(text: str) -> frozenset[str]:
     """
     words = _WORD.findall(text.lower())
     runs = [" ".join(words[i : i + GRAM_WORDS]) for i in range(len(words) - GRAM_WORDS + 1)]
-    return frozenset(hashlib.blake2b(run.encode(), digest_size=8).hexdigest() for run in (*runs, _content_key([text])))
+    return frozenset(hashlib.blake2b(run.encode(), digest_size=8).hexdigest() for run in (*runs, content_key([text])))
 
 
 class Curator:
@@ -51,7 +51,7 @@ class Curator:
             return "duplicate"
         # Another answer, or evidence to answer from, makes another item of the same words.
         group = f"{sample.family} {bool(sample.evidence)} {sample.reference.model_dump_json(exclude_defaults=True)}"
-        key = f"{group} {_content_key(texts)}"
+        key = f"{group} {content_key(texts)}"
         # The cheap test first: the same words but for numbers and filler, in any order. It finds most.
         if key in self._keys or (place := self._near.place(texts, group)) in self._near:
             return "near_duplicate"
@@ -62,6 +62,6 @@ class Curator:
         return None
 
 
-def _content_key(texts: Iterable[str]) -> str:
+def content_key(texts: Iterable[str]) -> str:
     """The words but numbers and filler, each once, in alphabetical order."""
     return " ".join(sorted({w for text in texts for w in _WORD.findall(text.lower()) if w not in _FILLER and not w.isdigit()}))

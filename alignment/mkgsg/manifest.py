@@ -56,6 +56,8 @@ class DatasetManifest(Value):
     feedback_used: tuple[str, ...] = ()
     feedback_topics: tuple[str, ...] = ()
     """Concepts that made synthetic items about them likelier."""
+    judgements: Mapping[str, int] = {}
+    """Pairs that clinicians judged, by source: what models in the reward learn from and are measured by."""
 
 
 def manifest_of(tally: Tally, knowledge: Knowledge, *, recipe_hash: str, seed: int, **more: object) -> DatasetManifest:
