@@ -54,7 +54,7 @@ def reward_components(item: Item, reply: str, knowledge: Knowledge) -> dict[str,
 
 
 class ComponentScorer:
-    """Scores replies by component, each reply once: samples of one group are often equal, and every component asks separately.
+    """Scores replies by component. The rules see each reply once: samples of one group are often equal, and every component asks separately.
 
     `score` gives the rules' components of one reply. A model whose weight is 0 for a capability is not asked about its replies.
     """
@@ -63,7 +63,7 @@ class ComponentScorer:
         self._score = score
         self._models = {model.name: model for model in models}
         self._remember = remember
-        self._known: dict[tuple[str, str], dict[str, Score]] = {}
+        self._known: dict[tuple[str, str], Mapping[str, Score]] = {}
         self._unscored: dict[str, Counter[str]] = defaultdict(Counter)
 
     @property
@@ -82,36 +82,31 @@ class ComponentScorer:
         model = self._models.get(component)
         if model is None:
             return [self.value(item, reply, component) for item, reply in asked]
-        return [score.value if score else None for score in self._judged(model, asked)]
+        return self._judged(model, asked)
 
     def value(self, item: Item, reply: str, component: str) -> float | None:
         """A rule's component of one reply. Raises TrainingError as `values` does."""
-        known = self._memory_of(item, reply)
-        if not known.keys() - self._models.keys():
+        key = (item.id, reply)
+        if key not in self._known:
+            if len(self._known) >= self._remember:
+                self._known.clear()
             try:
-                known.update(self._score(item, reply))
+                self._known[key] = self._score(item, reply)
             # A scorer's bug shows as one of these (pydantic's ValidationError is a ValueError); AppErrors and system errors rise as they are.
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
                 raise TrainingError(f"A reward component failed on item {item.id} ({item.family}): {type(error).__name__}: {error}") from error
-        score = known.get(component)
+        score = self._known[key].get(component)
         return None if score is None else score.value
 
     def tally(self) -> dict[str, dict[str, int]]:
-        """What the models could not score since the run began, by model and reason."""
-        return {name: dict(reasons) for name, reasons in self._unscored.items()}
+        """What the models could not score since the process began, by model and reason."""
+        return {name: dict(reasons) for name, reasons in self._unscored.items() if reasons}
 
-    def _judged(self, model: RewardModel, asked: Sequence[tuple[Item, str]]) -> list[Score | None]:
-        """The model's scores; None where it weighs nothing. Only what is new is asked, all at once."""
-        scores = {(i.id, r): self._known.get((i.id, r), {}).get(model.name) for i, r in asked}
-        new = {(i.id, r): (i, r) for i, r in asked if scores[i.id, r] is None and model.weights.get(i.capability, 0.0) > 0.0}
-        for (key, (item, reply)), score in zip(new.items(), model.scores(list(new.values())) if new else (), strict=True):
-            scores[key] = self._memory_of(item, reply)[model.name] = score
-            if score.value is None:
-                self._unscored[model.name][score.explanation] += 1
-        return [scores[item.id, reply] for item, reply in asked]
-
-    def _memory_of(self, item: Item, reply: str) -> dict[str, Score]:
-        key = (item.id, reply)
-        if key not in self._known and len(self._known) >= self._remember:
-            self._known.clear()
-        return self._known.setdefault(key, {})
+    def _judged(self, model: RewardModel, asked: Sequence[tuple[Item, str]]) -> list[float | None]:
+        """The model's scores; None where it weighs nothing. Equal replies of a batch are asked about once, but nothing is remembered between
+        batches: the numbers of a batch depend on its shape in the last digit, and a resumed run has forgotten what an undisturbed one knows.
+        """
+        new = {(i.id, r): (i, r) for i, r in asked if model.weights.get(i.capability, 0.0) > 0.0}
+        scores = dict(zip(new, model.scores(list(new.values())) if new else (), strict=True))
+        self._unscored[model.name].update(score.explanation for score in scores.values() if score.value is None)
+        return [scores[item.id, reply].value if (item.id, reply) in scores else None for item, reply in asked]
