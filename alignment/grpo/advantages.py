@@ -1,7 +1,8 @@
-"""Advantages of one group: each component normalised by itself, combined, then ordered by band.
+"""Advantages of one group: each component normalised by itself, combined, then ordered by band; and, for comparison, plain GRPO's and GDPO's.
 
 Normalising before combining gives every component a say in its own units: otherwise the one with the largest spread decides alone.
 A component that does not vary in the group says nothing, and one that is unscored for a reply says nothing about that reply.
+Values are (G, F), or (P, G, F) for several groups; NaN (or infinity) is unscored. An unscored reply's advantage is 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from alignment.rewards import RIGHT, band_of
+from alignment.rewards import MODEL_COMPONENTS, RIGHT, band_of, banded_advantages
 
 Floats = NDArray[np.float64]
 
@@ -19,22 +20,43 @@ _FLAT = 1e-6
 
 
 def group_advantages(values_GF: Floats, components: Sequence[str], weights: Mapping[str, float]) -> Floats:
-    """Advantages (G,) of the replies of one group from their component values; NaN (or infinity) is unscored.
+    """Advantages (G,) of the replies of one group from their component values.
 
     Mean 0 and standard deviation 1 over the replies that could be scored, 0 for the others; all 0 when nothing tells the replies apart.
     A reply of a lower band always gets less than one of a higher band.
     """
-    values_GF = np.where(np.isfinite(values_GF), values_GF, np.nan)
+    values_GF = _finite(values_GF)
     scored_G = ~np.isnan(values_GF).all(axis=1)
     advantages_G = np.zeros(len(values_GF))
     if scored_G.sum() < 2:
         return advantages_G
-    raw_S = _combined(values_GF[scored_G], components, weights)
+    raw_S = _weighted_mean(component_advantages(values_GF[scored_G], components), components, weights)
     banded_S = _ordered_by_band(raw_S, bands(values_GF[scored_G], components))
-    spread = float(banded_S.std())
-    if spread > _FLAT:
-        advantages_G[scored_G] = (banded_S - banded_S.mean()) / spread
+    advantages_G[scored_G] = _normalised(banded_S)
     return advantages_G
+
+
+def component_advantages(values_GF: Floats, components: Sequence[str]) -> Floats:
+    """Every component's own advantages (G, F) in one group: mean 0, standard deviation 1; a model's are banded, so that it lifts no wrong reply."""
+    values_GF = _finite(values_GF)
+    bands_G = bands(values_GF, components)
+    columns = [banded_advantages(v_G, bands_G) if name in MODEL_COMPONENTS else _normalised(v_G) for name, v_G in zip(components, values_GF.T, strict=True)]
+    return np.stack(columns, axis=1)
+
+
+def plain_advantages(values_GF: Floats, components: Sequence[str], weights: Mapping[str, float]) -> Floats:
+    """Plain GRPO's advantages (G,): the weighted components are added, then normalised (TRL's `sum_then_normalize`)."""
+    values_GF = _finite(values_GF)
+    rewards_G = np.nansum(values_GF * _in_order(components, weights), axis=1)
+    rewards_G[np.isnan(values_GF).all(axis=1)] = np.nan
+    return _normalised(rewards_G)
+
+
+def whitened_advantages(values_PGF: Floats, components: Sequence[str], weights_P: Sequence[Mapping[str, float]]) -> Floats:
+    """GDPO's advantages (P, G): components normalised in their group, added, and normalised over the whole batch (`normalize_then_sum`)."""
+    raw_PG = np.stack([component_advantages(v_GF, components) @ _in_order(components, w) for v_GF, w in zip(values_PGF, weights_P, strict=True)])
+    raw_PG[~np.isfinite(values_PGF).any(axis=2)] = np.nan
+    return _normalised(raw_PG.reshape(-1)).reshape(raw_PG.shape)
 
 
 def bands(values_GF: Floats, components: Sequence[str]) -> NDArray[np.int64]:
@@ -48,15 +70,25 @@ def bands(values_GF: Floats, components: Sequence[str]) -> NDArray[np.int64]:
     return np.array([band_of(c, s) for c, s in zip(column(RIGHT), column("safety"), strict=True)], dtype=np.int64)
 
 
-def _combined(values_SF: Floats, components: Sequence[str], weights: Mapping[str, float]) -> Floats:
-    total_S, weight = np.zeros(len(values_SF)), 0.0
-    for values_S, name in zip(values_SF.T, components, strict=True):
-        known = ~np.isnan(values_S)
-        spread = float(values_S[known].std()) if known.any() else 0.0
-        if spread > _FLAT:
-            total_S[known] += weights[name] * (values_S[known] - values_S[known].mean()) / spread
-            weight += weights[name]
-    return total_S / weight if weight else total_S
+def _finite(values: Floats) -> Floats:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _in_order(components: Sequence[str], weights: Mapping[str, float]) -> Floats:
+    return np.array([weights[name] for name in components])
+
+
+def _weighted_mean(columns_SF: Floats, components: Sequence[str], weights: Mapping[str, float]) -> Floats:
+    """Over the components that tell the replies apart."""
+    weights_F = _in_order(components, weights) * columns_SF.any(axis=0)
+    return columns_SF @ weights_F / weights_F.sum() if weights_F.any() else np.zeros(len(columns_SF))
+
+
+def _normalised(values: Floats) -> Floats:
+    """Mean 0 and standard deviation 1 over the values that are known; 0 where one is not, and all 0 where they do not differ."""
+    known = np.isfinite(values)
+    spread = float(values[known].std()) if known.any() else 0.0
+    return np.where(known, (values - values[known].mean()) / spread, 0.0) if spread > _FLAT else np.zeros(values.shape)
 
 
 def _ordered_by_band(raw_S: Floats, bands_S: NDArray[np.int64]) -> Floats:

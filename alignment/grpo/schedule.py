@@ -10,11 +10,13 @@ from itertools import islice
 from random import Random
 from typing import NamedTuple
 
+from alignment.grpo.objectives import is_anchor
 from alignment.recipe import Recipe
 from core.errors import BadInput
-from core.types import Capability, TrainingSample
+from core.types import TrainingSample
 
-ANCHOR_PREFIX = "anchor:"
+_WITH_ANCHORS = ("exact", "balanced")
+"""The strategies that have constraints; the published ones know objectives that weigh something alone."""
 
 
 class Schedule(NamedTuple):
@@ -24,28 +26,13 @@ class Schedule(NamedTuple):
     """Training prompts and anchors together."""
 
 
-def objective_of(sample: TrainingSample) -> str:
-    """The objective whose gradient a sample belongs to: its capability, or that capability's anchor."""
-    prefix = ANCHOR_PREFIX if is_anchor(sample) else ""
-    return f"{prefix}{sample.capability.value}"
-
-
-def capability_of(objective: str) -> Capability:
-    """The capability that an objective is about."""
-    return Capability(objective.removeprefix(ANCHOR_PREFIX))
-
-
-def is_anchor(sample: TrainingSample) -> bool:
-    return sample.provenance.source == "anchor"
-
-
 def schedule(samples: Sequence[TrainingSample], recipe: Recipe) -> Schedule:
     """Raises BadInput when there is nothing to train on. Anchors are asked only where the strategy makes use of them."""
     training = [i for i, sample in enumerate(samples) if not is_anchor(sample)]
     anchors = [i for i, sample in enumerate(samples) if is_anchor(sample)]
     if not training:
         raise BadInput("The dataset has no samples to train on; give the recipe more items or accept some feedback")
-    asks_anchors = recipe.strategy == "balanced" and recipe.anchors_per_step > 0 and bool(anchors)
+    asks_anchors = recipe.strategy in _WITH_ANCHORS and recipe.anchors_per_step > 0 and bool(anchors)
     per_step = recipe.anchors_per_step if asks_anchors else 0
     prompts = _in_turn(training, samples, Random(recipe.seed))
     constraints = _in_turn(anchors, samples, Random(recipe.seed + 1))

@@ -1,47 +1,51 @@
-"""Capability-aware GRPO: TRL's trainer with advantages per component and gradients per capability.
+"""Capability-aware GRPO: TRL's trainer with advantages per objective and a strategy that makes one step of their gradients.
 
-One optimizer step is one generation batch: the prompts of a step, a group of replies each. After generation the rows are taken apart by
-objective (a capability, or a capability's anchor), each objective gets its own backward passes, and the gradients, which are those of the
-LoRA parameters alone and so are small, become one by `alignment.grpo.balance`. This is the exact form; it needs all gradients on one
-device and refuses to run on several processes.
+One optimizer step is one generation batch: the prompts of a step, a group of replies each. After generation every process knows the whole
+batch as numbers (`Batch`); a strategy turns the objectives' Gram matrix into coefficients, and these into one advantage per reply and one
+backward pass (`sum`, `gdpo`, `balanced`), or into a sum of gradients that were kept apart (`pcgrad`, `mgda`, `cagrad`, `exact`).
 
-Each override below says what it relies on upstream (trl 1.16, transformers 5.19).
+An objective's loss is that of its part's rows, the KL term among it, so its coefficient scales both. The overrides below say what each
+relies on upstream (trl 1.16, transformers 5.19).
 """
 
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from accelerate import DistributedType
 from datasets import Dataset
-from safetensors import SafetensorError
 from transformers import PrinterCallback
 
-from alignment.grpo.advantages import group_advantages
-from alignment.grpo.balance import balance, conflict_rate, cosines, min_norm_weights
+from alignment.grpo.batch import Batch, Floats
 from alignment.grpo.config import training_config
+from alignment.grpo.kept import keep, kept_state
+from alignment.grpo.objectives import capability_of, objectives_of
+from alignment.grpo.passes import Pass, passes, rows_of_pass
 from alignment.grpo.policy import Policy
-from alignment.grpo.schedule import ANCHOR_PREFIX, Schedule, capability_of, objective_of
+from alignment.grpo.probe import GramAverage, Probe, cell_gradients, trained_layers
+from alignment.grpo.report import combination_report, gradient_report, reward_report
+from alignment.grpo.schedule import Schedule
+from alignment.grpo.strategies import Combined, strategy_named
+from alignment.grpo.update import UpdateProjection
 from alignment.grpo.upstream import GRPOTrainer
 from alignment.recipe import Recipe
-from alignment.rewards import COMPONENTS, ComponentScorer, banded_reward, component_weights
-from core.artifacts import new_artifact
-from core.errors import ArtifactError, TrainingError
+from alignment.rewards import COMPONENTS, ComponentScorer, RewardModel, component_weights
+from core.errors import RecipeError, TrainingError
 from core.knowledge.evidence import with_evidence
 from core.types import Capability, Item, Score, TrainingSample
 
-KEPT_CHECKPOINTS = 2
-_ROW_TENSORS = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", "advantages", "ref_per_token_logps")
-_COMPLETION_TENSORS = ("completion_ids", "completion_mask", "ref_per_token_logps")
+Gradient = list[torch.Tensor]
+"""One tensor for each trained parameter."""
 
 
 class CapabilityTrainer(GRPOTrainer):
-    """`score` gives a reply's components; `kept` is the folder for resumable checkpoints (`step-N`, each whole or absent).
+    """`score` gives a reply's components by rule, `models` add their own; `kept` is the folder for resumable checkpoints (`step-N`).
 
-    After each step `report` holds that step's numbers as plain JSON values (keys: see `_report_rewards`, `_report_gradients`).
+    After each step `report` holds that step's numbers as plain JSON values (`alignment.grpo.report`), the same on every process.
     """
 
     def __init__(
@@ -53,28 +57,39 @@ class CapabilityTrainer(GRPOTrainer):
         score: Callable[[Item, str], Mapping[str, Score]],
         kept: Path,
         scratch: Path,
+        *,
+        models: Sequence[RewardModel] = (),
+        components: Sequence[str] = COMPONENTS,
+        weights: Callable[[Capability], Mapping[str, float]] = component_weights,
     ) -> None:
         self.recipe = recipe
+        self.strategy = strategy_named(recipe.strategy)
         self.report: dict[str, Any] = {}
-        self._samples = samples
-        self._objectives = sorted({objective_of(sample) for sample in samples})
-        self._components = COMPONENTS
-        self._kept = kept
-        scorer = ComponentScorer(score)
+        self._samples, self._kept = samples, kept
+        self._scorer = ComponentScorer(score, models)
+        self._components = (*components, *(model.name for model in models))
+        self._models = {model.name: model.weights for model in models}
+        self._rule_weights = weights
+        plain = self.strategy.advantages != "components"
+        self._objectives = objectives_of(samples, "capability" if plain else recipe.objectives, self._weights_of)
+        self._average = GramAverage.empty([o.name for o in self._objectives])
+        self._rng = np.random.default_rng(recipe.seed)
+        self._layers = trained_layers(policy.model)
         prompts = Dataset.from_list([{"prompt": [m.model_dump() for m in with_evidence(s.messages, s.evidence)], "sample": i} for i, s in enumerate(samples)])
         super().__init__(
             model=policy.model,
             processing_class=policy.tokenizer,
-            reward_funcs=[_reward_function(name, samples, scorer) for name in self._components],
+            reward_funcs=[_reward_function(name, samples, self._scorer) for name in self._components],
             args=training_config(recipe, plan, scratch),
             train_dataset=prompts.select(plan.order),
         )
         self.remove_callback(PrinterCallback)  # the journal tells instead
-        if self.accelerator.num_processes > 1:
-            raise TrainingError("Gradients are kept apart on one device; start the training with a single process")
+        self._update = UpdateProjection(self) if recipe.projected == "update" else None
+        if self.strategy.gradients == "apart" and self.accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+            raise RecipeError(f"strategy: {recipe.strategy!r} keeps gradients apart, which needs them whole on every process; use 'balanced' here")
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
-        """Relies on upstream returning the raw (N, F) rewards in the order of `reward_funcs`, with NaN where one is unscored."""
+        """Relies on upstream returning the raw (N, F) rewards of all processes in the order of `reward_funcs`, NaN where one is unscored."""
         rewards_NF = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self._values_NF = rewards_NF.double().cpu().numpy()
         return rewards_NF
@@ -82,174 +97,216 @@ class CapabilityTrainer(GRPOTrainer):
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         """Replaces upstream's advantages, which mix components before normalising, or capabilities while doing so.
 
-        Relies on: rows come group by group, `num_generations` at a time; the returned dict's tensors of first dimension N are
-        shuffled together afterwards, so one more tensor saying which objective a row belongs to survives.
+        Relies on: rows come group by group, `num_generations` at a time, the first process's before the second's; the returned dict's
+        tensors of first dimension N are shuffled together afterwards, so one more that counts the rows tells how to put them back in order.
         """
         rows = super()._generate_and_score_completions(inputs)
-        values_PGF = self._values_NF.reshape(-1, self.num_generations, len(self._components))
-        weights_P = [component_weights(self._samples[row["sample"]].capability) for row in inputs[:: self.num_generations]]
-        advantages_PG = np.stack([group_advantages(v_GF, self._components, w) for v_GF, w in zip(values_PGF, weights_P, strict=True)])
-        objectives_N = [self._objectives.index(objective_of(self._samples[row["sample"]])) for row in inputs]
-        device = rows["advantages"].device
-        rows["advantages"] = torch.tensor(advantages_PG.reshape(-1), dtype=torch.float32, device=device)
-        rows["objective"] = torch.tensor(objectives_N, device=device)
-        self._report_rewards(np.array(objectives_N), advantages_PG, int(rows["completion_mask"].sum()))
+        device = rows["completion_mask"].device
+        asked_N = self.accelerator.gather(torch.tensor([row["sample"] for row in inputs], device=device)).tolist()
+        samples_P = [self._samples[i] for i in asked_N[:: self.num_generations]]
+        self._batch = Batch(self._values_NF, samples_P, self._objectives, self._components, self._weights_of, self.strategy.advantages)
+        self._tokens_N = self.accelerator.gather(rows["completion_mask"].sum(dim=1)).cpu().numpy()
+        rows["row"] = torch.arange(len(inputs), device=device)
         return rows
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        """Generation, one backward per objective, and the combined gradient left in `.grad`.
+        """Generation, backward passes, and the step's gradient left in `.grad`.
 
         Relies on: with one accumulation step, transformers calls this once per optimizer step and clips and applies whatever is in
         `.grad` right after it (the callback before the optimizer step would come after clipping); `_prepare_inputs` generates when
         `_step` is a multiple of `steps_per_generation` (1 here); the gradients were zeroed before.
         """
         started = time.perf_counter()
-        self.report = {}
         model.train()
+        self.beta = self.recipe.beta  # upstream asks the reference model where it is not 0; each pass then has its own
         rows = self._prepare_inputs(inputs)
+        rows = {name: t[rows["row"].argsort()] if isinstance(t, torch.Tensor) and t.dim() > 0 else t for name, t in rows.items()}
+        self._kl: dict[Capability, Floats] = {}
+        self.report = reward_report(self._batch)
+        loss = self._step_of_apart(model, rows) if self.strategy.gradients == "apart" else self._step_at_once(model, rows)
+        if not torch.isfinite(loss):
+            raise TrainingError(f"The loss is not finite at step {self.state.global_step + 1}; a smaller learning_rate may help")
+        self._step += 1
+        seconds, tokens = time.perf_counter() - started, int(self._tokens_N.sum())
+        self.report |= {"completion_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds}
+        return loss
+
+    def _step_at_once(self, model: Any, rows: Any) -> torch.Tensor:
+        """One backward pass over the re-weighted advantages, with coefficients from a probe where the strategy wants one."""
+        batch = self._batch
+        gram_KK = np.zeros((len(batch.objectives),) * 2)
+        if self.strategy.gradients == "probe":
+            if batch.live_K.any() and self.state.global_step % self.recipe.probe_every == 0:
+                self._measure(model, rows)
+            gram_KK = self._average.gram_of(batch.names)
+            self.report |= gradient_report(batch, gram_KK, self._average.cross_of(batch.names))
+        coefficients_K = self._combine(gram_KK).coefficients_K
+        planned: list[tuple[Pass, Floats, float]] = []
+        for part in batch.parts:
+            own_K = batch.members(part)
+            if share := float(coefficients_K[own_K].sum()):
+                planned += [(p, batch.advantages_NK[:, own_K] @ coefficients_K[own_K], share) for p in self._passes(part, batch.part_N == part)]
+        # A step without any would leave sharded gradients and their reduction in the air: a row that counts nothing makes it whole.
+        nothing = np.zeros(0, dtype=np.int64)
+        planned = planned or [(Pass(batch.parts[0], nothing, nothing), np.zeros(len(batch.part_N)), 0.0)]
+        losses = [self._backward(model, rows, p, a_N, share, sync=i == len(planned) - 1) for i, (p, a_N, share) in enumerate(planned)]
+        return torch.stack(losses).sum()
+
+    def _step_of_apart(self, model: Any, rows: Any) -> torch.Tensor:
+        """Every objective's own gradient, kept apart in two halves of its prompts until their cosine is known; then their sum."""
+        batch = self._batch
         parameters = [p for p in model.parameters() if p.requires_grad]
-        present = sorted(set(rows["objective"].tolist()))
-        live_K = np.array([bool(rows["advantages"][rows["objective"] == k].any()) for k in present])
-        losses, gradients_K = [], []
-        for k in present:
-            losses.append(self._backward(model, rows, rows["objective"] == k))
-            gradients_K.append([torch.zeros_like(p) if p.grad is None else p.grad for p in parameters])
-            for parameter in parameters:
-                parameter.grad = None
-        weights_K = self._base_weights(rows["objective"], present)
-        coefficients_K = self._combine(_gram(gradients_K), weights_K, live_K, [self._objectives[k] for k in present])
+        gradients_K: list[Gradient] = []
+        losses_K, cross_K = [], np.full(len(batch.objectives), np.nan)
+        for k, objective in enumerate(batch.objectives):
+            halves, losses = [], []
+            for half in (0, 1):
+                chosen_N = (batch.part_N == objective.part) & (np.repeat(batch.half_P, batch.group_size) == half)
+                losses += [self._backward(model, rows, p, batch.advantages_NK[:, k], 1.0) for p in self._passes(objective.part, chosen_N)]
+                if chosen_N.any():
+                    halves.append((chosen_N.sum() / len(batch.rows_of(objective.part)), self._taken(parameters)))
+            if len(halves) == 2:
+                (a, ga), (b, gb) = halves
+                cross_K[k] = _gram([ga, gb])[0, 1] / (a * b)
+                torch._foreach_add_(ga, gb)
+            gradients_K.append(halves[0][1])
+            losses_K.append(torch.stack(losses).sum())
+        gram_KK = _gram(gradients_K)
+        self.report |= gradient_report(batch, gram_KK, np.diag(cross_K))
+        combined = self._combine(gram_KK)
+        coefficients_K = combined.coefficients_K
+        if self._update is not None:
+            coefficients_K = coefficients_K - combined.multipliers_K  # the optimizer gets the plain step, and its own is projected
+            self._update.hold(parameters, gradients_K, batch)
         for i, parameter in enumerate(parameters):
             parameter.grad = torch.stack([g[i] * float(c) for g, c in zip(gradients_K, coefficients_K, strict=True)]).sum(dim=0)
-        self._step += 1
-        self.report["seconds"] = time.perf_counter() - started
-        self.report["tokens_per_second"] = self.report["completion_tokens"] / self.report["seconds"]
-        return torch.stack([loss * float(w) for loss, w in zip(losses, weights_K, strict=True)]).sum()
+        return (torch.stack(losses_K) * torch.as_tensor(coefficients_K, dtype=torch.float32, device=losses_K[0].device)).sum()
 
-    def _backward(self, model: Any, rows: Any, chosen_N: torch.Tensor) -> torch.Tensor:
-        """Mean loss of the chosen rows, in micro-batches; relies on the loss `dr_grpo` dividing by the rows it is given and a constant."""
-        indices = chosen_N.nonzero().flatten()
-        total = torch.zeros((), device=indices.device)
-        for chunk in indices.split(self.recipe.micro_batch):
-            part = _without_padding({name: tensor[chunk] for name, tensor in rows.items() if name in _ROW_TENSORS})
+    def _measure(self, model: Any, rows: Any) -> None:
+        """A probe of this step's gradients into the average."""
+        probe = Probe(self._batch, self.recipe.probe_prompts)
+        first, scale = self.accelerator.process_index * len(rows["row"]), 1.0 / self.max_completion_length
+        with cell_gradients(self._layers, self.model.get_input_embeddings(), probe.cells) as cells, self.accelerator.no_sync(model):
+            for one in [p for part in self._batch.parts for p in self._passes(part, probe.rows_of(part))]:
+                inputs = rows_of_pass(rows, one.mine, np.zeros(len(one.mine)))
+                cells.cells = probe.cells_of(one, first, scale, rows["row"].device)
+                ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
+                seen = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
+                logps, _, _ = self._get_per_token_logps_and_entropies(model, ids, seen, inputs["completion_ids"].shape[1])
+                cells.backward((logps * inputs["completion_mask"] * inputs.get("importance_sampling_ratio", 1.0)).sum())
+        for layer, gradients in cells.sums.items():
+            cells.sums[layer] = self.accelerator.reduce(gradients, "sum")
+        self._average = self._average.with_estimate(probe.estimate(cells.gram()), probe.names, self.recipe.probe_average)
+
+    def _backward(self, model: Any, rows: Any, one: Pass, advantages_N: Floats, share: float, sync: bool = False) -> torch.Tensor:
+        """The loss of a pass, as a share of its part's mean loss, and its gradient added to `.grad`.
+
+        Relies on the loss `dr_grpo` dividing by the rows it is given and a constant, weighing the KL term by `self.beta`, and writing that
+        term's mean over the tokens of all processes last into the metric `kl`; and on gradients of processes being averaged at `sync`.
+        """
+        capability, processes = capability_of(one.part), self.accelerator.num_processes
+        mine = one.mine + self.accelerator.process_index * len(rows["row"])
+        inputs = rows_of_pass(rows, one.mine, advantages_N[mine])
+        self.beta = self._beta_of(capability) * share
+        self.accelerator.gradient_state._set_sync_gradients(sync)
+        with nullcontext() if sync else self.accelerator.no_sync(model):
             with self.compute_loss_context_manager():
-                loss = self.compute_loss(model, part) * (len(chunk) / len(indices))
+                loss = self.compute_loss(model, inputs) * (len(one.mine) * processes / len(self._batch.rows_of(one.part)))
             self.accelerator.backward(loss)
-            total += loss.detach()
-        return total
+        if self.beta:
+            tokens = float(self._tokens_N[one.rows].sum())
+            self._kl[capability] = self._kl.get(capability, np.zeros(2)) + np.array([self._metrics["train"]["kl"][-1] * tokens, tokens])
+        return loss.detach()
 
-    def _base_weights(self, objectives_N: torch.Tensor, present: Sequence[int]) -> np.ndarray:
-        """Share of the step's training prompts; anchors weigh nothing, they only constrain."""
-        counts = [0 if self._objectives[k].startswith(ANCHOR_PREFIX) else int((objectives_N == k).sum()) for k in present]
-        return np.array(counts, dtype=np.float64) / max(sum(counts), 1)
+    def _combine(self, gram_KK: Floats) -> Combined:
+        """The strategy's coefficients, all 0 when no group tells its replies apart.
 
-    def _combine(self, gram_KK: np.ndarray, weights_K: np.ndarray, live_K: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """Factors of the objectives' gradients. An objective whose groups are all flat has no policy gradient to oppose."""
+        What is left then is rounding in the KL term, and Adam would make a full step of it.
+        """
+        batch = self._batch
         if not np.isfinite(gram_KK).all():
             raise TrainingError(f"The gradient is not finite at step {self.state.global_step + 1}; a smaller learning_rate may help")
-        balanced = balance(gram_KK, weights_K, live_K)
-        matrix_KK = np.where(np.outer(live_K, live_K), cosines(gram_KK), np.nan)
-        hull = gram_KK[np.ix_(live_K, live_K)]
-        shortest = min_norm_weights(hull)
-        self.report |= {
-            "objectives": list(names),
-            "weights": _by_name(names, weights_K),
-            "multipliers": _by_name(names, balanced.multipliers_K if self.recipe.strategy == "balanced" else np.zeros(len(names))),
-            "cosines": [[None if np.isnan(c) else round(float(c), 5) for c in row] for row in matrix_KK],
-            "conflict_rate": conflict_rate(matrix_KK),
-            "projected_away": balanced.projected_away if self.recipe.strategy == "balanced" else 0.0,
-            "min_norm": float(np.sqrt(max(shortest @ hull @ shortest, 0.0))) if live_K.any() else 0.0,
-            "gradient_norms": _by_name(names, np.sqrt(np.diag(gram_KK))),
-        }
-        if not live_K.any():
-            # No group tells its replies apart. What is left is rounding in the KL term, and Adam would make a full step of it.
-            return np.zeros(len(names))
-        return balanced.coefficients_K if self.recipe.strategy == "balanced" else weights_K
+        weights_K = self._base_weights()
+        nothing_K = np.zeros(len(weights_K))
+        combined = self.strategy.combine(gram_KK, weights_K, batch.live_K, self._rng) if batch.live_K.any() else Combined(nothing_K, nothing_K, 0.0)
+        self.report |= combination_report(batch, weights_K, combined)
+        return combined
 
-    def _report_rewards(self, objectives_N: np.ndarray, advantages_PG: np.ndarray, completion_tokens: int) -> None:
-        components: dict[str, dict[str, float]] = {}
-        rewards: dict[str, float] = {}
-        capabilities_N = [capability_of(self._objectives[k]) for k in objectives_N]
-        banded_N = np.array([_banded(row, self._components, capability) for row, capability in zip(self._values_NF, capabilities_N, strict=True)])
-        for k in sorted(set(objectives_N.tolist())):
-            chosen, name = objectives_N == k, self._objectives[k]
-            components[name] = {c: m for c, m in zip(self._components, map(_mean, self._values_NF[chosen].T), strict=True) if m is not None}
-            if (reward := _mean(banded_N[chosen])) is not None:
-                rewards[name] = reward
-        self.report |= {
-            "components": components,
-            "rewards": rewards,
-            "reward": _mean(banded_N),
-            "zero_variance": float(np.mean(~advantages_PG.any(axis=1))),
-            "unscored": float(np.mean(np.isnan(self._values_NF).all(axis=1))),
-            "completion_tokens": completion_tokens,
-        }
+    def _base_weights(self) -> Floats:
+        """Share of the step's training rows, divided among a part's objectives by their components' weights; anchors weigh nothing."""
+        batch = self._batch
+        trained = sum(len(batch.rows_of(part)) for part in {o.part for o in batch.objectives if not o.is_anchor})
+        weights = np.zeros(len(batch.objectives))
+        for part in batch.parts:
+            own = [k for k, o in enumerate(batch.objectives) if o.part == part and not o.is_anchor]
+            by_component = self._weights_of(capability_of(part))
+            shares = np.array([1.0 if (c := batch.objectives[k].component) is None else by_component[c] for k in own])
+            weights[own] = len(batch.rows_of(part)) / trained * shares / shares.sum() if own else 0.0
+        return weights
+
+    def _weights_of(self, capability: Capability) -> Mapping[str, float]:
+        return {**self._rule_weights(capability), **{name: weights.get(capability, 0.0) for name, weights in self._models.items()}}
+
+    def _beta_of(self, capability: Capability) -> float:
+        return self.recipe.beta
+
+    def _passes(self, part: str, chosen_N: Any) -> list[Pass]:
+        return passes(part, chosen_N, self.recipe.micro_batch, self.accelerator.process_index, self.accelerator.num_processes)
+
+    def _taken(self, parameters: Sequence[torch.Tensor]) -> Gradient:
+        """What backward passes have left in `.grad`, averaged over the processes."""
+        taken = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        for parameter in parameters:
+            parameter.grad = None
+        return [self.accelerator.reduce(g, "mean") for g in taken] if self.accelerator.num_processes > 1 else taken
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """A checkpoint appears under `kept` whole or not at all; the newest two stay.
+        """A checkpoint appears under `kept` whole or not at all; the main process moves what all have written.
 
         Relies on transformers writing everything under `args.output_dir/checkpoint-N`. TRL's own layer, a model card and the state of an
         entropy controller that is not used, is left out. Raises TrainingError when the disk is full.
         """
+
+        def write() -> None:
+            super(GRPOTrainer, self)._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+
         step = self.state.global_step
-        draft = Path(self.args.output_dir) / f"checkpoint-{step}"
-        try:
-            with new_artifact(self._kept / f"step-{step:06d}") as folder:
-                super(GRPOTrainer, self)._save_checkpoint(model, trial)
-                # TRL's frozen copy of the parent adapter is made anew at every start. Saved, it would keep transformers from loading
-                # the adapter that learns: where there are folders of adapters, it loads those alone.
-                shutil.rmtree(draft / "ref", ignore_errors=True)
-                for path in draft.iterdir():
-                    path.rename(folder / path.name)
-        # A full disk reaches us as any of these: torch and safetensors wrap what the operating system said.
-        except (ArtifactError, OSError, RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
-            raise TrainingError(f"Step {step} could not be saved ({reason}). Free some disk space: the round then resumes where it was last saved") from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-        for old in sorted(self._kept.glob("step-*"))[:-KEPT_CHECKPOINTS]:
-            shutil.rmtree(old)
+        state = {"average": self._average.to_json(), "generator": self._rng.bit_generator.state}
+        if self.accelerator.is_main_process:
+            keep(self._kept, step, Path(self.args.output_dir) / f"checkpoint-{step}", write, state)
+        else:
+            write()
+        self.accelerator.wait_for_everyone()
 
-
-def _without_padding(part: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Cuts the columns in which every row is padding: replies of one capability are of similar length, of several they are not.
-
-    Prompts are padded on the left, completions on the right; the loss `dr_grpo` does not look at the width.
-    """
-    start = int(part["prompt_mask"].any(dim=0).int().argmax())
-    width = max(int(part["completion_mask"].sum(dim=1).max()), 1)
-    cut = {name: part[name][:, :width] for name in _COMPLETION_TENSORS if name in part}
-    return {**part, **cut, "prompt_ids": part["prompt_ids"][:, start:], "prompt_mask": part["prompt_mask"][:, start:]}
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Relies on transformers calling this once, with the checkpoint's folder when it resumes."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None:
+            state = kept_state(Path(checkpoint))
+            self._average = GramAverage.from_json(state["average"])
+            self._rng.bit_generator.state = state["generator"]
 
 
 def _reward_function(component: str, samples: Sequence[TrainingSample], scorer: ComponentScorer) -> Callable[..., list[float | None]]:
     """One component as TRL wants it: called with the batch's columns, answers one value or None per reply."""
 
     def reward(completions: Sequence[Sequence[Mapping[str, str]]], sample: Sequence[int], **_: Any) -> list[float | None]:
-        return [scorer.value(samples[i], reply[0]["content"], component) for i, reply in zip(sample, completions, strict=True)]
+        asked = [(samples[i], reply[0]["content"]) for i, reply in zip(sample, completions, strict=True)]
+        values = scorer.values(asked, component)
+        for (item, _reply), value in zip(asked, values, strict=True):
+            if value is not None and not np.isfinite(value):
+                raise TrainingError(f"The reward component {component} of item {item.id} ({item.family}) is {value}; unscored would be None")
+        return values
 
     reward.__name__ = component
     return reward
 
 
-def _gram(gradients_K: Sequence[Sequence[torch.Tensor]]) -> np.ndarray:
+def _gram(gradients_K: Sequence[Gradient]) -> Floats:
     """Inner products in double precision, one parameter at a time so that nothing of all gradients' size is copied."""
     gram_KK = np.zeros((len(gradients_K), len(gradients_K)))
     for same_parameter in zip(*gradients_K, strict=True):
         stacked = torch.stack([g.detach().double().flatten() for g in same_parameter])
         gram_KK += (stacked @ stacked.T).cpu().numpy()
     return gram_KK
-
-
-def _by_name(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(names, values, strict=True)}
-
-
-def _banded(values_F: np.ndarray, components: Sequence[str], capability: Capability) -> float:
-    scores = {n: Score(name=n, value=None if np.isnan(v) else float(v)) for n, v in zip(components, values_F, strict=True)}
-    reward = banded_reward(scores, capability)
-    return np.nan if reward is None else reward
-
-
-def _mean(values: np.ndarray) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else None

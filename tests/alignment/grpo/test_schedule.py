@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignment.grpo.schedule import is_anchor, objective_of, schedule
+from alignment.grpo.objectives import is_anchor, part_of
+from alignment.grpo.schedule import schedule
 from alignment.recipe import Recipe
 from core.errors import BadInput
 from core.types import Capability
@@ -35,7 +36,7 @@ def test_each_step_asks_its_anchors_after_its_prompts():
     assert plan.prompts_per_step == 7
     steps = [plan.order[i : i + 7] for i in range(0, len(plan.order), 7)]
     assert all([is_anchor(samples[i]) for i in step] == [False] * 5 + [True] * 2 for step in steps)
-    assert {objective_of(samples[i]) for i in plan.order} == set(Capability) | {f"anchor:{c}" for c in Capability}
+    assert {part_of(samples[i]) for i in plan.order} == set(Capability) | {f"anchor:{c}" for c in Capability}
 
 
 def test_feedback_comes_first():

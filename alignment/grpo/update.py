@@ -1,0 +1,96 @@
+"""Projects the optimizer's actual step instead of the gradient, since Adam does not keep the constraint.
+
+Adam moves by -P m with a moving average m of gradients and a diagonal preconditioner P. That P is a metric: the step nearest to Adam's own,
+measured in it, that opposes no objective is
+
+    u' = argmin (u' - u)^T P^-1 (u' - u)   subject to   <u', g_k> >= 0,        u' = u + sum_k lambda_k P g_k,   lambda >= 0,
+
+the same quadratic programme, on the Gram matrix of the vectors u, P g_1 .. P g_K with the inner product x^T P^-1 y, where u alone has a
+weight. The optimizer gets the plain gradient, so its averages are those of the plain run. A variant for comparison, with `exact` alone.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from transformers import TrainerCallback
+
+from alignment.grpo.balance import Balance, balance
+from alignment.grpo.batch import Batch, Floats
+from alignment.grpo.report import by_name
+
+Gradient = Sequence[torch.Tensor]
+
+
+class Projected(NamedTuple):
+    step: list[torch.Tensor]
+    balance: Balance
+    """Its multipliers are those of u, which has none, and of the K objectives."""
+
+
+def projected_update(step: Gradient, preconditioner: Gradient, ascents_K: Sequence[Gradient], live_K: Any) -> Projected:
+    """`step` as the optimizer made it, `ascents_K` the directions g_k that improve each objective, `preconditioner` positive, entry by entry."""
+    k = len(ascents_K)
+    gram = np.zeros((k + 1, k + 1))
+    for u, p, *g in zip(step, preconditioner, *ascents_K, strict=True):
+        root = p.double().sqrt().flatten()
+        rows = torch.stack([u.double().flatten() / root, *(x.double().flatten() * root for x in g)])
+        gram += (rows @ rows.T).cpu().numpy()
+    found = balance(gram, np.array([1.0] + [0.0] * k), np.array([False, *live_K]))
+    multipliers = [float(m) for m in found.multipliers_K[1:]]
+    moved = [
+        u + p * sum((m * x for m, x in zip(multipliers, g, strict=True) if m), torch.zeros_like(u))
+        for u, p, *g in zip(step, preconditioner, *ascents_K, strict=True)
+    ]
+    return Projected(moved, found)
+
+
+def along(step: Gradient, ascents_K: Sequence[Gradient]) -> Floats:
+    """Cosine (K,) between a step and each objective's gradient: below 0 the step opposes it. NaN where either has length 0."""
+    inner = np.zeros((len(ascents_K) + 1,) * 2)
+    for same in zip(step, *ascents_K, strict=True):
+        rows = torch.stack([x.double().flatten() for x in same])
+        inner += (rows @ rows.T).cpu().numpy()
+    lengths = np.sqrt(np.where(np.diag(inner) > 0.0, np.diag(inner), np.nan))
+    return inner[0, 1:] / lengths[0] / lengths[1:]
+
+
+class UpdateProjection(TrainerCallback):
+    """Takes the step that AdamW has made apart again, and puts the projected one in its place.
+
+    Relies on transformers calling `on_pre_optimizer_step` and `on_optimizer_step` right before and after the optimizer's step, and on
+    torch's AdamW keeping `exp_avg_sq` and `step` for each parameter.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+        trainer.add_callback(self)
+
+    def hold(self, parameters: Sequence[torch.Tensor], gradients_K: Sequence[Gradient], batch: Batch) -> None:
+        """This step's parameters and the gradients of the objectives' losses."""
+        self._parameters, self._batch = parameters, batch
+        self._ascents_K = [[-x for x in g] for g in gradients_K]
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._before = [p.detach().clone() for p in self._parameters]
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        with torch.no_grad():
+            step = [p - before for p, before in zip(self._parameters, self._before, strict=True)]
+            optimizer = getattr(self._trainer.optimizer, "optimizer", self._trainer.optimizer)
+            group = optimizer.param_groups[0]
+            scales = [_preconditioner(optimizer.state[p], group["betas"][1], group["eps"]) for p in self._parameters]
+            projected = projected_update(step, scales, self._ascents_K, self._batch.live_K)
+            for parameter, before, moved in zip(self._parameters, self._before, projected.step, strict=True):
+                parameter.copy_(before + moved)
+        self._trainer.report |= {
+            "multipliers": by_name(self._batch.names, projected.balance.multipliers_K[1:]),
+            "projected_away": projected.balance.projected_away,
+        }
+
+
+def _preconditioner(state: Any, beta2: float, eps: float) -> torch.Tensor:
+    """1 / (sqrt(v) + eps), entry by entry, with v corrected for its start at zero."""
+    corrected = state["exp_avg_sq"] / (1.0 - beta2 ** float(state["step"]))
+    return 1.0 / (corrected.sqrt() + eps)
