@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from alignment.grpo.schedule import ANCHOR_PREFIX
+from alignment.grpo.objectives import ANCHOR_PREFIX
 from core.types import Capability
 
 Floats = NDArray[np.float64]
