@@ -1,0 +1,45 @@
+"""The models of a run's reward: made before its first step from the round's judgements, each weighing what it was measured to be worth.
+
+The rules decide the band; within it a model's advantage is added with the model's weight (`bands.banded_advantages`). A model that weighs nothing for
+every capability is left out: it would cost time and change nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from alignment.recipe import Recipe
+from alignment.rewards.components import RewardModel
+from alignment.rewards.judge import Judge, judge_endpoint
+from alignment.rewards.judgements import Judgement
+from alignment.rewards.preference import load_preference, train_preference
+from core.logging import get_logger
+
+PREFERENCE_SUFFIX = "-preference"
+"""Of the preference model's folder, which stands beside the adapter that was trained with it."""
+
+
+@contextmanager
+def reward_models(
+    recipe: Recipe, judgements: Sequence[Judgement], *, base_model: str, base_name: str, adapter: Path, kept: Path, is_stopped: Callable[[], bool]
+) -> Iterator[tuple[RewardModel, ...]]:
+    """The models that weigh something, for as long as the context lasts; none when `is_stopped` while one was made.
+
+    `adapter` is where the run's adapter will be, `kept` a folder for what resuming needs. Raises what `train_preference` and
+    `load_preference` raise, and NotFound when the judge's endpoint does not know its model.
+    """
+    models: list[RewardModel] = []
+    with ExitStack() as opened:
+        if recipe.preference:
+            target = adapter.with_name(adapter.name + PREFERENCE_SUFFIX)
+            scratch = kept / "preference"
+            if train_preference(target, judgements, base_model=base_model, base_name=base_name, recipe=recipe, scratch=scratch, is_stopped=is_stopped):
+                models.append(load_preference(target, base_model))
+        if recipe.judge_model and not is_stopped():
+            endpoint = opened.enter_context(judge_endpoint(recipe.judge_url, recipe.judge_model))
+            judge = Judge(endpoint, recipe.judge_url, kept / "judge.jsonl", recipe.seed)
+            judge.measure(judgements)
+            models.append(judge)
+        for model in models:
+            get_logger("training").info("reward model", model=model.name, weights={str(c): round(w, 3) for c, w in model.weights.items() if w})
+        yield tuple(model for model in models if any(model.weights.values()))
