@@ -3,28 +3,11 @@ from itertools import product
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from alignment.grpo.balance import FEASIBILITY, balance, conflict_rate, cosines, min_norm_weights
 from core.errors import TrainingError
-
-_ENTRY = st.integers(-8, 8).map(lambda i: i / 8)
-
-
-@st.composite
-def objectives(draw, tilts=(0.0, 1e-3)):
-    """Gradients of one to six objectives in one to eight dimensions, lengths over six orders of magnitude, with repeats and opposites."""
-    k, n = draw(st.integers(1, 6)), draw(st.integers(1, 8))
-    gradients = draw(arrays(np.float64, (k, n), elements=_ENTRY))
-    gradients *= 10.0 ** draw(arrays(np.float64, (k, 1), elements=st.floats(-3, 3)))
-    if k > 1 and draw(st.booleans()):
-        tilt = draw(st.sampled_from(tilts))
-        gradients[1] = draw(st.sampled_from([-1.0, 1.0, -0.5])) * gradients[0] + tilt * np.linalg.norm(gradients[0]) * draw(
-            arrays(np.float64, n, elements=_ENTRY)
-        )
-    weights = draw(arrays(np.float64, k, elements=st.floats(0.0, 1.0)))
-    return gradients, weights
+from tests.alignment.grpo.gradients import BEYOND, objectives, random_cases
+from tests.alignment.grpo.programme import programme_of
 
 
 @settings(max_examples=300, deadline=None)
@@ -70,6 +53,19 @@ def _distances_of_active_sets(gradients, plain):
         candidate = plain - (np.linalg.pinv(rows, rcond=1e-10) @ (rows @ plain) if len(rows) else 0.0)
         if (gradients @ candidate >= -1e-9 * lengths * (np.linalg.norm(plain) + 1e-300)).all():
             yield np.linalg.norm(candidate - plain)
+
+
+def test_a_thousand_random_programmes_agree_with_cvxpy_and_scipy():
+    for case in random_cases(1000):
+        programme, result = programme_of(case), balance(case.gram_KK, case.weights_K, case.constrained_K)
+        step = result.coefficients_K @ case.gradients_KD / programme.unit
+        added_up = result.coefficients_K @ np.linalg.norm(case.gradients_KD, axis=1) / programme.unit
+        # where the Gram matrix no longer holds the answer, only feasibility can be asked
+        assert (programme.bounds_CD @ step >= -1e-8 * (added_up if case.kind == BEYOND else 1.0)).all(), case.kind
+        if case.kind != BEYOND:
+            distance = np.sum((step - programme.target_D) ** 2)
+            assert distance == pytest.approx(programme.by_cvxpy(), abs=1e-6), case.kind
+            assert distance == pytest.approx(programme.by_scipy(), abs=1e-6), case.kind
 
 
 @settings(max_examples=100, deadline=None)
