@@ -145,6 +145,18 @@ class Recipe(Value):
         return self
 
     @model_validator(mode="after")
+    def _update_needs_gradients(self) -> "Recipe":
+        if self.projected == "update" and self.strategy != "exact":
+            raise ValueError('projected = "update" needs every gradient by itself: strategy = "exact"')
+        return self
+
+    @model_validator(mode="after")
+    def _budget_has_a_price(self) -> "Recipe":
+        if self.kl_budget and not self.beta:
+            raise ValueError("kl_budget raises beta, which must not be 0")
+        return self
+
+    @model_validator(mode="after")
     def _vllm_server_is_named(self) -> "Recipe":
         if (self.vllm == "server") != bool(self.vllm_server_url):
             raise ValueError('vllm = "server" and vllm_server_url go together')

@@ -59,7 +59,7 @@ class Batch:
     @cached_property
     def live_K(self) -> NDArray[np.bool_]:
         """Objectives whose replies differ in worth; the others have no policy gradient to oppose."""
-        return self.advantages_NK.any(axis=0)
+        return np.asarray(self.advantages_NK.any(axis=0))
 
     @cached_property
     def half_P(self) -> Ints:

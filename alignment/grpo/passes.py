@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from alignment.grpo.batch import Floats, Ints
+from alignment.grpo.advantages import Floats
+from alignment.grpo.batch import Ints
 
 
 class Pass(NamedTuple):

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 class Cell(NamedTuple):
     """Rows of the next forward pass whose gradients are added up, each with its factor."""
 
-    index: int
+    number: int
     rows: torch.Tensor
     factors: torch.Tensor
 
@@ -64,7 +64,7 @@ class CellGradients:
             self.sums[layer] = torch.zeros(self.count, deltas.shape[-1], inputs.shape[-1], device=deltas.device)
         for cell in self.cells:
             weighted = deltas[cell.rows].float() * cell.factors[:, None, None]
-            self.sums[layer][cell.index] += weighted.flatten(0, 1).T @ inputs[cell.rows].float().flatten(0, 1)
+            self.sums[layer][cell.number] += weighted.flatten(0, 1).T @ inputs[cell.rows].float().flatten(0, 1)
 
 
 def trained_layers(model: torch.nn.Module) -> list[torch.nn.Module]:

@@ -1,12 +1,15 @@
 """What a step tells, as plain JSON values: rewards by part, and how the objectives' gradients lay to each other."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
 
+from alignment.grpo.advantages import Floats
 from alignment.grpo.balance import conflict_rate, cosines, min_norm_weights
-from alignment.grpo.batch import Batch, Floats
+from alignment.grpo.batch import Batch
+from alignment.grpo.noise import split_half_cosines
 from alignment.grpo.objectives import capability_of
 from alignment.grpo.strategies import Combined
 from alignment.rewards import banded_reward
@@ -51,21 +54,12 @@ def gradient_report(batch: Batch, gram_KK: Floats, cross_KK: Floats) -> dict[str
     hull = gram_KK[np.ix_(live, live)]
     shortest = min_norm_weights(hull)
     return {
-        "cosines": [[_rounded(c) for c in row] for row in matrix_KK],
-        "ceiling": [_rounded(c) for c in np.where(live, split_half_cosines(np.diag(gram_KK), np.diag(cross_KK)), np.nan)],
+        "cosines": [[_rounded(c) for c in row] for row in matrix_KK.tolist()],
+        "ceiling": [_rounded(c) for c in np.where(live, split_half_cosines(np.diag(gram_KK), np.diag(cross_KK)), np.nan).tolist()],
         "conflict_rate": conflict_rate(matrix_KK),
         "min_norm": float(np.sqrt(max(shortest @ hull @ shortest, 0.0))) if live.any() else 0.0,
         "gradient_norms": by_name(batch.names, np.sqrt(np.maximum(np.diag(gram_KK), 0.0))),
     }
-
-
-def split_half_cosines(squares_K: Floats, cross_K: Floats) -> Floats:
-    """Cosine between the gradients of two halves of an objective's prompts: what a cosine of 1 would look like through the noise.
-
-    With |g|^2 = cross + noise for all prompts, half of them have cross + 2 noise. NaN where `cross` is unknown.
-    """
-    halves_K = 2.0 * squares_K - cross_K
-    return np.clip(np.divide(cross_K, halves_K, out=np.full(len(cross_K), np.nan), where=halves_K > 0.0), -1.0, 1.0)
 
 
 def by_name(names: Sequence[str], values: Floats) -> dict[str, float]:
@@ -84,4 +78,5 @@ def _mean(values: Floats) -> float | None:
 
 
 def _rounded(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), 5)
+    """None for NaN, which JSON does not know."""
+    return None if isnan(value) else round(value, 5)

@@ -11,8 +11,9 @@ relies on upstream (trl 1.16, transformers 5.19).
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,14 +21,18 @@ from accelerate import DistributedType
 from datasets import Dataset
 from transformers import PrinterCallback
 
-from alignment.grpo.batch import Batch, Floats
+from alignment.grpo.advantages import Floats
+from alignment.grpo.batch import Batch
 from alignment.grpo.config import training_config
+from alignment.grpo.gradients import gram, weighted_sum
 from alignment.grpo.kept import keep, kept_state
+from alignment.grpo.learnt import Learnt
 from alignment.grpo.objectives import capability_of, objectives_of
 from alignment.grpo.passes import Pass, passes, rows_of_pass
 from alignment.grpo.policy import Policy
-from alignment.grpo.probe import GramAverage, Probe, cell_gradients, trained_layers
+from alignment.grpo.probe import Probe, cell_gradients, trained_layers
 from alignment.grpo.report import combination_report, gradient_report, reward_report
+from alignment.grpo.reward_functions import reward_function
 from alignment.grpo.schedule import Schedule
 from alignment.grpo.strategies import Combined, strategy_named
 from alignment.grpo.update import UpdateProjection
@@ -37,9 +42,6 @@ from alignment.rewards import COMPONENTS, ComponentScorer, RewardModel, componen
 from core.errors import RecipeError, TrainingError
 from core.knowledge.evidence import with_evidence
 from core.types import Capability, Item, Score, TrainingSample
-
-Gradient = list[torch.Tensor]
-"""One tensor for each trained parameter."""
 
 
 class CapabilityTrainer(GRPOTrainer):
@@ -68,18 +70,19 @@ class CapabilityTrainer(GRPOTrainer):
         self._samples, self._kept = samples, kept
         self._scorer = ComponentScorer(score, models)
         self._components = (*components, *(model.name for model in models))
-        self._models = {model.name: model.weights for model in models}
-        self._rule_weights = weights
-        plain = self.strategy.advantages != "components"
-        self._objectives = objectives_of(samples, "capability" if plain else recipe.objectives, self._weights_of)
-        self._average = GramAverage.empty([o.name for o in self._objectives])
+        self._models, self._rules = models, weights
+        kind: Literal["capability", "component"] = (
+            "component" if recipe.objectives == "component" and self.strategy.advantages == "components" else "capability"
+        )
+        self._objectives = objectives_of(samples, kind, lambda capability: {**weights(capability), **self._reliability(capability)})
+        self._learnt = Learnt.at_start(self._objectives, weights)
         self._rng = np.random.default_rng(recipe.seed)
         self._layers = trained_layers(policy.model)
         prompts = Dataset.from_list([{"prompt": [m.model_dump() for m in with_evidence(s.messages, s.evidence)], "sample": i} for i, s in enumerate(samples)])
         super().__init__(
             model=policy.model,
             processing_class=policy.tokenizer,
-            reward_funcs=[_reward_function(name, samples, self._scorer) for name in self._components],
+            reward_funcs=[reward_function(name, samples, self._scorer) for name in self._components],
             args=training_config(recipe, plan, scratch),
             train_dataset=prompts.select(plan.order),
         )
@@ -109,6 +112,11 @@ class CapabilityTrainer(GRPOTrainer):
         rows["row"] = torch.arange(len(inputs), device=device)
         return rows
 
+    def _get_per_token_logps_and_entropies(self, model: Any, *inputs: Any, batch_size: int | None = None, **others: Any) -> Any:
+        """Relies on upstream going through its rows `batch_size` at a time; the reference pass would take all rows of a step at once."""
+        most = self.recipe.micro_batch
+        return super()._get_per_token_logps_and_entropies(model, *inputs, batch_size=min(batch_size or most, most), **others)
+
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """Generation, backward passes, and the step's gradient left in `.grad`.
 
@@ -122,24 +130,28 @@ class CapabilityTrainer(GRPOTrainer):
         rows = self._prepare_inputs(inputs)
         rows = {name: t[rows["row"].argsort()] if isinstance(t, torch.Tensor) and t.dim() > 0 else t for name, t in rows.items()}
         self._kl: dict[Capability, Floats] = {}
-        self.report = reward_report(self._batch)
-        loss = self._step_of_apart(model, rows) if self.strategy.gradients == "apart" else self._step_at_once(model, rows)
+        self.report = reward_report(self._batch) | self._learnt.report(self._batch, self._weights_of, self.recipe)
+        apart = self.strategy.gradients == "apart" and self._batch.live_K.any()
+        loss = self._step_of_apart(model, rows) if apart else self._step_at_once(model, rows)
         if not torch.isfinite(loss):
             raise TrainingError(f"The loss is not finite at step {self.state.global_step + 1}; a smaller learning_rate may help")
         self._step += 1
         seconds, tokens = time.perf_counter() - started, int(self._tokens_N.sum())
         self.report |= {"completion_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds}
+        if unscored := self._scorer.tally():
+            self.report["unscored_models"] = unscored
+        self.report["kl_by_capability"] = {capability: float(kl / tokens) for capability, (kl, tokens) in self._kl.items() if tokens}
+        self._learnt = self._learnt.after(self.report, self.recipe)
         return loss
 
     def _step_at_once(self, model: Any, rows: Any) -> torch.Tensor:
         """One backward pass over the re-weighted advantages, with coefficients from a probe where the strategy wants one."""
         batch = self._batch
-        gram_KK = np.zeros((len(batch.objectives),) * 2)
-        if self.strategy.gradients == "probe":
-            if batch.live_K.any() and self.state.global_step % self.recipe.probe_every == 0:
-                self._measure(model, rows)
-            gram_KK = self._average.gram_of(batch.names)
-            self.report |= gradient_report(batch, gram_KK, self._average.cross_of(batch.names))
+        if self.strategy.gradients == "probe" and batch.live_K.any() and self.state.global_step % self.recipe.probe_every == 0:
+            self._measure(model, rows)
+        gram_KK = self._learnt.average.gram_of(batch.names)
+        if self.strategy.gradients != "none":
+            self.report |= gradient_report(batch, gram_KK, self._learnt.average.cross_of(batch.names))
         coefficients_K = self._combine(gram_KK).coefficients_K
         planned: list[tuple[Pass, Floats, float]] = []
         for part in batch.parts:
@@ -156,7 +168,7 @@ class CapabilityTrainer(GRPOTrainer):
         """Every objective's own gradient, kept apart in two halves of its prompts until their cosine is known; then their sum."""
         batch = self._batch
         parameters = [p for p in model.parameters() if p.requires_grad]
-        gradients_K: list[Gradient] = []
+        gradients_K: list[list[torch.Tensor]] = []
         losses_K, cross_K = [], np.full(len(batch.objectives), np.nan)
         for k, objective in enumerate(batch.objectives):
             halves, losses = [], []
@@ -167,19 +179,19 @@ class CapabilityTrainer(GRPOTrainer):
                     halves.append((chosen_N.sum() / len(batch.rows_of(objective.part)), self._taken(parameters)))
             if len(halves) == 2:
                 (a, ga), (b, gb) = halves
-                cross_K[k] = _gram([ga, gb])[0, 1] / (a * b)
+                cross_K[k] = gram([ga, gb])[0, 1] / (a * b)
                 torch._foreach_add_(ga, gb)
             gradients_K.append(halves[0][1])
             losses_K.append(torch.stack(losses).sum())
-        gram_KK = _gram(gradients_K)
+        gram_KK = gram(gradients_K)
         self.report |= gradient_report(batch, gram_KK, np.diag(cross_K))
         combined = self._combine(gram_KK)
         coefficients_K = combined.coefficients_K
         if self._update is not None:
             coefficients_K = coefficients_K - combined.multipliers_K  # the optimizer gets the plain step, and its own is projected
             self._update.hold(parameters, gradients_K, batch)
-        for i, parameter in enumerate(parameters):
-            parameter.grad = torch.stack([g[i] * float(c) for g, c in zip(gradients_K, coefficients_K, strict=True)]).sum(dim=0)
+        for parameter, gradient in zip(parameters, weighted_sum(gradients_K, coefficients_K), strict=True):
+            parameter.grad = gradient
         return (torch.stack(losses_K) * torch.as_tensor(coefficients_K, dtype=torch.float32, device=losses_K[0].device)).sum()
 
     def _measure(self, model: Any, rows: Any) -> None:
@@ -196,7 +208,8 @@ class CapabilityTrainer(GRPOTrainer):
                 cells.backward((logps * inputs["completion_mask"] * inputs.get("importance_sampling_ratio", 1.0)).sum())
         for layer, gradients in cells.sums.items():
             cells.sums[layer] = self.accelerator.reduce(gradients, "sum")
-        self._average = self._average.with_estimate(probe.estimate(cells.gram()), probe.names, self.recipe.probe_average)
+        average = self._learnt.average.with_estimate(probe.estimate(cells.gram()), probe.names, self.recipe.probe_average)
+        self._learnt = replace(self._learnt, average=average)
 
     def _backward(self, model: Any, rows: Any, one: Pass, advantages_N: Floats, share: float, sync: bool = False) -> torch.Tensor:
         """The loss of a pass, as a share of its part's mean loss, and its gradient added to `.grad`.
@@ -207,7 +220,7 @@ class CapabilityTrainer(GRPOTrainer):
         capability, processes = capability_of(one.part), self.accelerator.num_processes
         mine = one.mine + self.accelerator.process_index * len(rows["row"])
         inputs = rows_of_pass(rows, one.mine, advantages_N[mine])
-        self.beta = self._beta_of(capability) * share
+        self.beta = self._learnt.beta_of(capability, self.recipe) * share
         self.accelerator.gradient_state._set_sync_gradients(sync)
         with nullcontext() if sync else self.accelerator.no_sync(model):
             with self.compute_loss_context_manager():
@@ -226,34 +239,23 @@ class CapabilityTrainer(GRPOTrainer):
         batch = self._batch
         if not np.isfinite(gram_KK).all():
             raise TrainingError(f"The gradient is not finite at step {self.state.global_step + 1}; a smaller learning_rate may help")
-        weights_K = self._base_weights()
+        weights_K = self._learnt.base_weights(batch, self._weights_of, self.recipe)
         nothing_K = np.zeros(len(weights_K))
         combined = self.strategy.combine(gram_KK, weights_K, batch.live_K, self._rng) if batch.live_K.any() else Combined(nothing_K, nothing_K, 0.0)
         self.report |= combination_report(batch, weights_K, combined)
         return combined
 
-    def _base_weights(self) -> Floats:
-        """Share of the step's training rows, divided among a part's objectives by their components' weights; anchors weigh nothing."""
-        batch = self._batch
-        trained = sum(len(batch.rows_of(part)) for part in {o.part for o in batch.objectives if not o.is_anchor})
-        weights = np.zeros(len(batch.objectives))
-        for part in batch.parts:
-            own = [k for k, o in enumerate(batch.objectives) if o.part == part and not o.is_anchor]
-            by_component = self._weights_of(capability_of(part))
-            shares = np.array([1.0 if (c := batch.objectives[k].component) is None else by_component[c] for k in own])
-            weights[own] = len(batch.rows_of(part)) / trained * shares / shares.sum() if own else 0.0
-        return weights
-
     def _weights_of(self, capability: Capability) -> Mapping[str, float]:
-        return {**self._rule_weights(capability), **{name: weights.get(capability, 0.0) for name, weights in self._models.items()}}
+        """Of components: the rules' as they stand now, and the models' measured reliability, which nothing moves."""
+        return {**self._learnt.component_weights(capability, self._rules, self.recipe), **self._reliability(capability)}
 
-    def _beta_of(self, capability: Capability) -> float:
-        return self.recipe.beta
+    def _reliability(self, capability: Capability) -> dict[str, float]:
+        return {model.name: model.weights.get(capability, 0.0) for model in self._models}
 
     def _passes(self, part: str, chosen_N: Any) -> list[Pass]:
         return passes(part, chosen_N, self.recipe.micro_batch, self.accelerator.process_index, self.accelerator.num_processes)
 
-    def _taken(self, parameters: Sequence[torch.Tensor]) -> Gradient:
+    def _taken(self, parameters: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """What backward passes have left in `.grad`, averaged over the processes."""
         taken = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         for parameter in parameters:
@@ -272,7 +274,7 @@ class CapabilityTrainer(GRPOTrainer):
             self.accelerator.wait_for_everyone()
 
         step = self.state.global_step
-        state = {"average": self._average.to_json(), "generator": self._rng.bit_generator.state}
+        state = {"learnt": self._learnt.to_json(), "generator": self._rng.bit_generator.state}
         if self.accelerator.is_main_process:
             keep(self._kept, step, Path(self.args.output_dir) / f"checkpoint-{step}", write, state)
         else:
@@ -284,29 +286,5 @@ class CapabilityTrainer(GRPOTrainer):
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
             state = kept_state(Path(checkpoint))
-            self._average = GramAverage.from_json(state["average"])
+            self._learnt = Learnt.from_json(state["learnt"])
             self._rng.bit_generator.state = state["generator"]
-
-
-def _reward_function(component: str, samples: Sequence[TrainingSample], scorer: ComponentScorer) -> Callable[..., list[float | None]]:
-    """One component as TRL wants it: called with the batch's columns, answers one value or None per reply."""
-
-    def reward(completions: Sequence[Sequence[Mapping[str, str]]], sample: Sequence[int], **_: Any) -> list[float | None]:
-        asked = [(samples[i], reply[0]["content"]) for i, reply in zip(sample, completions, strict=True)]
-        values = scorer.values(asked, component)
-        for (item, _reply), value in zip(asked, values, strict=True):
-            if value is not None and not np.isfinite(value):
-                raise TrainingError(f"The reward component {component} of item {item.id} ({item.family}) is {value}; unscored would be None")
-        return values
-
-    reward.__name__ = component
-    return reward
-
-
-def _gram(gradients_K: Sequence[Gradient]) -> Floats:
-    """Inner products in double precision, one parameter at a time so that nothing of all gradients' size is copied."""
-    gram_KK = np.zeros((len(gradients_K), len(gradients_K)))
-    for same_parameter in zip(*gradients_K, strict=True):
-        stacked = torch.stack([g.detach().double().flatten() for g in same_parameter])
-        gram_KK += (stacked @ stacked.T).cpu().numpy()
-    return gram_KK

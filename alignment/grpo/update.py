@@ -17,10 +17,9 @@ import torch
 from transformers import TrainerCallback
 
 from alignment.grpo.balance import Balance, balance
-from alignment.grpo.batch import Batch, Floats
+from alignment.grpo.batch import Batch
+from alignment.grpo.gradients import Gradient, gram
 from alignment.grpo.report import by_name
-
-Gradient = Sequence[torch.Tensor]
 
 
 class Projected(NamedTuple):
@@ -31,29 +30,15 @@ class Projected(NamedTuple):
 
 def projected_update(step: Gradient, preconditioner: Gradient, ascents_K: Sequence[Gradient], live_K: Any) -> Projected:
     """`step` as the optimizer made it, `ascents_K` the directions g_k that improve each objective, `preconditioner` positive, entry by entry."""
-    k = len(ascents_K)
-    gram = np.zeros((k + 1, k + 1))
-    for u, p, *g in zip(step, preconditioner, *ascents_K, strict=True):
-        root = p.double().sqrt().flatten()
-        rows = torch.stack([u.double().flatten() / root, *(x.double().flatten() * root for x in g)])
-        gram += (rows @ rows.T).cpu().numpy()
-    found = balance(gram, np.array([1.0] + [0.0] * k), np.array([False, *live_K]))
+    roots = [p.sqrt() for p in preconditioner]
+    vectors = [[u / r for u, r in zip(step, roots, strict=True)], *([x * r for x, r in zip(g, roots, strict=True)] for g in ascents_K)]
+    found = balance(gram(vectors), np.array([1.0] + [0.0] * len(ascents_K)), np.array([False, *live_K]))
     multipliers = [float(m) for m in found.multipliers_K[1:]]
     moved = [
         u + p * sum((m * x for m, x in zip(multipliers, g, strict=True) if m), torch.zeros_like(u))
         for u, p, *g in zip(step, preconditioner, *ascents_K, strict=True)
     ]
     return Projected(moved, found)
-
-
-def along(step: Gradient, ascents_K: Sequence[Gradient]) -> Floats:
-    """Cosine (K,) between a step and each objective's gradient: below 0 the step opposes it. NaN where either has length 0."""
-    inner = np.zeros((len(ascents_K) + 1,) * 2)
-    for same in zip(step, *ascents_K, strict=True):
-        rows = torch.stack([x.double().flatten() for x in same])
-        inner += (rows @ rows.T).cpu().numpy()
-    lengths = np.sqrt(np.where(np.diag(inner) > 0.0, np.diag(inner), np.nan))
-    return inner[0, 1:] / lengths[0] / lengths[1:]
 
 
 class UpdateProjection(TrainerCallback):
