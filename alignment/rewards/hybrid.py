@@ -5,7 +5,7 @@ every capability is left out: it would cost time and change nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from alignment.recipe import Recipe
@@ -21,12 +21,22 @@ PREFERENCE_SUFFIX = "-preference"
 
 @contextmanager
 def reward_models(
-    recipe: Recipe, judgements: Sequence[Judgement], *, base_model: str, base_name: str, adapter: Path, kept: Path, is_stopped: Callable[[], bool]
+    recipe: Recipe,
+    judgements: Sequence[Judgement],
+    *,
+    base_model: str,
+    base_name: str,
+    adapter: Path,
+    kept: Path,
+    is_stopped: Callable[[], bool],
+    main_first: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[tuple[RewardModel, ...]]:
     """The models that weigh something, for as long as the context lasts; none when `is_stopped` while one was made.
 
-    `adapter` is where the run's adapter will be, `kept` a folder for what resuming needs. Raises what `train_preference` and
-    `load_preference` raise, and NotFound when the judge's endpoint does not know its model.
+    `adapter` is where the run's adapter will be, `kept` a folder for what resuming needs. Every process of a launch enters: all learn the preference
+    model together, and `main_first` lets one of them measure the judge and the others read its verdicts, so that all weigh it alike;
+    `is_stopped` must answer the same on all. Raises what `train_preference` and `load_preference` raise, and NotFound when the judge's
+    endpoint does not know its model.
     """
     models: list[RewardModel] = []
     with ExitStack() as opened:
@@ -37,8 +47,9 @@ def reward_models(
                 models.append(load_preference(target, base_model))
         if recipe.judge_model and not is_stopped():
             endpoint = opened.enter_context(judge_endpoint(recipe.judge_url, recipe.judge_model))
-            judge = Judge(endpoint, recipe.judge_url, kept / "judge.jsonl", recipe.seed)
-            judge.measure(judgements)
+            with main_first():
+                judge = Judge(endpoint, recipe.judge_url, kept / "judge.jsonl", recipe.seed)
+                judge.measure(judgements)
             models.append(judge)
         for model in models:
             get_logger("training").info("reward model", model=model.name, weights={str(c): round(w, 3) for c, w in model.weights.items() if w})

@@ -42,7 +42,7 @@ _SYSTEM = (
     'Answer with JSON alone, with exactly these keys: {{"word": "{word}", "grade": <number from 0 to 10>}}'
 )
 # Speaking to a grader has no place in a reply to a clinician; scores and grades of diseases have.
-_ADDRESSES_A_JUDGE = re.compile(
+ADDRESSES_A_JUDGE = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:instruction|prompt|rule|context|above|previous)"
     r"|\b(?:system|developer) (?:prompt|message)\b|<\|?/?(?:im_start|im_end|system|user|assistant)\b|\[/?INST\]|\"grade\"\s*:"
     r"|\b(?:grade|score|rate|mark)s? (?:this|my|the) (?:reply|answer|response|text)\b"
@@ -114,8 +114,7 @@ class Judge:
         asked = [key for key in new if key not in found]
         found |= zip(asked, self._ask([new[key] for key in asked]), strict=True)
         self._known |= found
-        with self._kept.open("a", encoding="utf-8") as stream:
-            stream.writelines(f"{json.dumps([key, *verdict])}\n" for key, verdict in found.items())
+        _append(self._kept, "".join(f"{json.dumps([key, *verdict])}\n" for key, verdict in found.items()))
         return [self._known[key] for key in keys]
 
     def _ask(self, cases: Sequence["_Case"]) -> list[Verdict]:
@@ -170,7 +169,7 @@ def _without_asking(case: _Case, screened: bool) -> Verdict | None:
         return Verdict(0.0, "no answer")
     if len(case.answer) > _LONGEST_REPLY:
         return Verdict(None, "too long")
-    return Verdict(None, "the reply addresses its judge") if screened and _ADDRESSES_A_JUDGE.search(case.answer) else None
+    return Verdict(None, "the reply addresses its judge") if screened and ADDRESSES_A_JUDGE.search(case.answer) else None
 
 
 def _reason(error: AppError) -> str:
@@ -204,3 +203,12 @@ def _read(path: Path) -> dict[str, Verdict]:
     if half:
         write_text_atomically(path, whole + end)
     return {key: Verdict(value, why) for key, value, why in map(json.loads, whole.splitlines())}
+
+
+def _append(path: Path, lines: str) -> None:
+    """In one call: several processes of a run append to the same file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, lines.encode())
+    finally:
+        os.close(descriptor)
