@@ -3,6 +3,8 @@ from itertools import product
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from alignment.grpo.balance import FEASIBILITY, balance, conflict_rate, cosines, min_norm_weights
 from core.errors import TrainingError
@@ -75,6 +77,21 @@ def test_objectives_that_agree_are_summed_plainly(case):
     result = balance(gradients @ gradients.T, weights)
     assert result.multipliers_K @ gradients == pytest.approx(0.0, abs=1e-9 * max(1.0, np.abs(weights @ gradients).max()))
     assert result.projected_away <= 1e-12
+
+
+@settings(max_examples=150, deadline=None)
+@given(objectives(), arrays(np.float64, (6, 6), elements=st.floats(-1.0, 1.0)))
+def test_an_estimate_that_is_no_gram_matrix_stands_for_the_nearest_that_is(case, error):
+    gradients, weights = case
+    k, lengths = len(gradients), np.maximum(np.linalg.norm(gradients, axis=1), 1e-3)
+    gram = gradients @ gradients.T + (error + error.T)[:k, :k] * np.outer(lengths, lengths)
+    gram[np.diag_indices(k)] = lengths**2
+    result = balance(gram, weights)
+    values, vectors = np.linalg.eigh(gram / np.outer(lengths, lengths))
+    nearest = (vectors * values.clip(0.0)) @ vectors.T
+    assert (result.multipliers_K >= 0.0).all()
+    assert result.projected_away >= 0.0
+    assert (nearest @ (result.coefficients_K * lengths) >= -1e-8 * (result.coefficients_K @ lengths)).all()
 
 
 def test_two_opposed_objectives_meet_on_the_boundary():
