@@ -1,7 +1,7 @@
 """What a step tells, as plain JSON values: rewards by part, and how the objectives' gradients lay to each other."""
 
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import isnan, sqrt
 from typing import Any
 
 import numpy as np
@@ -57,8 +57,8 @@ def gradient_report(batch: Batch, gram_KK: Floats, cross_KK: Floats) -> dict[str
         "cosines": [[_rounded(c) for c in row] for row in matrix_KK.tolist()],
         "ceiling": [_rounded(c) for c in np.where(live, split_half_cosines(np.diag(gram_KK), np.diag(cross_KK)), np.nan).tolist()],
         "conflict_rate": conflict_rate(matrix_KK),
-        "min_norm": float(np.sqrt(max(shortest @ hull @ shortest, 0.0))) if live.any() else 0.0,
-        "gradient_norms": by_name(batch.names, np.sqrt(np.maximum(np.diag(gram_KK), 0.0))),
+        "min_norm": sqrt(max(float(shortest @ hull @ shortest), 0.0)) if live.any() else 0.0,
+        "gradient_norms": by_name(batch.names, np.sqrt(np.clip(np.diag(gram_KK), 0.0, None))),
     }
 
 
@@ -67,7 +67,7 @@ def by_name(names: Sequence[str], values: Floats) -> dict[str, float]:
 
 
 def _banded(values_F: Floats, components: Sequence[str], capability: Capability) -> float:
-    scores: Mapping[str, Score] = {n: Score(name=n, value=None if np.isnan(v) else float(v)) for n, v in zip(components, values_F, strict=True)}
+    scores: Mapping[str, Score] = {n: Score(name=n, value=None if isnan(v) else v) for n, v in zip(components, values_F.tolist(), strict=True)}
     reward = banded_reward(scores, capability)
     return np.nan if reward is None else reward
 

@@ -71,9 +71,7 @@ class CapabilityTrainer(GRPOTrainer):
         self._scorer = ComponentScorer(score, models)
         self._components = (*components, *(model.name for model in models))
         self._models, self._rules = models, weights
-        kind: Literal["capability", "component"] = (
-            "component" if recipe.objectives == "component" and self.strategy.advantages == "components" else "capability"
-        )
+        kind: Literal["capability", "component"] = recipe.objectives if self.strategy.advantages == "components" else "capability"
         self._objectives = objectives_of(samples, kind, lambda capability: {**weights(capability), **self._reliability(capability)})
         self._learnt = Learnt.at_start(self._objectives, weights)
         self._rng = np.random.default_rng(recipe.seed)
