@@ -46,7 +46,7 @@ ADDRESSES_A_JUDGE = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:instruction|prompt|rule|context|above|previous)"
     r"|\b(?:system|developer) (?:prompt|message)\b|<\|?/?(?:im_start|im_end|system|user|assistant)\b|\[/?INST\]|\"grade\"\s*:"
     r"|\b(?:grade|score|rate|mark)s? (?:this|my|the) (?:reply|answer|response|text)\b"
-    r"|\b(?:this|my|the) (?:reply|answer|response) (?:is|deserves|gets|merits|has) [^.\n]{0,30}(?:\b10\b|\bten\b|\bfull\b|\bperfect\b|grade|score|marks?)"
+    r"|\b(?:this|my|the) (?:reply|answer|response) (?:deserves|merits|is worth|must get|should get)\b"
     r"|\b(?:to|for|dear|note,?) (?:the |my |any )?(?:grader|evaluator|rater|judge)\b|\b(?:reward|language) model\b"
     r"|\b(?:full|top|highest|maximum|perfect) (?:grade|score|marks?|rating)s?\b|\b(?:as|you are) an? (?:ai|llm|grader|judge|evaluator)\b",
     re.I,

@@ -19,6 +19,11 @@ class Scripted:
         self.url = ""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64  # an endpoint is asked 16 things at once; Python's 5 would refuse some
+
+
 @contextmanager
 def serving(answer) -> Iterator[Scripted]:
     script = Scripted(answer)
@@ -54,8 +59,7 @@ def serving(answer) -> Iterator[Scripted]:
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     script.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

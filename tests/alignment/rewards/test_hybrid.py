@@ -1,0 +1,157 @@
+"""The rules decide the band, models order within it: in the advantages that training uses, and in what a run is given."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from alignment.grpo.advantages import bands, component_advantages, group_advantages, plain_advantages, whitened_advantages
+from alignment.recipe import load_recipe
+from alignment.rewards import MODEL_COMPONENTS, Band, ComponentScorer, banded_advantages
+from alignment.rewards.hybrid import reward_models
+from core.artifacts import verify_artifact
+from core.types import Capability, Item, Message, Reference, Score
+from tests.alignment.mkgsg.scripted_endpoint import serving
+from tests.alignment.rewards.conftest import judgement
+from tests.alignment.rewards.test_judge import fair
+
+RULES = ("correctness", "format", "safety", "right")
+COMPONENTS = (*RULES, *MODEL_COMPONENTS)
+WEIGHTS = {"correctness": 1.0, "format": 0.5, "safety": 1.0, "right": 0.0}
+VALUE = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0, np.nan]), st.floats(0.0, 1.0))
+GROUPS = st.integers(2, 8).flatmap(lambda g: arrays(np.float64, (g, len(COMPONENTS)), elements=VALUE))
+RELIABILITY = st.floats(0.0, 1.0)
+
+
+def orders(advantages, worth):
+    """Pairs (lower band, higher band) that the advantages put in the bands' order, strictly."""
+    return {(i, j) for i in range(len(worth)) for j in range(len(worth)) if worth[i] < worth[j] and advantages[i] < advantages[j]}
+
+
+def equals(advantages, worth):
+    return {(i, j) for i in range(len(worth)) for j in range(len(worth)) if worth[i] < worth[j] and advantages[i] == advantages[j]}
+
+
+def scored(values):
+    return ~np.isnan(values).all(axis=1)
+
+
+@settings(max_examples=500)
+@given(GROUPS, RELIABILITY, RELIABILITY)
+def test_no_model_lifts_a_wrong_or_unsafe_reply_to_a_right_and_safe_one(values, preference, judge):
+    advantages = group_advantages(values, COMPONENTS, WEIGHTS | {"preference": preference, "judge": judge})
+    worth, known = bands(values, COMPONENTS), scored(values)
+    if known.sum() < 2:
+        assert not advantages.any()
+        return
+    right, lower = (known & (worth == Band.RIGHT)), (known & (worth < Band.RIGHT))
+    if right.any() and lower.any():
+        assert advantages[lower].max() < advantages[right].min()
+
+
+@settings(max_examples=500)
+@given(GROUPS, st.lists(st.floats(0.0, 5.0), min_size=len(COMPONENTS), max_size=len(COMPONENTS)))
+def test_whatever_weights_a_strategy_finds_models_take_nothing_from_the_order_of_the_bands(values, coefficients):
+    """Strategies weigh each component's column by itself: its base weight and a multiplier, neither negative."""
+    columns, worth = component_advantages(values, COMPONENTS), bands(values, COMPONENTS)
+    weighed = columns * np.array(coefficients)
+    rules, models = weighed[:, : len(RULES)].sum(axis=1), weighed[:, len(RULES) :].sum(axis=1)
+    for i in range(len(worth)):
+        for j in range(len(worth)):
+            assert worth[i] >= worth[j] or models[i] <= models[j]
+    assert orders(rules, worth) <= orders(rules + models, worth) | equals(rules + models, worth)
+
+
+@settings(max_examples=300)
+@given(GROUPS, RELIABILITY)
+@pytest.mark.parametrize("of", [plain_advantages, lambda v, c, w: whitened_advantages(v[None], c, [w])[0]], ids=["sum", "gdpo"])
+def test_the_baselines_too_keep_what_the_rules_order(of, values, reliability):
+    values = values[scored(values[:, : len(RULES)])]
+    if len(values) < 2:
+        return
+    without = of(values[:, : len(RULES)], RULES, WEIGHTS)
+    advantages = of(values, COMPONENTS, WEIGHTS | dict.fromkeys(MODEL_COMPONENTS, reliability))
+    worth = bands(values, COMPONENTS)
+    assert orders(without, worth) <= orders(advantages, worth) | equals(np.round(advantages, 9), worth)
+
+
+@settings(max_examples=300)
+@given(arrays(np.float64, 6, elements=st.floats(0.0, 1.0)), arrays(np.int64, 6, elements=st.integers(0, 2)))
+def test_a_model_orders_the_replies_of_one_band_as_it_likes_them(values, worth):
+    values = np.round(values, 3)
+    advantages = banded_advantages(values, worth)
+    assert advantages.mean() == pytest.approx(0.0, abs=1e-9)
+    for i in range(6):
+        for j in range(6):
+            if worth[i] == worth[j] and advantages.any():
+                assert (values[i] < values[j]) == (advantages[i] < advantages[j])
+            assert worth[i] >= worth[j] or advantages[i] < advantages[j] or not advantages.any()
+
+
+def test_a_model_that_tells_no_two_replies_of_a_band_apart_says_nothing():
+    assert not banded_advantages(np.array([0.9, 0.9, 0.1, 0.1]), np.array([1, 1, 2, 2])).any()
+    assert not banded_advantages(np.full(4, np.nan), np.array([0, 1, 2, 2])).any()
+
+
+def test_what_a_model_could_not_score_is_in_the_middle_of_its_band():
+    low, unscored, high, wrong = banded_advantages(np.array([0.1, np.nan, 0.9, 1.0]), np.array([2, 2, 2, 1]))
+    assert wrong < low < unscored < high
+    assert unscored == pytest.approx((low + high) / 2)
+
+
+# --- the models of a run ---------------------------------------------------------------------------------------------
+
+ITEM = Item(messages=(Message(role="user", content="What of z?"),), capability=Capability.DOMAIN, family="test", reference=Reference(kind="refusal"))
+RECIPE = load_recipe("test").model_copy(update={"learning_rate": 1e-2})
+
+
+def opened(recipe, judgements, base, tmp_path, is_stopped=lambda: False):
+    kept = tmp_path / "kept"
+    kept.mkdir(exist_ok=True)
+    adapter = tmp_path / "checkpoints" / "cp-1"
+    adapter.parent.mkdir(exist_ok=True)
+    return reward_models(recipe, judgements, base_model=str(base), base_name="tiny", adapter=adapter, kept=kept, is_stopped=is_stopped)
+
+
+def test_a_recipe_that_asks_for_no_model_gets_none(judgements, tiny_model, tmp_path):
+    with opened(RECIPE, judgements, tiny_model, tmp_path) as models:
+        assert models == ()
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_both_models_are_made_measured_and_weighed(judgements, tiny_model, tmp_path):
+    with serving(fair) as script:
+        recipe = RECIPE.model_copy(update={"preference": True, "judge_url": script.url, "judge_model": "judge-1"})
+        with opened(recipe, judgements, tiny_model, tmp_path) as models:
+            assert [m.name for m in models] == list(MODEL_COMPONENTS)
+            scorer = ComponentScorer(lambda item, reply: {"safety": Score(name="safety", value=1.0)}, models)
+            assert set(scorer.components) > set(MODEL_COMPONENTS)
+            for name in MODEL_COMPONENTS:
+                assert 0.7 < scorer.weights(Capability.DOMAIN)[name] < 0.75
+                assert scorer.weights(Capability.SAFETY)[name] == 0.0
+                good, bad = scorer.values([(ITEM, "yes yes yes"), (ITEM, "no no no")], name)
+                assert good > bad
+            other = ITEM.model_copy(update={"capability": Capability.SAFETY})
+            asked = len(script.requests)
+            assert scorer.values([(other, "yes"), (ITEM, "yes yes yes")], "judge") == [None, 0.8]
+            assert len(script.requests) == asked  # weight 0: not asked; known: not asked again
+    verify_artifact(tmp_path / "checkpoints" / "cp-1-preference")
+
+
+def test_models_without_shown_worth_are_left_out(tiny_model, tmp_path):
+    few = [judgement(i) for i in range(4)]
+    with serving(fair) as script:
+        recipe = RECIPE.model_copy(update={"preference": True, "judge_url": script.url, "judge_model": "judge-1"})
+        with opened(recipe, few, tiny_model, tmp_path) as models:
+            assert models == ()
+        with opened(recipe, (), tiny_model, tmp_path / "") as models:
+            assert models == ()
+
+
+def test_a_stop_makes_no_models(judgements, tiny_model, tmp_path):
+    with serving(fair) as script:
+        recipe = RECIPE.model_copy(update={"preference": True, "judge_url": script.url, "judge_model": "judge-1"})
+        with opened(recipe, judgements, tiny_model, tmp_path, is_stopped=lambda: True) as models:
+            assert models == ()
+        assert script.requests == []
