@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """A worker that has not renewed its lease for this long is taken over."""
     train_threads: int = Field(default=1, ge=1)
     """CPU threads of the training child."""
+    accelerate_config: str = ""
+    """File of an accelerate configuration, as in `deploy/accelerate/`: rounds then train in as many processes as it says. Empty: in one."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

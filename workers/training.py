@@ -68,7 +68,7 @@ def _run_child(lease: Lease) -> int:
     folder = round_folder(lease.round_id)
     folder.mkdir(parents=True, exist_ok=True)
     with _only_child(folder / "training.lock") as lock, (folder / "training.log").open("ab") as log_file:
-        argv = [sys.executable, "-m", "workers.leash", str(os.getpid()), *COMMAND, lease.round_id]
+        argv = [sys.executable, "-m", "workers.leash", str(os.getpid()), *_command(), lease.round_id]
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file, process_group=0, pass_fds=(lock,), env=_environment())
         os.pwrite(lock, str(child.pid).encode(), 0)
     try:
@@ -125,6 +125,12 @@ def _stop(child: "subprocess.Popen[bytes]", *, polite: bool) -> None:
 
 def _ending(code: int) -> str:
     return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+
+
+def _command() -> tuple[str, ...]:
+    """The training child, or accelerate's launcher, which starts several of it."""
+    config = settings().accelerate_config
+    return (COMMAND[0], "-m", "accelerate.commands.launch", "--config_file", config, *COMMAND[1:]) if config else COMMAND
 
 
 def _environment() -> dict[str, str]:

@@ -37,8 +37,10 @@ class Journal:
         known = self._seconds_per_step
         self._seconds_per_step = seconds if known is None else _SMOOTHING * known + (1 - _SMOOTHING) * seconds
         note = f"reward {reward:.3f}" if reward is not None else "no reply could be scored"
+        if reward is not None and values.get("zero_variance") == 1.0:
+            note += ", nothing to learn from: the replies to each prompt are worth the same"
         self._write(step, note, {**values, "seconds_left": self._seconds_left(step)})
-        for name, value in _curves_of(values):
+        for name, value in [*_curves_of(values), *_cosine_curves(values)]:
             self._curves.add_scalar(name, value, step)
         get_logger("training").info("step", step=step, of=self._steps, reward=reward, seconds=round(seconds, 2))
 
@@ -67,4 +69,13 @@ def _curves_of(values: Mapping[str, Any]) -> list[tuple[str, float]]:
             curves += [(f"{name}/{key}", number) for key, number in _curves_of(value)]
         elif isinstance(value, int | float):
             curves.append((name, float(value)))
+    return curves
+
+
+def _cosine_curves(values: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """`cosines/domain~safety` for each pair of objectives, `ceiling/domain` for the noise ceiling of one."""
+    names, curves = values.get("objectives", ()), []
+    for i, row in enumerate(values.get("cosines", ())):
+        curves += [(f"cosines/{names[i]}~{names[j]}", float(c)) for j, c in enumerate(row[:i]) if c is not None]
+    curves += [(f"ceiling/{name}", float(c)) for name, c in zip(names, values.get("ceiling", ()), strict=False) if c is not None]
     return curves

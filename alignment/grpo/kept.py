@@ -8,8 +8,9 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from core.artifacts import new_artifact
+from core.artifacts import new_artifact, verify_artifact
 from core.errors import ArtifactError, TrainingError
+from core.logging import get_logger
 
 KEPT_CHECKPOINTS = 2
 STATE = "objectives.json"
@@ -43,3 +44,32 @@ def kept_state(folder: Path) -> dict[str, Any]:
         return json.loads((folder / STATE).read_text())
     except (OSError, ValueError) as error:
         raise TrainingError(f"{folder.name} cannot be resumed: it holds no readable {STATE}; remove the folder to begin anew") from error
+
+
+def state_folder(training: Path, run_hash: str) -> Path:
+    """Where this run's checkpoints are. What another recipe, dataset or parent left behind must not be resumed, and goes."""
+    state = training / f"state-{run_hash[:12]}"
+    for other in training.glob("state-*"):
+        if other != state:
+            shutil.rmtree(other)
+    for leftover in (state / "scratch", *state.glob(".*.draft")):
+        shutil.rmtree(leftover, ignore_errors=True)
+    state.mkdir(exist_ok=True)
+    return state
+
+
+def newest(kept: Path) -> Path | None:
+    """The newest whole checkpoint; a damaged one is removed, and the run resumes from the one before."""
+    for folder in sorted(kept.glob("step-*"), reverse=True):
+        try:
+            verify_artifact(folder)
+        except ArtifactError as error:
+            get_logger("training").warning("training checkpoint damaged; using the one before", error=str(error))
+            shutil.rmtree(folder)
+        else:
+            return folder
+    return None
+
+
+def step_of(checkpoint: Path | None) -> int:
+    return int(checkpoint.name.removeprefix("step-")) if checkpoint else 0

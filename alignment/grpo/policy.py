@@ -1,5 +1,7 @@
 """The policy: a base model with the LoRA adapter that a round continues, or with a fresh one."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +17,10 @@ from core.errors import BadInput
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 # Every projection of a Qwen2 or Llama block; named, because vLLM must know them too.
 _PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+# ZeRO-3 gathers parameters of one type only: an adapter in float32 over a base in bfloat16 fails at its first optimizer step.
+_ADAPTER_IN_FLOAT32 = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3"
 
 
 class Policy(NamedTuple):
@@ -39,12 +45,13 @@ def load_policy(base_model: str, parent_adapter: Path | None, recipe: Recipe) ->
     if not tokenizer.chat_template:
         raise BadInput(f"The tokenizer of {base_model} has no chat template; an instruction-tuned model is needed")
     torch.manual_seed(recipe.seed)
-    model = _with_parent_adapter(base, parent_adapter) if parent_adapter is not None else get_peft_model(base, _fresh_lora(recipe))
+    model = _with_parent_adapter(base, parent_adapter) if parent_adapter is not None else _with_fresh_adapter(base, recipe)
     return Policy(model, tokenizer, int(base.config.max_position_embeddings))
 
 
-def _fresh_lora(recipe: Recipe) -> LoraConfig:
-    return LoraConfig(r=recipe.lora_rank, lora_alpha=recipe.lora_alpha, lora_dropout=0.0, target_modules=_PROJECTIONS, task_type="CAUSAL_LM")
+def _with_fresh_adapter(base: Any, recipe: Recipe) -> PeftModel:
+    config = LoraConfig(r=recipe.lora_rank, lora_alpha=recipe.lora_alpha, lora_dropout=0.0, target_modules=_PROJECTIONS, task_type="CAUSAL_LM")
+    return get_peft_model(base, config, autocast_adapter_dtype=_ADAPTER_IN_FLOAT32)
 
 
 def _with_parent_adapter(base: Any, folder: Path) -> PeftModel:
@@ -54,7 +61,7 @@ def _with_parent_adapter(base: Any, folder: Path) -> PeftModel:
         weights = load_file(folder / ADAPTER_WEIGHTS)
         config.inference_mode = False
         config.base_model_name_or_path = base.name_or_path
-        model = get_peft_model(base, config)
+        model = get_peft_model(base, config, autocast_adapter_dtype=_ADAPTER_IN_FLOAT32)
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise BadInput(f"The adapter in {folder} cannot be loaded on this base model: {_first_line(error)}") from error
     expected = {name: tuple(tensor.shape) for name, tensor in get_peft_model_state_dict(model).items()}
@@ -69,13 +76,16 @@ def _with_parent_adapter(base: Any, folder: Path) -> PeftModel:
     return model
 
 
-def save_adapter(model: Any, folder: Path, base_name: str) -> None:
-    """Writes the adapter's weights and configuration. `base_name` is recorded instead of a path of this machine."""
+def save_adapter(model: Any, folder: Path, base_name: str, weights: Mapping[str, Any] | None = None) -> None:
+    """Writes the adapter's weights and configuration. `base_name` is recorded instead of a path of this machine.
+
+    `weights` are all of the model's, gathered, where its own are only a share (FSDP, ZeRO).
+    """
     config = model.peft_config["default"]
     loaded_from, config.base_model_name_or_path = config.base_model_name_or_path, base_name
     try:
         # Embeddings are never trained; asking peft to find out makes it look the base model up over the network.
-        model.save_pretrained(str(folder), selected_adapters=["default"], save_embedding_layers=False)
+        model.save_pretrained(str(folder), selected_adapters=["default"], save_embedding_layers=False, state_dict=weights)
     finally:
         config.base_model_name_or_path = loaded_from
     (folder / "README.md").unlink(missing_ok=True)  # peft's empty model card

@@ -5,59 +5,48 @@ something, 1 training failed and may resume; the last line of stderr says why. O
 ends in the same bytes as one that was not.
 """
 
-import fcntl
-import json
 import shutil
 import signal
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import transformers
 from transformers import TrainerCallback
 
 from alignment.dataset import load_dataset
+from alignment.grpo.assignment import Assignment, assignment
+from alignment.grpo.crew import Crew, end_with_launcher
 from alignment.grpo.journal import Journal
+from alignment.grpo.kept import newest, state_folder, step_of
+from alignment.grpo.memory import Shape, check_memory, memory_needed, shortage_named
+from alignment.grpo.objectives import objectives_of
+from alignment.grpo.plots import plot_run
 from alignment.grpo.policy import Policy, load_policy, save_adapter
-from alignment.grpo.schedule import schedule
+from alignment.grpo.schedule import Schedule, schedule
 from alignment.grpo.trainer import CapabilityTrainer
-from alignment.recipe import Recipe, recipe_from
-from alignment.rewards import reward_components
+from alignment.recipe import Recipe
+from alignment.rewards import RewardModel, component_weights, reward_components
+from alignment.rewards.hybrid import reward_models
+from alignment.rewards.judgements import read_judgements
 from core import store
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
 from core.db import reading
-from core.errors import AppError, ArtifactError, BadInput, Conflict, NotFound
-from core.knowledge import knowledge
+from core.errors import AppError, BadInput, Conflict, NotFound, Unavailable
 from core.knowledge.evidence import with_evidence
 from core.logging import configure_logging, get_logger
 from core.settings import settings
-from core.types import Item, Score, TrainingSample, content_hash
+from core.types import Item, Score, TrainingSample
 
 STOPPED = 143
-_LOCK_WAIT_SECONDS = 30.0
-
-
-class Assignment(NamedTuple):
-    """What the database and the settings say this run is."""
-
-    round_id: str
-    recipe: Recipe
-    base_model: str
-    base_name: str
-    parent_id: str
-    parent_adapter: Path | None
-    """None: a fresh adapter."""
-    dataset: Path
-    training: Path
-    adapter: Path
 
 
 def main(round_id: str) -> int:
     """Trains the round and returns the process's exit code; never raises for what was expected to be able to go wrong."""
+    end_with_launcher()
     configure_logging(settings().log_level)
     stop = Stop()
     stop.listen()
@@ -74,76 +63,69 @@ def train_round(round_id: str, stop: "Stop") -> int:
 
     Raises NotFound, BadInput, Conflict, ArtifactError or TrainingError; after a TrainingError the saved training state is still there.
     """
-    job = _assignment(round_id)
-    with _alone(job.training):
+    job, crew = assignment(round_id), Crew()
+    with crew.alone(job.training):
         if job.adapter.exists():
             verify_artifact(job.adapter)
             return 0
         torch.set_num_threads(settings().train_threads)
-        # A run that was killed while it saved leaves a draft behind; nobody else writes here while we hold the lock.
-        for leftover in job.adapter.parent.glob(f".{job.adapter.name}.*.draft"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        dataset_hash = verify_artifact(job.dataset)
-        if job.parent_adapter is not None:
-            verify_artifact(job.parent_adapter)  # damaged weights of the right shape would load, and be learnt from
+        transformers.logging.set_verbosity_error()
+        with crew.main_first():
+            job.remove_drafts()
+            dataset_hash = job.verify()
+            state = state_folder(job.training, job.run_hash(dataset_hash))
+            saved = newest(state)
         policy = load_policy(job.base_model, job.parent_adapter, job.recipe)
         samples = _fitting(load_dataset(job.dataset), policy, job.recipe)
-        run_hash = content_hash([job.recipe.hash, dataset_hash, job.base_model, str(job.parent_adapter)])
-        state = _state_folder(job.training, run_hash)
-        trainer = _trainer(job, policy, samples, state)
-        saved = _latest(state)
-        journal = Journal(round_id, job.recipe.steps, _step_of(saved), job.training / "tensorboard")
-        trainer.add_callback(_EachStep(trainer, journal, stop))
-        if stop.requested:
-            return STOPPED
-        trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+        plan = schedule(samples, job.recipe)
+        _check_memory(policy, samples, plan, job.recipe)
+        with _models(job, state, stop, crew) as models:
+            trainer = CapabilityTrainer(policy, samples, plan, job.recipe, _scorer(job), kept=state, scratch=state / "scratch", models=models)
+            journal = Journal(round_id, job.recipe.steps, step_of(saved), job.training / "tensorboard") if crew.is_main else None
+            trainer.add_callback(_EachStep(trainer, journal, stop, crew))
+            if crew.any(stop.requested):
+                return STOPPED
+            with shortage_named():
+                trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         if trainer.state.global_step < job.recipe.steps:
-            journal.tell(trainer.state.global_step, "stopped")
+            if journal:
+                journal.tell(trainer.state.global_step, "stopped")
             return STOPPED
-        journal.tell(job.recipe.steps, "saving the adapter")
-        with new_artifact(job.adapter) as folder:
-            save_adapter(trainer.model, folder, job.base_name)
-            write_text_atomically(folder / "provenance.json", _provenance(job, dataset_hash))
-        journal.close()
-        shutil.rmtree(state, ignore_errors=True)  # only a run that is not finished needs it
+        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        if journal:
+            _check_signal(job)
+            journal.tell(job.recipe.steps, "saving the adapter")
+            with new_artifact(job.adapter) as folder:
+                save_adapter(trainer.model, folder, job.base_name, weights)
+                write_text_atomically(folder / "provenance.json", job.provenance(dataset_hash))
+            journal.close()
+            _draw(job)
+            shutil.rmtree(state, ignore_errors=True)  # only a run that is not finished needs it
+        crew.wait()
     return 0
 
 
-def adapter_folder(round_id: str) -> Path:
-    """Where a round's adapter artifact belongs; its name is the checkpoint's id."""
-    return settings().data_dir.resolve() / "checkpoints" / f"cp-{round_id.removeprefix('round-')}"
-
-
-def _assignment(round_id: str) -> Assignment:
-    with reading() as session:
-        row = store.get_round(session, round_id)
-        parent = store.get_checkpoint(session, row.parent_id)
-        recipe = recipe_from(row.recipe, f"recipe of {round_id}")
-    continues = recipe.start == "production" and parent.uri != ""
-    if continues and parent.base_model != settings().base_model:
-        raise Conflict(f"{parent.id} was trained on {parent.base_model}, but BASE_MODEL is now {settings().base_model}; start a new round")
-    folder = settings().data_dir.resolve() / "rounds" / round_id
-    return Assignment(
-        round_id=round_id,
-        recipe=recipe,
-        base_model=settings().base_model_path,
-        base_name=settings().base_model,
-        parent_id=parent.id,
-        parent_adapter=Path(parent.uri) if continues else None,
-        dataset=folder / "dataset",
-        training=folder / "training",
-        adapter=adapter_folder(round_id),
+def _models(job: Assignment, state: Path, stop: "Stop", crew: Crew) -> AbstractContextManager[tuple[RewardModel, ...]]:
+    """What judges replies beside the rules."""
+    return reward_models(
+        job.recipe,
+        read_judgements(job.dataset),
+        base_model=job.base_model,
+        base_name=job.base_name,
+        adapter=job.adapter,
+        kept=state,
+        is_stopped=lambda: crew.any(stop.requested),
+        main_first=crew.main_first,
     )
 
 
-def _trainer(job: Assignment, policy: Policy, samples: Sequence[TrainingSample], state: Path) -> CapabilityTrainer:
-    transformers.logging.set_verbosity_error()
-    known = knowledge()
+def _scorer(job: Assignment) -> Callable[[Item, str], Mapping[str, Score]]:
+    known = job.knowledge()
 
     def score(item: Item, reply: str) -> Mapping[str, Score]:
         return reward_components(item, reply, known)
 
-    return CapabilityTrainer(policy, samples, schedule(samples, job.recipe), job.recipe, score, kept=state, scratch=state / "scratch")
+    return score
 
 
 def _fitting(samples: Sequence[TrainingSample], policy: Policy, recipe: Recipe) -> list[TrainingSample]:
@@ -160,78 +142,55 @@ def _prompt_tokens(sample: TrainingSample, policy: Policy) -> int:
     return len(policy.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"])
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two runs of one round would write over each other; a second one waits a little for the first to be gone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        deadline = time.monotonic() + _LOCK_WAIT_SECONDS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise Conflict(f"Another process is training in {folder}") from error
-                time.sleep(0.2)
-        yield
+def _check_memory(policy: Policy, samples: Sequence[TrainingSample], plan: Schedule, recipe: Recipe) -> None:
+    """Raises RecipeError before a run that could not end, rather than in the middle of it."""
+    longest = max(_prompt_tokens(samples[i], policy) for i in set(plan.order))
+    objectives = len(objectives_of(samples, recipe.objectives, component_weights))
+    check_memory(memory_needed(Shape.of(policy.model.config), recipe, longest, plan.prompts_per_step * recipe.completions, objectives))
 
 
-def _state_folder(training: Path, run_hash: str) -> Path:
-    """Where this run's checkpoints are. What another recipe, dataset or parent left behind must not be resumed, and goes."""
-    state = training / f"state-{run_hash[:12]}"
-    for other in training.glob("state-*"):
-        if other != state:
-            shutil.rmtree(other)
-    for leftover in (state / "scratch", *state.glob(".*.draft")):
-        shutil.rmtree(leftover, ignore_errors=True)
-    state.mkdir(exist_ok=True)
-    return state
+def _check_signal(job: Assignment) -> None:
+    """Raises BadInput when no step had anything to learn from: the adapter would be its parent, and an exam of it a waste."""
+    rows = _told(job)
+    if rows and all(row.get("zero_variance") == 1.0 for row in rows):
+        never, always = (sum(row.get(name, 0.0) for row in rows) / len(rows) for name in ("never", "always"))
+        raise BadInput(
+            f"No step told the replies to a prompt apart ({never:.0%} of the prompts were never answered right, {always:.0%} always): nothing could be "
+            f"learnt. Choose easier or harder items (families, max_depth), a higher temperature or more completions"
+        )
 
 
-def _latest(state: Path) -> Path | None:
-    """The newest whole checkpoint; a damaged one is removed, and the run resumes from the one before."""
-    for folder in sorted(state.glob("step-*"), reverse=True):
-        try:
-            verify_artifact(folder)
-        except ArtifactError as error:
-            get_logger("training").warning("training checkpoint damaged; using the one before", error=str(error))
-            shutil.rmtree(folder)
-        else:
-            return folder
-    return None
+def _draw(job: Assignment) -> None:
+    """The plots beside the adapter. They can be drawn again at any time, so nothing fails for their sake."""
+    try:
+        plot_run(_told(job), job.plots)
+    except OSError as error:
+        get_logger("training").warning("plots not drawn", round_id=job.round_id, error=str(error))
 
 
-def _step_of(checkpoint: Path | None) -> int:
-    return int(checkpoint.name.removeprefix("step-")) if checkpoint else 0
-
-
-def _provenance(job: Assignment, dataset_hash: str) -> str:
-    return json.dumps(
-        {
-            "round": job.round_id,
-            "parent": job.parent_id,
-            "base_model": job.base_name,
-            "dataset_sha256": dataset_hash,
-            "recipe": job.recipe.model_dump(mode="json"),
-        },
-        indent=1,
-    )
+def _told(job: Assignment) -> list[dict[str, Any]]:
+    """What each step reported, those before a resume too; nothing when the database is away."""
+    try:
+        with reading() as session:
+            return [{"step": m.step, **m.values} for m in store.list_metrics(session, job.round_id)]
+    except Unavailable as error:
+        get_logger("training").warning("metrics not read", round_id=job.round_id, error=str(error))
+        return []
 
 
 class _EachStep(TrainerCallback):
     """Between two steps: tell, and stop if asked to."""
 
-    def __init__(self, trainer: CapabilityTrainer, journal: Journal, stop: "Stop") -> None:
-        self._trainer, self._journal, self._stop = trainer, journal, stop
+    def __init__(self, trainer: CapabilityTrainer, journal: Journal | None, stop: "Stop", crew: Crew) -> None:
+        self._trainer, self._journal, self._stop, self._crew = trainer, journal, stop, crew
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        if self._stop.requested:
+        if self._crew.any(self._stop.requested):
             control.should_save = control.should_training_stop = True
         return control
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
-        if logs is None or "grad_norm" not in logs:  # the summary at the very end
+        if self._journal is None or logs is None or "grad_norm" not in logs:  # the summary at the very end
             return
         upstream = {"kl": "kl", "entropy": "entropy", "loss": "loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate"}
         upstream |= {"completions/mean_length": "reply_tokens", "completions/clipped_ratio": "cut_short"}

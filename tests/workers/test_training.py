@@ -163,3 +163,9 @@ def test_a_child_that_is_late_to_write_is_not_waited_for_for_ever(lease: Lease, 
         with pytest.raises(Unavailable, match="Another training process"):
             training.train(lease)
     assert time.monotonic() - began < 5
+
+
+def test_with_an_accelerate_configuration_the_child_is_its_launcher(test_settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_CONFIG", "deploy/accelerate/fsdp.yaml")
+    settings.cache_clear()
+    assert training._command()[1:] == ("-m", "accelerate.commands.launch", "--config_file", "deploy/accelerate/fsdp.yaml", "-m", "alignment", "train")

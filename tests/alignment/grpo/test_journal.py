@@ -1,4 +1,5 @@
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from alignment.grpo.journal import Journal
 from core import store
@@ -44,3 +45,22 @@ def test_a_database_that_is_away_does_not_stop_training(test_settings, tmp_path)
     journal = Journal("round-1", steps=4, first_step=0, folder=tmp_path)  # there are no tables
     journal.step(1, {"seconds": 1.0, "reward": 0.1})
     journal.close()
+
+
+def test_a_step_that_teaches_nothing_says_so(round_id, tmp_path):
+    journal = Journal(round_id, steps=4, first_step=0, folder=tmp_path)
+    journal.step(1, {"seconds": 1.0, "reward": 0.5, "zero_variance": 1.0})
+    assert progress_of(round_id)["note"].startswith("reward 0.500, nothing to learn from")
+    journal.step(2, {"seconds": 1.0, "reward": 0.5, "zero_variance": 0.9})
+    assert progress_of(round_id)["note"] == "reward 0.500"
+    journal.close()
+
+
+def test_tensorboard_gets_every_number_the_cosines_of_pairs_among_them(round_id, tmp_path):
+    journal = Journal(round_id, steps=4, first_step=0, folder=tmp_path)
+    matrix = {"objectives": ["domain", "safety"], "cosines": [[1.0, -0.25], [-0.25, None]], "ceiling": [0.5, None]}
+    journal.step(1, {"seconds": 1.0, "reward": 0.5, "components": {"safety": {"format": 0.75}}, **matrix})
+    journal.close()
+    curves = EventAccumulator(str(tmp_path)).Reload()
+    found = {name: curves.Scalars(name)[0].value for name in curves.Tags()["scalars"]}
+    assert found == {"seconds": 1.0, "reward": 0.5, "components/safety/format": 0.75, "cosines/safety~domain": -0.25, "ceiling/domain": 0.5}

@@ -6,15 +6,19 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from alignment.grpo.policy import ADAPTER_WEIGHTS
 from alignment.grpo.run import Stop, train_round
+from alignment.mkgsg.manifest import manifest_of, write_manifest
 from alignment.mkgsg.shards import shard_name, write_samples
+from alignment.mkgsg.tally import Tally
 from core import store
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
 from core.db import reading, unit_of_work
-from core.errors import ArtifactError, BadInput, Conflict, NotFound
+from core.errors import ArtifactError, BadInput, Conflict, NotFound, RecipeError
+from core.knowledge import builtin
 from core.settings import ROOT, settings
 from core.tables import Checkpoint, Round
 from core.types import Capability, CheckpointStatus
@@ -28,7 +32,7 @@ STEPS = 6
 class Child:
     """One round with its dataset, and the processes that train it."""
 
-    def __init__(self, round_id, **recipe):
+    def __init__(self, round_id, graph="", **recipe):
         self.round_id = round_id
         self.folder = settings().data_dir.resolve() / "rounds" / round_id
         self.adapter = settings().data_dir.resolve() / "checkpoints" / f"cp-{round_id.removeprefix('round-')}"
@@ -36,13 +40,15 @@ class Child:
         samples += [make_sample(capability, 9, "anchor") for capability in Capability]
         with new_artifact(self.folder / "dataset") as draft:
             write_samples(draft, samples)
+            made_from = graph or builtin().graph.version
+            write_manifest(draft, manifest_of(Tally(), builtin(), recipe_hash="0", seed=0).model_copy(update={"graph_version": made_from}))
         small = {"steps": STEPS, "warmup_steps": 0, "prompts_per_step": 5, "anchors_per_step": 1, "completions": 4, "max_completion_tokens": 12}
         small |= {"save_every": 2, "lora_rank": 4, "lora_alpha": 8, **recipe}
         with unit_of_work() as session:
             session.add(Round(id=round_id, recipe=small, policy={}, parent_id="base-1", requested_by="test"))
 
-    def start(self):
-        command = [sys.executable, "-m", "alignment", "train", self.round_id]
+    def start(self, *launcher):
+        command = [sys.executable, *launcher, "-m", "alignment", "train", self.round_id]
         # Below the log level of the steps, whose lines would fill the pipe that nobody reads while a test waits.
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "LOG_LEVEL": "WARNING"}
         return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
@@ -95,6 +101,7 @@ def test_a_killed_run_resumes_and_ends_in_the_same_bytes(child):
     verify_artifact(killed.adapter)
     assert sorted(p.name for p in killed.adapter.iterdir()) == ["adapter_config.json", ADAPTER_WEIGHTS, "manifest.json", "provenance.json"]
     assert killed.saved() == []  # nothing to resume is left
+    assert (killed.adapter.parent / f"{killed.adapter.name}-plots" / "run.png").read_bytes().startswith(b"\x89PNG")
 
     written = (killed.adapter / ADAPTER_WEIGHTS).stat().st_mtime_ns
     assert killed.train()[0] == 0  # asked again, it finds its work done
@@ -137,8 +144,9 @@ def test_what_another_recipe_left_behind_is_not_resumed_and_damage_is_noticed(ch
         (lambda run, patch: (run.folder / "dataset" / shard_name(0)).write_text("{}"), ArtifactError, "was changed after"),
         (lambda run, patch: setattr(run, "round_id", "round-none"), NotFound, "There is no round 'round-none'"),
         (lambda run, patch: run.adapter.mkdir(parents=True), ArtifactError, "is not a whole artifact"),
+        (lambda run, patch: patch.setattr("alignment.grpo.memory._free_on_machine", lambda: 2**20), RecipeError, "Lower micro_batch"),
     ],
-    ids=["no model", "changed dataset", "no round", "damaged adapter"],
+    ids=["no model", "changed dataset", "no round", "damaged adapter", "too little memory"],
 )
 def test_what_is_wrong_has_a_name(child, monkeypatch, break_it, error, message):
     run = child("round-e")
@@ -182,3 +190,25 @@ def test_a_damaged_parent_adapter_is_not_continued_and_old_drafts_go(child):
         train_round("round-1", Stop())
     assert not draft.exists()
     assert not begun.adapter.exists()
+
+
+def test_replies_are_scored_by_the_knowledge_that_the_dataset_was_made_from(child):
+    gone = child("round-h", graph="0123abcd")
+    with pytest.raises(NotFound, match="round-h was made from knowledge version 0123abcd, which is gone"):
+        train_round(gone.round_id, Stop())
+
+
+def test_several_processes_train_one_round_end_with_their_launcher_and_resume(child):
+    run = child("round-i", micro_batch=4)
+    launcher = run.start("-m", "accelerate.commands.launch", "--config_file", str(ROOT / "deploy" / "accelerate" / "cpu.yaml"))
+    run.wait_for("step-000002")
+    processes = [p for p in psutil.Process(launcher.pid).children(recursive=True) if run.round_id in p.cmdline()]
+    assert len(processes) == 2
+    launcher.kill()
+    launcher.communicate()
+    assert psutil.wait_procs(processes, timeout=30)[1] == []
+    assert not run.adapter.exists()
+
+    assert run.train()[0] == 0  # one process resumes what two have begun
+    assert run.steps() == list(range(1, STEPS + 1))
+    verify_artifact(run.adapter)
