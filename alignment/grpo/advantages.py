@@ -45,9 +45,14 @@ def component_advantages(values_GF: Floats, components: Sequence[str]) -> Floats
 
 
 def plain_advantages(values_GF: Floats, components: Sequence[str], weights: Mapping[str, float]) -> Floats:
-    """Plain GRPO's advantages (G,): the weighted components are added, then normalised (TRL's `sum_then_normalize`)."""
+    """Plain GRPO's advantages (G,): the weighted components are added, then normalised (TRL's `sum_then_normalize`).
+
+    A model's are its banded advantages here too: added raw, they would lift wrong replies over right ones.
+    """
     values_GF = _finite(values_GF)
-    rewards_G = np.nansum(values_GF * _in_order(components, weights), axis=1)
+    bands_G = bands(values_GF, components)
+    columns = [banded_advantages(v_G, bands_G) if name in MODEL_COMPONENTS else v_G for name, v_G in zip(components, values_GF.T, strict=True)]
+    rewards_G = np.nansum(np.stack(columns, axis=1) * _in_order(components, weights), axis=1)
     rewards_G[np.isnan(values_GF).all(axis=1)] = np.nan
     return _normalised(rewards_G)
 

@@ -95,9 +95,8 @@ def train_preference(
     The same input gives the same bytes on a CPU, so that a run that was killed in the middle starts this part again. Raises ArtifactError when
     `target` is damaged or of another key, BadInput when the base model cannot be loaded, TrainingError when training diverges.
     """
-    key = content_hash(
-        [base_model, [j.model_dump(mode="json") for j in judgements], recipe.seed, recipe.lora_rank, recipe.lora_alpha, recipe.learning_rate, _EPOCHS]
-    )
+    about = recipe.model_dump(mode="json", include={"seed", "lora_rank", "lora_alpha", "learning_rate", "max_grad_norm"})
+    key = content_hash([base_model, [j.model_dump(mode="json") for j in judgements], about])
     if target.exists():
         if load_card(target).key != key:
             raise ArtifactError(f"{target} was made from other judgements or another recipe; remove it, or start a new round")

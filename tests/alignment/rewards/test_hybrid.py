@@ -143,10 +143,9 @@ def test_models_without_shown_worth_are_left_out(tiny_model, tmp_path):
     few = [judgement(i) for i in range(4)]
     with serving(fair) as script:
         recipe = RECIPE.model_copy(update={"preference": True, "judge_url": script.url, "judge_model": "judge-1"})
-        with opened(recipe, few, tiny_model, tmp_path) as models:
-            assert models == ()
-        with opened(recipe, (), tiny_model, tmp_path / "") as models:
-            assert models == ()
+        for judgements in ((), few):
+            with opened(recipe, judgements, tiny_model, tmp_path) as models:
+                assert models == ()
 
 
 def test_a_stop_makes_no_models(judgements, tiny_model, tmp_path):
