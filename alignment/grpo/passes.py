@@ -1,7 +1,8 @@
 """Forward and backward passes: which rows go together, on which process.
 
 A pass holds rows of one part (and so of one capability) alone: its padding is small, and its KL weight is one number. Every process makes
-the same number of passes, since each of them ends in sums over all processes; one with no rows left makes it with a row that counts nothing.
+the same passes with equally many rows, since upstream's metrics are gathered from all of them; one with fewer rows left adds some that count
+nothing.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ class Pass(NamedTuple):
     """Of all processes, as the batch numbers them."""
     mine: Ints
     """Of this process, counted from its first."""
+    size: int
+    """Rows that each process makes it with, those that count nothing among them; at least 1."""
 
 
 def passes(part: str, chosen_N: NDArray[np.bool_], micro_batch: int, rank: int, processes: int) -> list[Pass]:
@@ -29,20 +32,21 @@ def passes(part: str, chosen_N: NDArray[np.bool_], micro_batch: int, rank: int, 
     rows_R = [np.flatnonzero(chosen_N[r * share : (r + 1) * share]) for r in range(processes)]
     count = -(-max(len(rows) for rows in rows_R) // micro_batch)
     chunks_R = [np.array_split(rows, count) for rows in rows_R] if count else []
-    return [Pass(part, np.concatenate([r * share + chunks[i] for r, chunks in enumerate(chunks_R)]), chunks_R[rank][i]) for i in range(count)]
+
+    def one(i: int) -> Pass:
+        rows = np.concatenate([r * share + chunks[i] for r, chunks in enumerate(chunks_R)])
+        return Pass(part, rows, chunks_R[rank][i], max(len(chunks[i]) for chunks in chunks_R))
+
+    return [one(i) for i in range(count)]
 
 
-def rows_of_pass(rows: Mapping[str, torch.Tensor], mine: Ints, advantages_M: Floats) -> dict[str, torch.Tensor]:
+def rows_of_pass(rows: Mapping[str, torch.Tensor], one: Pass, advantages_M: Floats) -> dict[str, torch.Tensor]:
     """The tensors of a pass as upstream's loss wants them, without the columns in which every row is padding."""
-    device = rows["completion_mask"].device
-    count = len(rows["completion_mask"])
-    chosen = torch.as_tensor(mine if len(mine) else np.zeros(1, dtype=np.int64), device=device)
+    device, count, blank = rows["completion_mask"].device, len(rows["completion_mask"]), one.size - len(one.mine)
+    chosen = torch.as_tensor(np.append(one.mine, np.zeros(blank, dtype=np.int64)), device=device)
     part = {name: tensor[chosen] for name, tensor in rows.items() if isinstance(tensor, torch.Tensor) and tensor.dim() > 0 and len(tensor) == count}
-    part["advantages"] = torch.zeros(1, device=device)
-    if len(mine):
-        part["advantages"] = torch.as_tensor(advantages_M, dtype=torch.float32, device=device)
-    else:
-        part["completion_mask"] = torch.zeros_like(part["completion_mask"])
+    part["advantages"] = torch.as_tensor(np.append(advantages_M, np.zeros(blank)), dtype=torch.float32, device=device)
+    part["completion_mask"][len(one.mine) :] = 0
     return _without_padding(part)
 
 

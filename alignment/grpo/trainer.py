@@ -133,6 +133,7 @@ class CapabilityTrainer(GRPOTrainer):
         loss = self._step_of_apart(model, rows) if apart else self._step_at_once(model, rows)
         if not torch.isfinite(loss):
             raise TrainingError(f"The loss is not finite at step {self.state.global_step + 1}; a smaller learning_rate may help")
+        self.accelerator.gradient_state._set_sync_gradients(True)  # accelerate's optimizer makes its step only then
         self._step += 1
         seconds, tokens = time.perf_counter() - started, int(self._tokens_N.sum())
         self.report |= {"completion_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds}
@@ -158,7 +159,7 @@ class CapabilityTrainer(GRPOTrainer):
                 planned += [(p, batch.advantages_NK[:, own_K] @ coefficients_K[own_K], share) for p in self._passes(part, batch.part_N == part)]
         # A step without any would leave sharded gradients and their reduction in the air: a row that counts nothing makes it whole.
         nothing = np.zeros(0, dtype=np.int64)
-        planned = planned or [(Pass(batch.parts[0], nothing, nothing), np.zeros(len(batch.part_N)), 0.0)]
+        planned = planned or [(Pass(batch.parts[0], nothing, nothing, 1), np.zeros(len(batch.part_N)), 0.0)]
         losses = [self._backward(model, rows, p, a_N, share, sync=i == len(planned) - 1) for i, (p, a_N, share) in enumerate(planned)]
         return torch.stack(losses).sum()
 
@@ -198,7 +199,7 @@ class CapabilityTrainer(GRPOTrainer):
         first, scale = self.accelerator.process_index * len(rows["row"]), 1.0 / self.max_completion_length
         with cell_gradients(self._layers, self.model.get_input_embeddings(), probe.cells) as cells, self.accelerator.no_sync(model):
             for one in [p for part in self._batch.parts for p in self._passes(part, probe.rows_of(part))]:
-                inputs = rows_of_pass(rows, one.mine, np.zeros(len(one.mine)))
+                inputs = rows_of_pass(rows, one, np.zeros(len(one.mine)))
                 cells.cells = probe.cells_of(one, first, scale, rows["row"].device)
                 ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
                 seen = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
@@ -217,12 +218,12 @@ class CapabilityTrainer(GRPOTrainer):
         """
         capability, processes = capability_of(one.part), self.accelerator.num_processes
         mine = one.mine + self.accelerator.process_index * len(rows["row"])
-        inputs = rows_of_pass(rows, one.mine, advantages_N[mine])
+        inputs = rows_of_pass(rows, one, advantages_N[mine])
         self.beta = self._learnt.beta_of(capability, self.recipe) * share
         self.accelerator.gradient_state._set_sync_gradients(sync)
         with nullcontext() if sync else self.accelerator.no_sync(model):
             with self.compute_loss_context_manager():
-                loss = self.compute_loss(model, inputs) * (len(one.mine) * processes / len(self._batch.rows_of(one.part)))
+                loss = self.compute_loss(model, inputs) * (one.size * processes / len(self._batch.rows_of(one.part)))
             self.accelerator.backward(loss)
         if self.beta:
             tokens = float(self._tokens_N[one.rows].sum())
