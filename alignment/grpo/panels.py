@@ -20,6 +20,8 @@ _COLOURS = dict(zip(Capability, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E
 _GREY, _INK = "#8a8a8a", "#333333"
 _MOST_NUMBERS = 12
 """Largest matrix whose cells are written out."""
+_MOST_NAMES = 10
+"""Most curves that are named one by one; of more, one for each capability."""
 _DARK = 0.6
 """Share of the colour scale beyond which a cell is dark."""
 _QUARTER = 4
@@ -79,7 +81,9 @@ def conflicts(axes: Axes, rows: Rows) -> None:
 def weights(axes: Axes, rows: Rows) -> None:
     """The base weights that mirror descent moves toward what lags."""
     curves = _curves(rows, "capability_weights") or _curves(rows, "weights")
-    _capability_curves(axes, {n: c for n, c in curves.items() if not n.startswith(ANCHOR_PREFIX)}, "Base weight by capability", "weight")
+    _capability_curves(
+        axes, {n: c for n, c in curves.items() if not n.startswith(ANCHOR_PREFIX)}, "Base weight by capability", "factor on its share of the step"
+    )
     axes.set_ylim(bottom=0.0)
 
 
@@ -199,9 +203,12 @@ def _line(axes: Axes, curve: Curve, colour: str, label: str, style: str = "-") -
 
 def _capability_curves(axes: Axes, curves: Mapping[str, Curve], title: str, unit: str) -> None:
     _prepare(axes, title, unit)
+    named: set[str] = set()
     for name, curve in curves.items():
         anchor = name.startswith(ANCHOR_PREFIX)
-        _line(axes, curve, _colour(name), "" if anchor else name, "--" if anchor else "-")
+        label = "" if anchor else name if len(curves) <= _MOST_NAMES else name.split("/")[0]
+        _line(axes, curve, _colour(name), "" if label in named else label, "--" if anchor else "-")
+        named.add(label)
     _finish(axes, curves.values())
 
 

@@ -32,12 +32,14 @@ STEPS = 6
 class Child:
     """One round with its dataset, and the processes that train it."""
 
-    def __init__(self, round_id, graph="", **recipe):
+    def __init__(self, round_id, graph="", checks=None, **recipe):
         self.round_id = round_id
         self.folder = settings().data_dir.resolve() / "rounds" / round_id
         self.adapter = settings().data_dir.resolve() / "checkpoints" / f"cp-{round_id.removeprefix('round-')}"
         samples = [make_sample(capability, i) for capability in Capability for i in range(3)]
         samples += [make_sample(capability, 9, "anchor") for capability in Capability]
+        if checks is not None:
+            samples = [s.model_copy(update={"checks": checks}) for s in samples]
         with new_artifact(self.folder / "dataset") as draft:
             write_samples(draft, samples)
             made_from = graph or builtin().graph.version
@@ -212,3 +214,10 @@ def test_several_processes_train_one_round_end_with_their_launcher_and_resume(ch
     assert run.train()[0] == 0  # one process resumes what two have begun
     assert run.steps() == list(range(1, STEPS + 1))
     verify_artifact(run.adapter)
+
+
+def test_a_run_that_could_learn_nothing_is_refused_instead_of_examined(child):
+    flat = child("round-j", checks=(), steps=2)  # random letters refuse nothing, and there is nothing else to be good at
+    with pytest.raises(BadInput, match=r"100% of the prompts were never answered right, 0% always\): nothing could be learnt"):
+        train_round(flat.round_id, Stop())
+    assert not flat.adapter.exists()
