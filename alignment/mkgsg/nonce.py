@@ -12,6 +12,10 @@ from core.knowledge.graph import Concept, Dose, Fact, Graph, Kind
 from core.types import Relation
 
 CONDITIONS, DRUGS, SYMPTOMS, INVESTIGATIONS = 120, 160, 120, 50
+_JOINED = 0.5
+"""Share of the words that begin like a real one."""
+_BARE = 0.35
+"""Share of the conditions of which only symptoms are known, and of the drugs of which only interactions are: so is much that is imported."""
 _SOURCE = "made up"
 _ONSETS = [
     "b",
@@ -91,10 +95,14 @@ def nonce_graph(real: Graph, seed: str) -> Graph:
     rng = random.Random(f"nonce:{seed}")
     taken = {name.lower() for c in real.concepts.values() for name in c.names}
     contexts = list(real.of_kind(Kind.CONTEXT))
-    conditions = list(_made_up(Kind.CONDITION, "NC", _CONDITIONS, CONDITIONS, taken, rng))
-    drugs = [*_made_up(Kind.DRUG, "ND", None, DRUGS * 3 // 5, taken, rng), *_some(real, Kind.DRUG, DRUGS * 2 // 5, rng)]
-    symptoms = [*_made_up(Kind.SYMPTOM, "NS", _SYMPTOMS, SYMPTOMS // 2, taken, rng), *_some(real, Kind.SYMPTOM, SYMPTOMS // 2, rng)]
-    tests = [*_made_up(Kind.INVESTIGATION, "NI", _INVESTIGATIONS, INVESTIGATIONS // 2, taken, rng), *_some(real, Kind.INVESTIGATION, INVESTIGATIONS // 2, rng)]
+    words = _Words(real, rng)
+    conditions = list(_made_up(Kind.CONDITION, "NC", _CONDITIONS, CONDITIONS, taken, words))
+    drugs = [*_made_up(Kind.DRUG, "ND", None, DRUGS * 3 // 5, taken, words), *_some(real, Kind.DRUG, DRUGS * 2 // 5, rng)]
+    symptoms = [*_made_up(Kind.SYMPTOM, "NS", _SYMPTOMS, SYMPTOMS // 2, taken, words), *_some(real, Kind.SYMPTOM, SYMPTOMS // 2, rng)]
+    tests = [
+        *_made_up(Kind.INVESTIGATION, "NI", _INVESTIGATIONS, INVESTIGATIONS // 2, taken, words),
+        *_some(real, Kind.INVESTIGATION, INVESTIGATIONS // 2, rng),
+    ]
     facts = list(_facts(real, conditions, drugs, symptoms, tests, contexts, rng))
     return Graph([*conditions, *drugs, *symptoms, *tests, *contexts], facts)
 
@@ -111,24 +119,29 @@ def _facts(
         return Fact(subject.id, relation, object_, _SOURCE, f"nonce:{next(number)}", line, severity, detail)
 
     for c in conditions:
-        for position, drug in enumerate(rng.sample(drugs, rng.choice((2, 2, 3, 3, 4)))):
-            yield fact(c, Relation.TREATED_BY, drug.id, line="first" if position == 0 or (position == 1 and rng.random() < 0.2) else "alternative")
         for s in rng.sample(symptoms, rng.choice((1, 1, 2, 3, 4, 5))):  # many an imported disease has one
             yield fact(c, Relation.HAS_SYMPTOM, s.id)
+        if rng.random() < _BARE:
+            continue
+        for position, drug in enumerate(rng.sample(drugs, rng.choice((2, 2, 3, 3, 4)))):
+            yield fact(c, Relation.TREATED_BY, drug.id, line="first" if position == 0 or (position == 1 and rng.random() < 0.2) else "alternative")
         for t in rng.sample(tests, rng.choice((1, 1, 2))):
             yield fact(c, Relation.INVESTIGATED_BY, t.id)
         for s in rng.sample(symptoms, rng.choice((0, 1, 1, 2))):
             yield fact(c, Relation.RED_FLAG, s.id, detail=rng.choice(actions))
     made_up = [d for d in drugs if d.source == _SOURCE]
     for d in drugs:
-        against = [*rng.sample(conditions, rng.randint(0, 3)), *(rng.sample(contexts, rng.randint(1, 3)) if d.source == _SOURCE else ())]
-        for context in against:
-            yield fact(d, Relation.CONTRAINDICATED_IN, context.id)
-        others = rng.sample(drugs if d.source == _SOURCE else made_up, rng.randint(1, 4))
+        others = rng.sample(drugs if d.source == _SOURCE else made_up, rng.choice((1, 1, 2, 3, 4, 8)))
         for other in others:
             if other.id != d.id:
                 effect = rng.choice(effects) if rng.random() < 0.6 else ""  # an imported pair has none
                 yield fact(d, Relation.INTERACTS_WITH, other.id, severity=rng.choice(("critical", "significant")), detail=effect)
+        is_bare = d.source == _SOURCE and rng.random() < _BARE
+        if is_bare:
+            continue
+        against = [*rng.sample(conditions, rng.randint(0, 3)), *(rng.sample(contexts, rng.randint(1, 3)) if d.source == _SOURCE else ())]
+        for context in against:
+            yield fact(d, Relation.CONTRAINDICATED_IN, context.id)
         if d.source == _SOURCE:
             unit = rng.choices(list(_UNITS), (8, 1, 1))[0]
             low = rng.choice(_UNITS[unit])
@@ -140,24 +153,45 @@ def _some(real: Graph, kind: Kind, count: int, rng: random.Random) -> list[Conce
     return rng.sample(real.of_kind(kind), min(count, len(real.of_kind(kind))))
 
 
-def _made_up(kind: Kind, prefix: str, patterns: list[str] | None, count: int, taken: set[str], rng: random.Random) -> Iterator[Concept]:
+def _made_up(kind: Kind, prefix: str, patterns: list[str] | None, count: int, taken: set[str], words: "_Words") -> Iterator[Concept]:
     made = 0
     while made < count:
-        name = _fill(rng.choice(patterns), rng) if patterns else _word(rng, 2, 3) + rng.choice(_DRUG_ENDS)
+        name = words.fill(words.rng.choice(patterns)) if patterns else words.drug()
         if name.lower() not in taken:
             taken.add(name.lower())
             made += 1
             yield Concept(f"{prefix}:{made}", name, kind, (), _SOURCE, group="symptom" if kind is Kind.SYMPTOM else "")
 
 
-def _fill(pattern: str, rng: random.Random) -> str:
-    text = pattern
-    while "{" in text:
-        text = text.replace("{w}", _word(rng, 1, 3), 1).replace("{W}", _word(rng, 1, 3).capitalize(), 1)
-        text = text.replace("{part}", rng.choice(_PARTS), 1).replace("{n}", str(rng.randint(1, 60)), 1)
-    return text
+class _Words:
+    """Nonce words: of made-up syllables, or of the beginnings of two real words.
 
+    What begins like a word the model knows tempts it to go on with that word ("necrosis" becomes "nec" and what it has read after that).
+    With syllables alone, seven in ten questions about imported concepts were answered in the words of the evidence.
+    """
 
-def _word(rng: random.Random, least: int, most: int) -> str:
-    word = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.randint(least, most)))
-    return word if len(word) > 3 else word + _word(rng, 1, 1)
+    def __init__(self, real: Graph, rng: random.Random) -> None:
+        self.rng = rng
+        kinds = (Kind.CONDITION, Kind.DRUG, Kind.SYMPTOM)
+        self._real = sorted({w.lower() for k in kinds for c in real.of_kind(k) for w in c.label.split() if w.isalpha() and len(w) >= 6})
+
+    def drug(self) -> str:
+        return self._joined() if self.rng.random() < _JOINED else self._spoken(2, 3) + self.rng.choice(_DRUG_ENDS)
+
+    def fill(self, pattern: str) -> str:
+        text = pattern
+        while "{" in text:
+            text = text.replace("{w}", self._word(), 1).replace("{W}", self._word().capitalize(), 1)
+            text = text.replace("{part}", self.rng.choice(_PARTS), 1).replace("{n}", str(self.rng.randint(1, 60)), 1)
+        return text
+
+    def _word(self) -> str:
+        return self._joined() if self.rng.random() < _JOINED else self._spoken(1, 3)
+
+    def _joined(self) -> str:
+        return "".join(w[: self.rng.randint(3, 5)] for w in self.rng.sample(self._real, 2))
+
+    def _spoken(self, least: int, most: int) -> str:
+        syllables = (self.rng.choice(_ONSETS) + self.rng.choice(_VOWELS) + self.rng.choice(_CODAS) for _ in range(self.rng.randint(least, most)))
+        word = "".join(syllables)
+        return word if len(word) > 3 else word + self._spoken(1, 1)

@@ -38,7 +38,7 @@ class Mix(Value):
     shares: Mapping[str, int] = Field(
         default={
             "first_line": 65, "alternative": 55, "symptom": 65, "investigation": 75, "dose": 90, "contraindication": 70, "interaction": 70,
-            "diagnosis": 80, "contraindicated_choice": 85, "interaction_choice": 60, "formatted": 165, "vignette": 75,
+            "diagnosis": 80, "contraindicated_choice": 85, "interaction_choice": 60, "formatted": 165, "vignette": 85,
             "red_flag": 40, "trap": 45, "harmful": 42, "benign": 42, "conversation": 25,
         }
     )  # fmt: skip
