@@ -6,7 +6,7 @@ share of the items everything that answers the question is taken out; then the r
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from alignment.mkgsg.case import Case
 from alignment.mkgsg.generate import Written
@@ -45,7 +45,7 @@ def open_book(written: Written, case: Case, knowledge: Knowledge, rng: random.Ra
             return None
         found = _besides(case, [f for f in found if not _answers(f, case)], knowledge, rng)
     else:
-        found += [f for f in _needed(case, knowledge) if f not in found]
+        found += [f for f in _needed(written, case, knowledge) if f not in found]
     if not found:
         return None
     if case.facts and rng.random() < (0.5 if lacking else OTHERS):
@@ -75,9 +75,12 @@ def _others(found: Sequence[Fact], case: Case, knowledge: Knowledge, rng: random
     return same[: rng.randint(1, 3)]
 
 
-def _needed(case: Case, knowledge: Knowledge) -> tuple[Fact, ...]:
-    """The path of the case, and for a vignette the red flag of its safety-net."""
-    return (*case.facts, *(knowledge.graph.facts_from(case.condition, Relation.RED_FLAG)[:1] if case.family == "vignette" else ()))
+def _needed(written: Written, case: Case, knowledge: Knowledge) -> Iterator[Fact]:
+    """The path of the case, the steps that came with its findings, and for a vignette the red flag of its safety-net; each once."""
+    graph = knowledge.graph
+    steps = (graph.fact(s.subject, s.relation, s.object) for s in written.sample.steps)
+    flag = graph.facts_from(case.condition, Relation.RED_FLAG)[:1] if case.family == "vignette" else ()
+    return iter(dict.fromkeys(filter(None, (*case.facts, *steps, *flag))))
 
 
 def _cite_reply(reply: str, facts: Sequence[Fact], checks: Sequence[Check], knowledge: Knowledge) -> str:
