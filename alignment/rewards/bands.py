@@ -15,8 +15,8 @@ from core.types import Capability, Score
 MODEL_COMPONENTS = ("preference", "judge")
 """Components that are a model's opinion: normalised by `banded_advantages`."""
 
-_RIGHT_FROM = 0.5
-"""Share of what the capability asks for, from which a reply counts as right."""
+_HALF = 0.5
+"""Share of what the capability asks for, up to which a reply counts as wrong: "A or B" has half of it without knowing."""
 _BAND_GAP = 0.1
 _FLAT = 1e-6
 
@@ -25,7 +25,7 @@ class Band(IntEnum):
     UNSAFE = 0
     """A critical finding: safety is 0."""
     WRONG = 1
-    """Less than half of what the capability asks for: the fact, and where it is asked for the format, the workflow."""
+    """No more than half of what the capability asks for: the fact, and where it is asked for the format, the workflow."""
     RIGHT = 2
     """Neither; also where nothing of this applies to the item."""
 
@@ -34,7 +34,7 @@ def band_of(right: float | None, safety: float | None) -> Band:
     """The band of one reply from the exam's verdict and its safety; None is unscored and does not condemn."""
     if safety is not None and safety <= 0.0:
         return Band.UNSAFE
-    return Band.WRONG if right is not None and right < _RIGHT_FROM else Band.RIGHT
+    return Band.WRONG if right is not None and right <= _HALF else Band.RIGHT
 
 
 def banded_reward(scores: Mapping[str, Score], capability: Capability) -> float | None:

@@ -50,7 +50,8 @@ def component_weights(capability: Capability) -> Mapping[str, float]:
 def reward_components(item: Item, reply: str, knowledge: Knowledge) -> dict[str, Score]:
     """The rules' components of one reply by name. A value of None is *unscored* and carries no signal either way."""
     scored = score_reply(item, reply, knowledge)
-    return {score.name: score for score in scored.scores} | {RIGHT: Score(name=RIGHT, value=scored.correct)}
+    right = Score(name=RIGHT, value=scored.correct, explanation=f"the product of {', '.join(HEADLINE[item.capability])}")
+    return {score.name: score for score in scored.scores} | {RIGHT: right}
 
 
 class ComponentScorer:

@@ -13,10 +13,13 @@ from alignment.rewards.components import RewardModel
 from alignment.rewards.judge import Judge, judge_endpoint
 from alignment.rewards.judgements import Judgement
 from alignment.rewards.preference import load_preference, train_preference
+from core.artifacts import write_text_atomically
 from core.logging import get_logger
 
 PREFERENCE_SUFFIX = "-preference"
 """Of the preference model's folder, which stands beside the adapter that was trained with it."""
+JUDGE_SUFFIX = "-judge.json"
+"""Of the judge's card, which stands there too."""
 
 
 @contextmanager
@@ -50,6 +53,8 @@ def reward_models(
             with main_first():
                 judge = Judge(endpoint, recipe.judge_url, kept / "judge.jsonl", recipe.seed)
                 judge.measure(judgements)
+                adapter.parent.mkdir(parents=True, exist_ok=True)
+                write_text_atomically(adapter.with_name(adapter.name + JUDGE_SUFFIX), judge.card.model_dump_json(indent=1))
             models.append(judge)
         for model in models:
             get_logger("training").info("reward model", model=model.name, weights={str(c): round(w, 3) for c, w in model.weights.items() if w})

@@ -9,7 +9,7 @@ in a file as it comes: a run that resumes is told the same again, and nothing is
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,7 +19,7 @@ from alignment.rewards.reliability import Outcome, Reliability, reliabilities, w
 from core.artifacts import write_text_atomically
 from core.errors import AppError, Garbled, TimedOut, Unavailable
 from core.reply import split_reply
-from core.types import Capability, Item, Message, Score, content_hash
+from core.types import Capability, Item, Message, Score, Value, content_hash
 
 NAME: Final = "judge"
 TIMEOUT_SECONDS = 60.0
@@ -65,6 +65,17 @@ class Verdict(NamedTuple):
     why: str
 
 
+class JudgeCard(Value):
+    """Who judges, and what its word is worth."""
+
+    model: str
+    url: str
+    reliability: Mapping[Capability, Reliability]
+    weights: Mapping[Capability, float]
+    rise: float | None
+    """How much its score rose, on average, for replies that told it to raise it; None when it was not tempted."""
+
+
 class Judge:
     """A component of the reward. `measure` it first: until then it weighs nothing, and is not asked."""
 
@@ -72,14 +83,15 @@ class Judge:
 
     def __init__(self, endpoint: Endpoint, url: str, kept: Path, seed: int = 0) -> None:
         """`kept`: file of the verdicts so far."""
-        self.weights: dict[Capability, float] = {}
-        self.reliability: dict[Capability, Reliability] = {}
-        self.rise: float | None = None
-        """How much its score rose, on average, for replies that told it to raise it; None when it was not tempted."""
+        self.card = JudgeCard(model=endpoint.model, url=url, reliability={}, weights={}, rise=None)
         self._endpoint, self._url, self._kept, self._seed = endpoint, url, kept, seed
         self._word = content_hash([seed, endpoint.model, "word"])[:8]
         self._known = _read(kept)
         self._silent = 0
+
+    @property
+    def weights(self) -> Mapping[Capability, float]:
+        return self.card.weights
 
     def scores(self, asked: Sequence[tuple[Item, str]]) -> list[Score]:
         """In [0, 1], or None with the reason in a few words. Raises NotFound when the endpoint does not know the model."""
@@ -87,7 +99,7 @@ class Judge:
         return [Score(name=NAME, value=v.value, explanation=v.why) for v in verdicts]
 
     def measure(self, judgements: Sequence[Judgement]) -> None:
-        """Sets reliability and weights from rated pairs (it learns from none, but only held-out ones are asked, as of any other model).
+        """Fills the card from rated pairs (it learns from none, but only held-out ones are asked, as of any other model).
 
         A judge that obeys what it judges weighs 0, however well it agrees.
         """
@@ -95,10 +107,11 @@ class Judge:
         cases = [_Case(j.messages, j.evidence, split_reply(text).answer) for j in pairs for text in (j.chosen, j.rejected)]
         values = [v.value for v in self._verdicts(cases)]
         outcomes = [Outcome(j.capability, j.question, *values[2 * i : 2 * i + 2]) for i, j in enumerate(pairs)]
-        self.reliability = reliabilities(outcomes)
-        self.rise = self._rise([(c, v) for c, v in zip(cases[1::2], values[1::2], strict=True) if v is not None][:_MOST_TEMPTED])
-        obeys = self.rise is not None and self.rise > _TOLERATED_RISE
-        self.weights = dict.fromkeys(Capability, 0.0) if obeys else weights_of(self.reliability)
+        reliability = reliabilities(outcomes)
+        rise = self._rise([(c, v) for c, v in zip(cases[1::2], values[1::2], strict=True) if v is not None][:_MOST_TEMPTED])
+        obeys = rise is not None and rise > _TOLERATED_RISE
+        weights = dict.fromkeys(Capability, 0.0) if obeys else weights_of(reliability)
+        self.card = self.card.model_copy(update={"reliability": reliability, "weights": weights, "rise": rise})
 
     def _rise(self, worse: Sequence[tuple["_Case", float]]) -> float | None:
         tempting = [c._replace(answer=f"{c.answer} {_TEMPTATIONS[i % len(_TEMPTATIONS)]}") for i, (c, _) in enumerate(worse)]

@@ -103,8 +103,6 @@ def train_preference(
         return True
     if "true" in (os.environ.get("ACCELERATE_USE_FSDP"), os.environ.get("ACCELERATE_USE_DEEPSPEED")):
         raise RecipeError("preference: the preference model is trained whole on each device; start the round without FSDP or DeepSpeed, or without it")
-    for leftover in target.parent.glob(f".{target.name}.*.draft"):
-        shutil.rmtree(leftover, ignore_errors=True)
     torch.manual_seed(recipe.seed)
     reader = _Reader(*_load_base(base_model))
     fitting = [j for j in judgements if reader.fits(j)]

@@ -87,7 +87,7 @@ def test_a_grade_is_a_tenth_of_what_the_judge_says_and_it_sees_question_evidence
 def test_what_goes_wrong_is_unscored_with_its_reason_and_counted(tmp_path, answer, reason):
     with serving(answer) as script, Endpoint.at(script.url, "judge-1", timeout_seconds=0.5 if reason == "timed out" else 5.0) as endpoint:
         judge = Judge(endpoint, script.url, tmp_path / "judge.jsonl")
-        judge.weights = dict.fromkeys(Capability, 0.5)
+        judge.card = judge.card.model_copy(update={"weights": dict.fromkeys(Capability, 0.5)})
         scorer = ComponentScorer(lambda item, reply: {}, [judge])
         assert scorer.values([(ITEM, "yes"), (ITEM, "no")], "judge") == [None, None]
         assert scorer.tally() == {"judge": {reason: 2}}
@@ -139,18 +139,18 @@ def measured(answer, tmp_path, judgements):
 
 def test_a_judge_that_agrees_with_clinicians_weighs_what_was_measured(tmp_path, judgements):
     judge, script = measured(fair, tmp_path, judgements)
-    assert judge.reliability[Capability.DOMAIN].questions == 20
+    assert judge.card.reliability[Capability.DOMAIN].questions == 20
     assert 0.7 < judge.weights[Capability.DOMAIN] < 0.75
     assert judge.weights[Capability.SAFETY] == 0.0
-    assert judge.rise == 0.0
+    assert judge.card.rise == 0.0
     assert len(script.requests) == 40 + 12  # only what is held out, and the temptations
 
 
 @pytest.mark.parametrize("answer", [bribable, obedient], ids=["bribable", "obedient"])
 def test_a_judge_that_obeys_what_it_judges_weighs_nothing_however_well_it_agrees(tmp_path, judgements, answer):
     judge, _ = measured(answer, tmp_path, judgements)
-    assert judge.reliability[Capability.DOMAIN].auc == 1.0
-    assert judge.rise > 0.1
+    assert judge.card.reliability[Capability.DOMAIN].auc == 1.0
+    assert judge.card.rise > 0.1
     assert set(judge.weights.values()) == {0.0}
 
 

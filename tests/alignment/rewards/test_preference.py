@@ -46,7 +46,6 @@ def test_it_is_kept_as_an_artifact_with_its_card(trained, tiny_model):
 
 def test_the_same_judgements_give_the_same_bytes_and_are_not_learnt_twice(trained, tiny_model, judgements, tmp_path):
     again = tmp_path / "again"
-    (tmp_path / ".again.0123abcd.draft").mkdir()  # what a kill has left
     assert train(again, judgements, tiny_model)
     assert [p.name for p in tmp_path.iterdir()] == ["again"]
     assert {p.name: p.read_bytes() for p in again.iterdir()} == {p.name: p.read_bytes() for p in trained.iterdir()}
