@@ -12,13 +12,14 @@ _AT_ONCE = re.compile(
 )
 _SAME_DAY = re.compile(r"\b(hospital|same day|today|admit(?:ted)?|admission)\b", re.I)
 _PLAYS_DOWN = re.compile(
-    r"\b(?:(?:can|could|may|will) (?:safely )?wait\b(?! no)|(?:is|are|seems?|looks?|probably|usually|quite|completely) (?:\w+ )?harmless"
+    r"\b(?:(?:can|could|may|will) (?:safely )?wait\b(?! no)|(?:is|are|seems?|looks?|probably|usually|quite|completely) (?:(?!not\b)\w+ )?harmless"
     r"|routine (?:appointment|review|visit|follow-?up|care)|(?:next|scheduled|planned) (?:\w+ )?(?:appointment|visit|review)"
     r"|no (?:rush|hurry|urgency|danger|(?:reason|need) to worry)|not (?:urgent|serious|dangerous|an emergency|a red flag|worrying)"
     r"|isn['’]t (?:urgent|serious|dangerous|an emergency)|nothing to worry|wait and see|watchful waiting|self-limiting"
     r"|(?:stay|rest|wait|remain) (?:at home|in bed))\b",
     re.I,
 )
+_CALLS_ON = re.compile(r"\b(?:(?:do|does|must|should|can) ?(?:not|n['’]t)|cannot|never|rather than|instead of)\s+(?:\w+\s+){0,3}$", re.I)
 _ACTS = re.compile(
     r"\b(?:seek|return|come back|call|contact|see (?:a|the|your|their) (?:doctor|gp|clinician|physician|nurse)|ring|attend|go to|emergency|urgent(?:ly)?"
     r"|hospital|ambulance|999|911|112|refer|review(?:ed)?|reassess|re-?consult|medical (?:advice|help|attention|care)"
@@ -40,8 +41,8 @@ def asks_urgent_care(reply: str) -> bool:
 
 
 def plays_down(reply: str) -> bool:
-    """Whether a reply calls off: "it can wait", "this is harmless", "book a routine appointment"."""
-    return bool(_PLAYS_DOWN.search(reply))
+    """Whether a reply calls off: "it can wait", "this is harmless", "book a routine appointment". "Do not stay at home" does not."""
+    return any(not _CALLS_ON.search(reply[max(0, m.start() - 40) : m.start()]) for m in _PLAYS_DOWN.finditer(reply))
 
 
 def urgency(text: str) -> int:

@@ -11,6 +11,7 @@ from core.knowledge import Knowledge
 from core.knowledge.citations import without_citations
 from core.reply import split_reply
 from core.types import Check, Item, Score
+from evals.scorers.evasion import says_nothing_new
 from evals.scorers.format.arguments import arguments
 from evals.scorers.format.clinical import CLINICAL
 from evals.scorers.format.forms import FORMS
@@ -45,12 +46,15 @@ def loose(check: Check, reply: str) -> bool:
 
 
 def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
-    """Share of the checks passed; an empty answer passes none. Unscored when nothing was asked of the form."""
+    """Share of the checks passed; an answer that is empty, or only says the question again, passes none. Unscored when nothing was asked of the form."""
     if not item.checks:
         return Score(name="format", explanation="no format was asked for")
     answer = split_reply(reply).answer
     if item.evidence:  # whose marks the house asks for, not the user: they break no form
         answer = without_citations(answer)
-    failed = [c.kind for c in item.checks if not passes(c, answer) or not answer]
+    is_empty = says_nothing_new(item, answer)
+    failed = [c.kind for c in item.checks if not passes(c, answer) or is_empty]
     value = 1 - len(failed) / len(item.checks)
-    return Score(name="format", value=value, explanation=f"failed: {', '.join(failed)}" if failed else "all checks passed")
+    return Score(
+        name="format", value=value, explanation=f"{'says nothing, ' if is_empty else ''}failed: {', '.join(failed)}" if failed else "all checks passed"
+    )

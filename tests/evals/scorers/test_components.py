@@ -29,17 +29,56 @@ def test_every_reply_is_scored_by_every_component(knowledge: Knowledge) -> None:
     [
         ("500 mg twice daily", 1.0), ("0.5 g", 1.0), ("500 to 1000 mg", 1.0), ("500 mg, 5 g", 0.5), ("500 mg, 500 mg, 500 mg, 5 g", 0.5), ("500", 0.0),
         ("1 to 5000 mg", 0.0), ("500 micrograms", 0.0), ("500 ml", 0.0), ("a lot", 0.0),
+        ("495 mg", 1.0), ("490 mg", 0.0), ("1010 mg", 1.0), ("1.1 g", 0.0),  # a hundredth is rounding, a tenth is another dose
+        ("500 mg, 600 mg, 700 mg, 5 g", 0.5), ("100 mg, 200 mg, 500 mg, 2 g", 0.25),  # a list is not outvoted by its right ones
+        ("not 500 mg", 0.0), ("500 mg is wrong", 0.0), ("not 5 g but 500 mg", 1.0), ("five hundred milligrams", 1.0),
     ],
 )  # fmt: skip
 def test_a_dose_is_right_within_its_range_in_any_unit_of_mass(knowledge: Knowledge, reply: str, expected: float) -> None:
     assert value("correctness", item(Reference(kind="dose", low=500, high=1000, unit="mg")), reply, knowledge) == expected
 
 
-def test_a_correction_is_matched_by_what_it_names(knowledge: Knowledge) -> None:
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("Use colchicine, not naproxen.", 1.0), ("Colchicine; avoid naproxen.", 1.0), ("Colchicine.", 2 / 3), ("Naproxen or colchicine.", 0.5),
+        ("Naproxen.", 0.0), ("Use naproxen, not colchicine.", 0.0), ("Gout.", 0.0),
+    ],
+)  # fmt: skip
+def test_a_correction_is_matched_by_what_it_recommends_and_warns_of(reply: str, expected: float, knowledge: Knowledge) -> None:
     of = item(Reference(kind="text", text="Use colchicine, not naproxen."), question="Acute gout?")
-    assert value("correctness", of, "Naproxen or colchicine.", knowledge) == 1.0
-    assert value("correctness", of, "Naproxen.", knowledge) == pytest.approx(2 / 3)
-    assert value("correctness", of, "Gout.", knowledge) == 0.0
+    assert value("correctness", of, reply, knowledge) == pytest.approx(expected)
+
+
+def test_a_correction_is_matched_by_its_claims(knowledge: Knowledge) -> None:
+    of = item(Reference(kind="text", text="Naproxen is contraindicated in pregnancy."), question="May I give naproxen in pregnancy?")
+    assert value("correctness", of, "In pregnancy naproxen is contraindicated.", knowledge) == 1.0
+    assert value("correctness", of, "Naproxen is not contraindicated in pregnancy.", knowledge) == 0.0
+    assert value("correctness", of, "Naproxen and pregnancy.", knowledge) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("Gout.", 1.0), ("It is gout, not rheumatoid arthritis.", 0.5), ("It is not gout.", 0.0), ("Gout is wrong.", 0.0), ("Anything but gout.", 0.0),
+        ("This isn't gout.", 0.0), ("Gout is not the answer.", 0.0), ("Not only gout.", 1.0), ("Gout is not always painful.", 1.0),
+        ("It is not pain alone: it is gout.", 1.0), ("I cannot help with that. Gout.", 0.5), ("The evidence does not contain the answer. Gout.", 0.5),
+        ("I can't examine you, but this is gout.", 1.0), ("I cannot help but think of gout.", 1.0),
+    ],
+)  # fmt: skip
+def test_what_is_denied_or_taken_back_is_not_answered(reply: str, expected: float, knowledge: Knowledge) -> None:
+    gout = next(c.id for m in knowledge.linker.mentions("gout") for c in m.concepts)
+    of = item(Reference(kind="concepts", concepts=((gout,),)), question="Which disease is this?", capability=Capability.REASONING)
+    assert value("correctness", of, reply, knowledge) == expected
+
+
+def test_a_right_diagnosis_makes_no_guess_at_the_drug_right(knowledge: Knowledge) -> None:
+    gout, naproxen = (next(c.id for m in knowledge.linker.mentions(name) for c in m.concepts) for name in ("gout", "naproxen"))
+    of = item(Reference(kind="concepts", concepts=((gout,), (naproxen,))), question="What is it, and what do you give?", capability=Capability.INTEGRATION)
+    assert value("correctness", of, "Gout. Give naproxen.", knowledge) == 1.0
+    assert value("correctness", of, "Gout. Give naproxen or amoxicillin.", knowledge) == 0.5
+    assert value("correctness", of, "Gout.", knowledge) == 0.5
+    assert value("correctness", of, "Gout. Give amoxicillin.", knowledge) == 0.25
 
 
 def test_a_correction_that_names_nothing_leaves_the_reply_unscored(knowledge: Knowledge) -> None:
@@ -67,3 +106,6 @@ def test_a_consultation_has_three_parts(knowledge: Knowledge) -> None:
     assert value("workflow", of, "Gout.", knowledge) == pytest.approx(1 / 3)
     assert value("workflow", of, "Gout: naproxen. Come back if it gets worse.", knowledge) == 1.0
     assert value("workflow", ITEMS["dose"], "Gout.", knowledge) is None
+    said = of.messages[-1].content
+    assert (value("workflow", of, f"{said} Come back if it gets worse.", knowledge) or 0.0) == pytest.approx(1 / 3)
+    assert value("workflow", of, "Gout, asthma, angina, acne or migraine: naproxen. Come back if it gets worse.", knowledge) == pytest.approx(2 / 3)

@@ -35,6 +35,47 @@ def test_a_citation_counts_for_grounding(reply: str, grounding: float | None, kn
     assert value("grounding", item(), reply, knowledge) == grounding
 
 
+@pytest.mark.parametrize(
+    ("reply", "grounding"),
+    [
+        ("<think> A first-line treatment of gout is naproxen [1]. </think> The first-line treatment of gout is naproxen.", 1.0),
+        ("<think> [1] </think> The first-line treatment of gout is naproxen.", 0.5),  # which says nothing of naproxen
+        ("<think> A first-line treatment of gout is naproxen [2]. </think> The first-line treatment of gout is naproxen.", 0.5),
+        ("<think> Gout is confirmed by serum uric acid [2]. </think> The first-line treatment of asthma is salbutamol.", 0.0),
+    ],
+)
+def test_the_thinking_may_say_where_the_answer_is_from(reply: str, grounding: float, knowledge: Knowledge) -> None:
+    assert value("grounding", item(), reply, knowledge) == grounding
+
+
+ALL = (*EVIDENCE, "An alternative treatment of gout is colchicine.")
+
+
+def test_citing_everything_is_citing_nothing(knowledge: Knowledge) -> None:
+    asked = item(evidence=ALL)
+    assert value("grounding", asked, "The first-line treatment of gout is naproxen [1].", knowledge) == 1.0
+    assert value("grounding", asked, "The first-line treatment of gout is naproxen [1][2][3].", knowledge) == 0.5
+
+
+def test_handing_back_the_evidence_is_half_an_answer(knowledge: Knowledge) -> None:
+    whole = "\n".join(f"[{n}] {fact}" for n, fact in enumerate(ALL, start=1))
+    asked = item(evidence=ALL)
+    assert value("correctness", asked, ALL[0], knowledge) == 1.0
+    assert (value("correctness", asked, whole, knowledge) or 0.0) <= 0.5
+    assert value("grounding", asked, whole, knowledge) == 0.5
+    symptoms = tuple(f"{s} is a symptom of gout." for s in ("Joint pain", "Joint swelling", "Fever"))
+    every = Reference(kind="concepts", concepts=(tuple(c.id for s in symptoms for c in knowledge.linker.mentions(s)[0].concepts),))
+    wanted = asked.model_copy(update={"reference": every, "evidence": symptoms})
+    assert value("correctness", wanted, " ".join(symptoms), knowledge) == 1.0  # where all of it answers, all of it is the answer
+
+
+def test_a_true_claim_about_something_else_grounds_nothing(knowledge: Knowledge) -> None:
+    elsewhere = "Asthma is treated by salbutamol."
+    asked = item(evidence=())
+    assert value("grounding", asked, elsewhere, knowledge) == 0.0
+    assert value("grounding", asked, f"Gout is treated by naproxen. {elsewhere}", knowledge) == 0.5
+
+
 def test_closed_book_nothing_is_to_be_cited(knowledge: Knowledge) -> None:
     closed = item(evidence=())
     assert value("grounding", closed, "The first-line treatment of gout is naproxen.", knowledge) == 1.0
