@@ -54,7 +54,7 @@ def _without_padding(part: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Prompts are padded on the left, completions on the right; the loss `dr_grpo` does not look at the width."""
     full = part["completion_mask"].shape[1]
     start = int(part["prompt_mask"].any(dim=0).int().argmax())
-    width = max(int(part["completion_mask"].sum(dim=1).max()), 1)
+    width = max(int(part["completion_mask"].sum(dim=1).max()), 2)  # upstream's metrics take one column for one value per reply, unmasked
     prompt = {name: part[name][:, start:] for name in ("prompt_ids", "prompt_mask")}
     cut = {name: t[:, :width] for name, t in part.items() if name not in prompt and t.dim() == 2 and t.shape[1] == full}
     return {**part, **cut, **prompt}

@@ -42,6 +42,11 @@ def test_columns_of_padding_alone_are_cut():
     assert "num_items_in_batch" not in part
 
 
+def test_a_pass_that_counts_nothing_keeps_columns_to_mask():
+    part = rows_of_pass(rows(), Pass("domain", np.array([7]), np.zeros(0, dtype=np.int64), 1), np.zeros(0))
+    assert part["completion_mask"].tolist() == [[0, 0]]
+
+
 def test_rows_that_fill_a_pass_up_count_nothing():
     whole = rows()
     part = rows_of_pass(whole, Pass("domain", np.array([1, 7, 8]), np.array([1]), 2), np.array([0.5]))

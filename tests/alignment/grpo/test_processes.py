@@ -6,6 +6,7 @@ import os
 import queue
 import socket
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ from transformers import TrainerCallback
 STRATEGIES = ("balanced", "exact", "gdpo")
 
 
-def scripted(prompt_ids, images, fields, num_generations, **_):
-    """Replies that depend on the prompt and the place in its group alone, whichever process asks."""
+def scripted(rank, prompt_ids, images, fields, num_generations, **_):
+    """Replies that depend on the prompt and the place in its group alone, whichever process asks; a group may lie in two processes."""
     replies = []
-    for i, ids in enumerate(prompt_ids):
+    for i, ids in enumerate(prompt_ids, start=rank * len(prompt_ids)):
         random = np.random.default_rng([zlib.crc32(str(list(ids)).encode()), i % num_generations])
         replies.append([int(t) for t in random.integers(4, 300, size=int(random.integers(3, 12)))])
     return replies, None
@@ -42,10 +43,10 @@ def train(rank, processes, port, make, results):
     torch.set_num_threads(1)
     found = {}
     for strategy in STRATEGIES:
-        # Three prompts for each process, in micro-batches, so that one of them runs out of rows before the other. A small learning rate,
+        # Two and a half or three prompts for each process, in micro-batches, so that one of them runs out of rows before the other. A small learning rate,
         # since Adam makes up to a whole one of the rounding in a gradient near zero.
         trainer = make(f"{strategy}-{processes}", strategy=strategy, steps=2, micro_batch=3, probe_every=1, kl_budget=1e-4, weight_rate=0.5, learning_rate=1e-4)
-        trainer._generate_single_turn = scripted
+        trainer._generate_single_turn = partial(scripted, rank)
         gradients = Gradients()
         trainer.add_callback(gradients)
         trainer.train()
