@@ -45,16 +45,16 @@ def vowel_score(item: TrainingSample, reply: str) -> dict[str, Score]:
 
 @pytest.fixture
 def make_trainer(tiny_model: Path, samples: list[TrainingSample], test_recipe: Recipe, tmp_path: Path) -> Callable:
-    """`make_trainer(folder_name, samples=..., score=..., **recipe_changes)` -> CapabilityTrainer."""
+    """`make_trainer(folder_name, samples=..., score=..., models=..., **recipe_changes)` -> CapabilityTrainer."""
     from alignment.grpo.policy import load_policy
     from alignment.grpo.schedule import schedule
     from alignment.grpo.trainer import CapabilityTrainer
 
-    def make(name="run", samples=samples, score=vowel_score, parent=None, **changes):
+    def make(name="run", samples=samples, score=vowel_score, parent=None, models=(), **changes):
         recipe = test_recipe.model_copy(update=changes)
         policy = load_policy(str(tiny_model), parent, recipe)
         kept = tmp_path / name / "kept"
         kept.mkdir(parents=True, exist_ok=True)
-        return CapabilityTrainer(policy, samples, schedule(samples, recipe), recipe, score, kept, tmp_path / name / "scratch")
+        return CapabilityTrainer(policy, samples, schedule(samples, recipe), recipe, score, kept, tmp_path / name / "scratch", models=models)
 
     return make
