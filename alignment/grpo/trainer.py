@@ -35,7 +35,7 @@ from alignment.grpo.report import combination_report, gradient_report, reward_re
 from alignment.grpo.reward_functions import reward_function
 from alignment.grpo.schedule import Schedule
 from alignment.grpo.strategies import Combined, strategy_named
-from alignment.grpo.update import UpdateProjection
+from alignment.grpo.update import ActualUpdate
 from alignment.grpo.upstream import GRPOTrainer
 from alignment.recipe import Recipe
 from alignment.rewards import COMPONENTS, ComponentScorer, RewardModel, component_weights
@@ -85,7 +85,7 @@ class CapabilityTrainer(GRPOTrainer):
             train_dataset=prompts.select(plan.order),
         )
         self.remove_callback(PrinterCallback)  # the journal tells instead
-        self._update = UpdateProjection(self) if recipe.projected == "update" else None
+        self._update = ActualUpdate(self, projects=recipe.projected == "update")
         if self.strategy.gradients == "apart" and self.accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
             raise RecipeError(f"strategy: {recipe.strategy!r} keeps gradients apart, which needs them whole on every process; use 'balanced' here")
 
@@ -186,11 +186,11 @@ class CapabilityTrainer(GRPOTrainer):
         self.report |= gradient_report(batch, gram_KK, np.diag(cross_K))
         combined = self._combine(gram_KK)
         coefficients_K = combined.coefficients_K
-        if self._update is not None:
+        if self.recipe.projected == "update":
             coefficients_K = coefficients_K - combined.multipliers_K  # the optimizer gets the plain step, and its own is projected
-            self._update.hold(parameters, gradients_K, batch)
         for parameter, gradient in zip(parameters, weighted_sum(gradients_K, coefficients_K), strict=True):
             parameter.grad = gradient
+        self._update.hold(parameters, gradients_K, batch)
         return (torch.stack(losses_K) * torch.as_tensor(coefficients_K, dtype=torch.float32, device=losses_K[0].device)).sum()
 
     def _measure(self, model: Any, rows: Any) -> None:

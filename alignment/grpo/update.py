@@ -10,6 +10,7 @@ weight. The optimizer gets the plain gradient, so its averages are those of the 
 """
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from transformers import TrainerCallback
 
 from alignment.grpo.balance import Balance, balance
 from alignment.grpo.batch import Batch
-from alignment.grpo.gradients import Gradient, gram
+from alignment.grpo.gradients import Gradient, along, gram
 from alignment.grpo.report import by_name
 
 
@@ -41,38 +42,51 @@ def projected_update(step: Gradient, preconditioner: Gradient, ascents_K: Sequen
     return Projected(moved, found)
 
 
-class UpdateProjection(TrainerCallback):
-    """Takes the step that AdamW has made apart again, and puts the projected one in its place.
+class ActualUpdate(TrainerCallback):
+    """Looks at the step that the optimizer has made, and if asked to puts the projected one in its place.
 
-    Relies on transformers calling `on_pre_optimizer_step` and `on_optimizer_step` right before and after the optimizer's step, and on
-    torch's AdamW keeping `exp_avg_sq` and `step` for each parameter.
+    Adds `update_cosines` to the report: each objective's cosine with what really happened. Relies on transformers calling
+    `on_pre_optimizer_step` and `on_optimizer_step` right before and after the optimizer's step, and on torch's AdamW keeping `exp_avg_sq`
+    and `step` for each parameter.
     """
 
-    def __init__(self, trainer: Any) -> None:
-        self._trainer = trainer
+    def __init__(self, trainer: Any, projects: bool) -> None:
+        self._trainer, self._projects = trainer, projects
+        self._parameters: Sequence[torch.Tensor] = ()
         trainer.add_callback(self)
 
     def hold(self, parameters: Sequence[torch.Tensor], gradients_K: Sequence[Gradient], batch: Batch) -> None:
-        """This step's parameters and the gradients of the objectives' losses."""
-        self._parameters, self._batch = parameters, batch
-        self._ascents_K = [[-x for x in g] for g in gradients_K]
+        """This step's parameters and the gradients of the objectives' losses, which are taken over; a step without them is let be."""
+        self._parameters, self._batch, self._ascents_K = parameters, batch, gradients_K
+        for gradient in gradients_K:
+            torch._foreach_neg_(gradient)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._before = [p.detach().clone() for p in self._parameters]
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if not self._parameters:
+            return
         with torch.no_grad():
             step = [p - before for p, before in zip(self._parameters, self._before, strict=True)]
-            optimizer = getattr(self._trainer.optimizer, "optimizer", self._trainer.optimizer)
-            group = optimizer.param_groups[0]
-            scales = [_preconditioner(optimizer.state[p], group["betas"][1], group["eps"]) for p in self._parameters]
-            projected = projected_update(step, scales, self._ascents_K, self._batch.live_K)
-            for parameter, before, moved in zip(self._parameters, self._before, projected.step, strict=True):
-                parameter.copy_(before + moved)
+            if self._projects:
+                step = self._project(step)
+            cosines_K = along(step, self._ascents_K)
+        self._trainer.report["update_cosines"] = {name: c for name, c in by_name(self._batch.names, cosines_K).items() if not isnan(c)}
+        self._parameters, self._before, self._ascents_K = (), [], []
+
+    def _project(self, step: list[torch.Tensor]) -> list[torch.Tensor]:
+        optimizer = getattr(self._trainer.optimizer, "optimizer", self._trainer.optimizer)
+        group = optimizer.param_groups[0]
+        scales = [_preconditioner(optimizer.state[p], group["betas"][1], group["eps"]) for p in self._parameters]
+        projected = projected_update(step, scales, self._ascents_K, self._batch.live_K)
+        for parameter, before, moved in zip(self._parameters, self._before, projected.step, strict=True):
+            parameter.copy_(before + moved)
         self._trainer.report |= {
             "multipliers": by_name(self._batch.names, projected.balance.multipliers_K[1:]),
             "projected_away": projected.balance.projected_away,
         }
+        return projected.step
 
 
 def _preconditioner(state: Any, beta2: float, eps: float) -> torch.Tensor:
