@@ -89,7 +89,8 @@ def _example(feedback: Feedback, turn: Turn) -> FeedbackExample:
         id=feedback.id,
         messages=tuple(Message.model_validate(m) for m in turn.messages),
         evidence=tuple(fact["statement"] for fact in turn.evidence or ()),
-        reply=turn.reply,
+        # Of a withheld reply the clinician saw a notice, of one that was stopped or broke off a part: the judgement is not about its words.
+        reply=turn.reply if turn.finish_reason in {"stop", "length"} else "",
         rating=feedback.ratings.get("overall"),
         correction=feedback.correction,
         unsafe="unsafe" in feedback.flags,

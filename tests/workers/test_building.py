@@ -10,6 +10,7 @@ from alignment.mkgsg.endpoint import Endpoint
 from alignment.mkgsg.manifest import load_manifest
 from alignment.mkgsg.shards import shard_name
 from alignment.recipe import load_recipe
+from alignment.rewards.judgements import read_judgements
 from core import store
 from core.db import unit_of_work
 from core.errors import GateError, LostLease, Unavailable
@@ -33,7 +34,7 @@ def lease(a_round: Round) -> Iterator[Lease]:
         yield lease
 
 
-def give_feedback(status: FeedbackStatus, correction: str) -> str:
+def give_feedback(status: FeedbackStatus, correction: str | None, reply: str = "Rest.", rating: int = -1, finish_reason: str = "stop") -> str:
     with unit_of_work() as session:
         user = store.find_user(session, "a clinician") or store.add_user(session, "a clinician", Role.CLINICIAN, "hash")
         turn = Turn(
@@ -41,15 +42,15 @@ def give_feedback(status: FeedbackStatus, correction: str) -> str:
             user_id=user.id,
             checkpoint_id=store.production(session).id,
             messages=[{"role": "user", "content": "What is the first-line treatment of hypertension?"}],
-            reply="Rest.",
-            finish_reason="stop",
+            reply=reply,
+            finish_reason=finish_reason,
             claims=[],
             findings=[],
             usage={},
             latency_ms=1.0,
         )
         store.add_turn(session, turn)
-        feedback = Feedback(turn_id=turn.id, user_id=user.id, ratings={"overall": -1}, correction=correction, flags=["simulated"], status=status)
+        feedback = Feedback(turn_id=turn.id, user_id=user.id, ratings={"overall": rating}, correction=correction, flags=["simulated"], status=status)
         store.add_feedback(session, feedback)
         return feedback.id
 
@@ -70,6 +71,23 @@ def test_a_second_run_changes_nothing(lease: Lease, house: Path) -> None:
     give_feedback(FeedbackStatus.ACCEPTED, "Amlodipine is the first-line treatment of hypertension.")
     build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
     assert (house / "dataset" / shard_name(0)).stat().st_mtime_ns == before
+
+
+def test_what_clinicians_prefer_is_in_the_data_of_a_round_with_a_preference_model(lease: Lease, house: Path) -> None:
+    with lease.write() as (session, row):
+        row.recipe = {**row.recipe, "preference": True}
+    earlier = give_feedback(FeedbackStatus.ACCEPTED, None, "Amlodipine.", rating=1)
+    with unit_of_work() as session:
+        feedback = session.get(Feedback, earlier)
+        assert feedback is not None
+        feedback.round_id = lease.round_id  # what a round has learnt from stays a judgement
+    later = give_feedback(FeedbackStatus.ACCEPTED, None)
+    give_feedback(FeedbackStatus.NEW, None, "Go home.")
+    give_feedback(FeedbackStatus.ACCEPTED, None, "Never shown.", finish_reason="withheld")
+    build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
+    (pair,) = read_judgements(house / "dataset")
+    assert (pair.chosen, pair.rejected, set(pair.feedback), pair.simulated) == ("Amlodipine.", "Rest.", {earlier, later}, True)
+    assert load_manifest(house / "dataset").dropped["judgement_without_answer"] == 1
 
 
 def test_what_the_parent_is_weak_at_gets_more(lease: Lease, house: Path) -> None:

@@ -14,6 +14,7 @@ from alignment.grpo.run import Stop, train_round
 from alignment.mkgsg.manifest import manifest_of, write_manifest
 from alignment.mkgsg.shards import shard_name, write_samples
 from alignment.mkgsg.tally import Tally
+from alignment.rewards.judgements import write_judgements
 from core import store
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
 from core.db import reading, unit_of_work
@@ -23,6 +24,7 @@ from core.settings import ROOT, settings
 from core.tables import Checkpoint, Round
 from core.types import Capability, CheckpointStatus
 from tests.alignment.grpo.conftest import make_sample
+from tests.alignment.rewards.conftest import judgement
 
 pytestmark = pytest.mark.flow
 
@@ -32,7 +34,7 @@ STEPS = 6
 class Child:
     """One round with its dataset, and the processes that train it."""
 
-    def __init__(self, round_id, graph="", checks=None, **recipe):
+    def __init__(self, round_id, graph="", checks=None, judgements=(), **recipe):
         self.round_id = round_id
         self.folder = settings().data_dir.resolve() / "rounds" / round_id
         self.adapter = settings().data_dir.resolve() / "checkpoints" / f"cp-{round_id.removeprefix('round-')}"
@@ -42,6 +44,7 @@ class Child:
             samples = [s.model_copy(update={"checks": checks}) for s in samples]
         with new_artifact(self.folder / "dataset") as draft:
             write_samples(draft, samples)
+            write_judgements(draft, judgements)
             made_from = graph or builtin().graph.version
             write_manifest(draft, manifest_of(Tally(), builtin(), recipe_hash="0", seed=0).model_copy(update={"graph_version": made_from}))
         small = {"steps": STEPS, "warmup_steps": 0, "prompts_per_step": 5, "anchors_per_step": 1, "completions": 4, "max_completion_tokens": 12}
@@ -108,6 +111,29 @@ def test_a_killed_run_resumes_and_ends_in_the_same_bytes(child):
     written = (killed.adapter / ADAPTER_WEIGHTS).stat().st_mtime_ns
     assert killed.train()[0] == 0  # asked again, it finds its work done
     assert (killed.adapter / ADAPTER_WEIGHTS).stat().st_mtime_ns == written
+
+
+def test_a_run_with_a_preference_model_that_is_killed_while_either_learns_ends_in_the_same_bytes(child):
+    more = {"judgements": [judgement(i) for i in range(40)], "preference": True, "learning_rate": 1e-2}
+    undisturbed, killed = child("round-m", **more), child("round-n", **more)
+    assert undisturbed.train()[0] == 0
+
+    def preference(run):
+        return run.adapter.with_name(f"{run.adapter.name}-preference")
+
+    for has_come_far_enough in (lambda: (killed.folder / "training").glob("state-*"), lambda: preference(killed).glob("*"), lambda: killed.saved()):
+        process = killed.start()
+        while not any(has_come_far_enough()):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+    assert killed.train()[0] == 0
+    assert weights(killed) == weights(undisturbed)
+    assert verify_artifact(preference(killed)) == verify_artifact(preference(undisturbed))
+    with reading() as session:
+        (*_, last) = store.list_metrics(session, killed.round_id)
+    assert last.values["component_weights"]["domain"]["preference"] > 0.7
 
 
 def test_sigterm_saves_and_stops_and_the_run_resumes_from_there(child):
