@@ -57,7 +57,7 @@ def balance(gram_KK: Floats, weights_K: Floats, constrained_K: NDArray[np.bool_]
     total = float(weights @ norms)
     if free.any() and total > 0.0:
         # Unit gradients and unit total: lengths differ by orders of magnitude between capabilities, the solver's tolerance is absolute.
-        factor_KR = factor(gram, norms)
+        factor_KR = _factor(gram, norms)
         plain_R = factor_KR.T @ (weights * norms / total)
         ridge_FF = _RIDGE * np.eye(int(free.sum()))
         solution = np.zeros(len(ridge_FF))
@@ -77,19 +77,30 @@ def min_norm_weights(gram_KK: Floats) -> Floats:
     gram, _ = checked(gram_KK, np.ones(len(gram_KK)))
     if len(gram) == 0:
         return np.zeros(0)
-    scale = float(np.max(np.diag(gram)))
-    if scale <= _TINY:
+    norms = np.sqrt(np.clip(np.diag(gram), 0.0, None))
+    if norms.max() <= _TINY:
         return np.full(len(gram), 1.0 / len(gram))
-    return nearest_to_zero(factor(gram / scale, np.ones(len(gram))))
+    return nearest_to_zero(vectors_with(gram))
+
+
+def vectors_with(gram_KK: Floats) -> Floats:
+    """Some vectors (K, K) that have this Gram matrix; each is exact relative to its own length, however much longer others are."""
+    norms = np.sqrt(np.clip(np.diag(gram_KK), 0.0, None))
+    return np.asarray(norms[:, None] * _factor(gram_KK, norms), dtype=np.float64)
 
 
 def nearest_to_zero(rows_KR: Floats) -> Floats:
-    """Convex weights c (K,) of the point sum_k c_k row_k nearest to zero; rows of lengths about 1.
+    """Convex weights c (K,) of the point sum_k c_k row_k nearest to zero.
 
     For c = s * b with b in the simplex, min over s of s^2 |sum b row|^2 + (s - 1)^2 grows with |sum b row|, so one non-negative least
     squares problem finds b.
     """
-    stacked = np.vstack([rows_KR.T, np.ones(len(rows_KR))])
+    lengths = np.linalg.norm(rows_KR, axis=1)
+    shortest = int(np.argmin(lengths))
+    if lengths[shortest] <= _TINY:
+        return np.eye(len(rows_KR))[shortest]
+    # In the unit of the shortest row, the point's length is at most 1 and the solver's absolute tolerance means something.
+    stacked = np.vstack([rows_KR.T / lengths[shortest], np.ones(len(rows_KR))])
     solution, _ = nnls(stacked, np.append(np.zeros(rows_KR.shape[1]), 1.0), maxiter=100 * len(rows_KR))
     return np.asarray(solution / solution.sum(), dtype=np.float64)
 
@@ -120,7 +131,7 @@ def checked(gram_KK: Floats, weights_K: Floats) -> tuple[Floats, Floats]:
     return (gram + gram.T) / 2.0, weights
 
 
-def factor(gram: Floats, norms: Floats) -> Floats:
+def _factor(gram: Floats, norms: Floats) -> Floats:
     """B (K, K) with B B^T = the Gram matrix of the gradients divided by `norms`; eigenvalues that are rounding are dropped."""
     divisor = np.where(norms > _TINY, norms, 1.0)
     values, vectors = np.linalg.eigh(gram / divisor[:, None] / divisor[None, :])

@@ -11,38 +11,42 @@ variable. Where zero lies in the hull and is best, g_b / t keeps its limit as t 
 times |g_0|. No division by 1 + c or 1 + c^2 afterwards, which the authors' code offers and the paper's algorithm does not have.
 """
 
-from math import sqrt
-
 import numpy as np
 from scipy.optimize import brentq
 
-from alignment.grpo.balance import checked, factor, nearest_to_zero
+from alignment.grpo.balance import checked, nearest_to_zero, vectors_with
 from alignment.grpo.strategies.strategy import Bools, Combined, Floats, Strategy, combined
 
 C = 0.5
-_SHORTEST = 1e-6
+_LEAST = 1e-8
 """The least t, relative to the longest gradient: below it a double precision Gram matrix does not tell g_b from zero."""
 
 
 def combine(gram_KK: Floats, weights_K: Floats, constrained_K: Bools, rng: np.random.Generator) -> Combined:
     gram_KK, weights_K = checked(gram_KK, weights_K)
     live = constrained_K & (np.diag(gram_KK) > 0.0)
-    plain = sqrt(max(float(weights_K @ gram_KK @ weights_K), 0.0))
+    vectors_KR = vectors_with(gram_KK)
+    objectives_LR, plain_R = vectors_KR[live], weights_K @ vectors_KR
+    plain = float(np.linalg.norm(plain_R))
     if not live.any() or plain <= 0.0:
         return combined(gram_KK, weights_K, weights_K)
-    longest = sqrt(float(gram_KK.diagonal()[live].max()))
-    rows_KR = factor(gram_KK, np.ones(len(gram_KK)))
-    objectives_LR, direction_R = rows_KR[live] / longest, weights_K @ rows_KR / plain
+    longest = float(np.linalg.norm(objectives_LR, axis=1).max())
+    least = _LEAST * longest
 
     def best_hull_weights(t: float) -> Floats:
-        return nearest_to_zero(objectives_LR + t / C * direction_R)
+        return nearest_to_zero(objectives_LR + t / (C * plain) * plain_R)
+
+    def length(hull_L: Floats) -> float:
+        return float(np.linalg.norm(hull_L @ objectives_LR))
 
     def excess(t: float) -> float:
-        return float(np.linalg.norm(best_hull_weights(t) @ objectives_LR)) - t
+        return length(best_hull_weights(t)) - t
 
-    t = _SHORTEST if excess(_SHORTEST) <= 0.0 else brentq(excess, _SHORTEST, 1.0 + _SHORTEST, xtol=1e-12, rtol=1e-12)
+    t = least if excess(least) <= 0.0 else brentq(excess, least, longest + least, xtol=1e-6 * least, rtol=1e-12)
+    hull_L = best_hull_weights(t)
     coefficients_K = weights_K.copy()
-    coefficients_K[live] += C * plain / (t * longest) * best_hull_weights(t)
+    # A rounded t may be below the length that it stands for; the step may not leave the ball for that.
+    coefficients_K[live] += C * plain / max(t, length(hull_L)) * hull_L
     return combined(gram_KK, weights_K, coefficients_K)
 
 

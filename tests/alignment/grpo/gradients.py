@@ -64,5 +64,5 @@ def objectives(draw, tilts=(0.0, 1e-3), least=1):
         gradients[1] = draw(st.sampled_from([-1.0, 1.0, -0.5])) * gradients[0] + tilt * np.linalg.norm(gradients[0]) * draw(
             arrays(np.float64, n, elements=_ENTRY)
         )
-    weights = draw(arrays(np.float64, k, elements=st.floats(0.0, 1.0)))
+    weights = draw(arrays(np.float64, k, elements=st.one_of(st.just(0.0), st.floats(1e-6, 1.0))))
     return gradients, weights

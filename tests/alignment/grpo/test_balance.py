@@ -12,7 +12,7 @@ from tests.alignment.grpo.gradients import BEYOND, objectives, random_cases
 from tests.alignment.grpo.programme import programme_of
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(objectives())
 def test_the_step_opposes_no_objective_and_meets_the_kkt_conditions(case):
     gradients, weights = case
@@ -25,7 +25,7 @@ def test_the_step_opposes_no_objective_and_meets_the_kkt_conditions(case):
     assert abs(result.multipliers_K @ (gradients @ step)) <= FEASIBILITY * scale * (result.multipliers_K @ lengths + scale)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(objectives(tilts=(1e-14, 1e-12, 1e-10, 1e-8, 1e-6)))
 def test_the_step_stays_feasible_where_gradients_oppose_each_other_almost_exactly(case):
     gradients, weights = case
@@ -35,7 +35,7 @@ def test_the_step_stays_feasible_where_gradients_oppose_each_other_almost_exactl
     assert np.linalg.norm(step) <= 1.001 * weights @ lengths
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(objectives())
 def test_no_feasible_direction_is_closer_to_the_plain_sum(case):
     gradients, weights = case
@@ -70,7 +70,7 @@ def test_a_thousand_random_programmes_agree_with_cvxpy_and_scipy():
             assert distance == pytest.approx(programme.by_scipy(), abs=1e-6), case.kind
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(objectives())
 def test_objectives_that_agree_are_summed_plainly(case):
     gradients, weights = np.abs(case[0]), case[1]
@@ -79,7 +79,7 @@ def test_objectives_that_agree_are_summed_plainly(case):
     assert result.projected_away <= 1e-12
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(objectives(), arrays(np.float64, (6, 6), elements=st.floats(-1.0, 1.0)))
 def test_an_estimate_that_is_no_gram_matrix_stands_for_the_nearest_that_is(case, error):
     gradients, weights = case
@@ -129,7 +129,7 @@ def test_malformed_input_is_refused(gram, weights):
         balance(gram, weights)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(objectives())
 def test_the_min_norm_point_satisfies_its_optimality_condition(case):
     gradients = case[0] / max(np.linalg.norm(case[0], axis=1).max(), 1e-300)

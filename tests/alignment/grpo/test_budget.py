@@ -18,7 +18,7 @@ def after(spent, names=("a",)):
     return state
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.fixed_dictionaries({"a": _KL, "b": _KL}), max_size=80), st.integers(0, 80))
 def test_beta_stays_in_its_range_and_a_resumed_run_has_it_to_the_bit(spent, at):
     state = after(spent, ("a", "b"))

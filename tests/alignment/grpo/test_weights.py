@@ -31,7 +31,7 @@ def from_levels(rules, start, then, steps=200, pull=PULL):
     return after(rules, [start] * START + [then] * steps, pull=pull)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(runs(), st.floats(0.0, 1.0))
 def test_the_sum_stays_the_floor_holds_and_what_weighs_nothing_stays_at_nothing(run, floor):
     rules, rewards = run
@@ -42,7 +42,7 @@ def test_the_sum_stays_the_floor_holds_and_what_weighs_nothing_stays_at_nothing(
         assert rule > 0.0 or values[name] == 0.0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(runs(), st.integers(0, 3 * START))
 def test_a_resumed_run_has_the_same_weights_to_the_bit(run, at):
     rules, rewards = run
@@ -52,7 +52,7 @@ def test_a_resumed_run_has_the_same_weights_to_the_bit(run, at):
     assert resumed == after(rules, rewards)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(runs())
 def test_the_order_of_the_names_does_not_matter(run):
     rules, rewards = run

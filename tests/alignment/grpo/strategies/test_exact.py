@@ -9,7 +9,7 @@ from tests.alignment.grpo.gradients import objectives
 
 
 @pytest.mark.parametrize("name", ["exact", "balanced"])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(case=objectives(tilts=(0.0, 1e-12, 1e-8, 1e-4)), data=st.data())
 def test_no_constrained_objective_is_opposed(name, case, data):
     gradients, weights = case
@@ -21,7 +21,7 @@ def test_no_constrained_objective_is_opposed(name, case, data):
     assert (result.multipliers_K >= 0.0).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(objectives())
 def test_the_one_backward_pass_solves_the_same_programme(case):
     gradients, weights = case

@@ -12,7 +12,7 @@ def result_of(gradients, weights, constrained=None):
     return combine(gradients @ gradients.T, weights, constrained, np.random.default_rng(0))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(objectives())
 def test_it_is_the_shortest_vector_of_the_hull(case):
     gradients, weights = case
@@ -53,7 +53,7 @@ def test_of_two_it_has_the_papers_closed_form(cosine, length):
     assert result_of(gradients, np.array([0.5, 0.5])).coefficients_K == pytest.approx([first, 1.0 - first])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(objectives())
 def test_it_opposes_no_objective(case):
     gradients, weights = case

@@ -20,7 +20,7 @@ def surgery(gradients, weights, constrained, rng):
     return total
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(objectives(), st.integers(0, 2**32 - 1), st.data())
 def test_it_is_the_papers_algorithm_on_vectors(case, seed, data):
     gradients, weights = case
@@ -31,7 +31,7 @@ def test_it_is_the_papers_algorithm_on_vectors(case, seed, data):
     assert result.coefficients_K @ gradients == pytest.approx(expected, abs=1e-6 * max(scale, 1e-300))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(objectives(), st.integers(0, 2**32 - 1))
 def test_of_two_objectives_none_is_opposed(case, seed):
     gradients, weights = case[0][:2], case[1][:2]
@@ -40,7 +40,7 @@ def test_of_two_objectives_none_is_opposed(case, seed):
     assert (gradients @ step >= -1e-8 * lengths * (result.coefficients_K @ lengths)).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(objectives(), st.integers(0, 2**32 - 1))
 def test_without_conflict_it_is_the_plain_sum(case, seed):
     gradients, weights = np.abs(case[0]), case[1]

@@ -29,7 +29,7 @@ def test_an_unknown_name_is_refused():
 
 
 @pytest.mark.parametrize("name", WITHOUT_CHANCE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(case=objectives(), data=st.data())
 def test_the_order_of_the_objectives_does_not_matter(name, case, data):
     gradients, weights = case
@@ -40,7 +40,7 @@ def test_the_order_of_the_objectives_does_not_matter(name, case, data):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(case=objectives(), power=st.integers(-8, 8))
 def test_twice_the_weights_are_twice_the_step(name, case, power):
     gradients, weights = case
@@ -50,7 +50,7 @@ def test_twice_the_weights_are_twice_the_step(name, case, power):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(case=objectives(), power=st.integers(-40, 40))
 def test_the_unit_of_the_gradients_does_not_matter(name, case, power):
     gradients, weights = case
@@ -60,7 +60,7 @@ def test_the_unit_of_the_gradients_does_not_matter(name, case, power):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(case=objectives())
 def test_what_is_told_beside_the_coefficients_follows_from_them(name, case):
     gradients, weights = case
