@@ -64,17 +64,19 @@ def cosines(axes: Axes, rows: Rows) -> None:
 
 
 def conflicts(axes: Axes, rows: Rows) -> None:
-    apart, away = _curve(rows, "conflict_rate"), _curve(rows, "projected_away")
+    derived = [{**row, "opposed": _opposed(row), "stationarity": _stationarity(row)} for row in rows]
+    lines = {
+        "conflict_rate": ("#D55E00", "pairs with a cosine below 0"),
+        "projected_away": ("#0072B2", "of the step projected away"),
+        "opposed": ("#CC79A7", "objectives that Adam's step opposes"),
+        "stationarity": (_GREY, "shortest vector of the hull / mean length (0: Pareto-stationary)"),
+    }
+    curves = {key: _curve(derived, key) for key in lines}
     _prepare(axes, "Conflict", "share")
-    if apart is not None:
-        _line(axes, apart, "#D55E00", "pairs with a cosine below 0")
-    if away is not None:
-        _line(axes, away, "#0072B2", "of the step projected away")
-    stationary = _curve(rows, "min_norm"), _curve(_with_mean_norm(rows), "mean_norm")
-    if stationary[0] is not None and stationary[1] is not None and len(stationary[0].values_T) == len(stationary[1].values_T):
-        ratio_T = stationary[0].values_T / np.maximum(stationary[1].values_T, 1e-30)
-        _line(axes, Curve(stationary[0].steps_T, ratio_T), _GREY, "shortest vector of the hull / mean length (0: Pareto-stationary)")
-    _finish(axes, (apart, away))
+    for key, curve in curves.items():
+        if curve is not None:
+            _line(axes, curve, *lines[key])
+    _finish(axes, curves.values())
     axes.set_ylim(0.0, max(1.0, axes.get_ylim()[1]))
 
 
@@ -166,12 +168,15 @@ def _mean_cosines(rows: Rows) -> tuple[list[str], Floats]:
     return names, np.array([[np.mean(found[a, b]) if found.get((a, b)) else np.nan for b in names] for a in names]).reshape(len(names), len(names))
 
 
-def _with_mean_norm(rows: Rows) -> Rows:
-    def mean(row: Mapping[str, Any]) -> float | None:
-        lengths = [v for v in (row.get("gradient_norms") or {}).values() if v]
-        return float(np.mean(lengths)) if lengths and row.get("min_norm") is not None else None
+def _opposed(row: Mapping[str, Any]) -> float | None:
+    """Share of the objectives at whose expense the optimizer's own step was, where it was measured."""
+    cosines_K = list((row.get("update_cosines") or {}).values())
+    return sum(c < 0 for c in cosines_K) / len(cosines_K) if cosines_K else None
 
-    return [{"step": row["step"], "mean_norm": mean(row)} for row in rows]
+
+def _stationarity(row: Mapping[str, Any]) -> float | None:
+    lengths = [v for v in (row.get("gradient_norms") or {}).values() if v]
+    return row["min_norm"] / float(np.mean(lengths)) if lengths and row.get("min_norm") is not None else None
 
 
 def _smooth(values_T: Floats) -> Floats:

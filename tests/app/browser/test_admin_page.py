@@ -88,6 +88,10 @@ def test_an_admin_watches_a_round_and_signs_it_off(page: Page, app: Served, wait
     page.get_by_role("tab", name="Rounds").click()
     expect(page.locator("#round-card")).to_contain_text("training: 12 of 60, about 50 s left")
     expect(page.locator("#rewards")).to_be_visible()
+    plots = page.locator("#plots img")
+    plots.scroll_into_view_if_needed()  # only then is it fetched
+    expect(plots).to_have_js_property("complete", True)
+    assert plots.evaluate("image => image.naturalWidth") > 1000
     expect(page.locator("#sign-off")).to_be_disabled()
     with unit_of_work() as session:
         store.set_round_status(session, store.get_round(session, waiting_round), RoundStatus.AWAITING_SIGNOFF)
