@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from alignment.grpo.advantages import Floats, component_advantages, group_advantages, plain_advantages, whitened_advantages
 from alignment.grpo.objectives import Objective, capability_of, part_of
-from alignment.rewards import RIGHT
+from alignment.rewards import RIGHT, Band, band_of
 from core.types import Capability, TrainingSample
 
 Ints = NDArray[np.int64]
-_RIGHT_FROM = 0.5
 
 
 class Batch:
@@ -89,7 +88,8 @@ class Batch:
         right_PG = right_PG[np.isfinite(right_PG).any(axis=1)]
         if not len(right_PG):
             return 0.0, 0.0
-        judged_PG, passed_PG = np.isfinite(right_PG), np.nan_to_num(right_PG) >= _RIGHT_FROM
+        judged_PG = np.isfinite(right_PG)
+        passed_PG = np.vectorize(lambda r: band_of(float(r), None) is Band.RIGHT, otypes=[bool])(right_PG) & judged_PG
         return float(np.mean(~passed_PG.any(axis=1))), float(np.mean((passed_PG | ~judged_PG).all(axis=1)))
 
     def _whole_advantages(self, weights_P: Sequence[Mapping[str, float]], kind: str) -> Floats:

@@ -30,7 +30,7 @@ from alignment.grpo.learnt import Learnt
 from alignment.grpo.objectives import capability_of, objectives_of
 from alignment.grpo.passes import Pass, passes, rows_of_pass
 from alignment.grpo.policy import Policy
-from alignment.grpo.probe import Probe, cell_gradients, trained_layers
+from alignment.grpo.probe import Estimate, Probe, cell_gradients, trained_layers
 from alignment.grpo.report import combination_report, gradient_report, reward_report
 from alignment.grpo.reward_functions import reward_function
 from alignment.grpo.schedule import Schedule
@@ -147,7 +147,9 @@ class CapabilityTrainer(GRPOTrainer):
         """One backward pass over the re-weighted advantages, with coefficients from a probe where the strategy wants one."""
         batch = self._batch
         if self.strategy.gradients == "probe" and batch.live_K.any() and self.state.global_step % self.recipe.probe_every == 0:
-            self._measure(model, rows)
+            probe = Probe(batch, self.recipe.probe_prompts)
+            average = self._learnt.average.with_estimate(self._measure(model, rows, probe), probe.names, self.recipe.probe_average)
+            self._learnt = replace(self._learnt, average=average)
         gram_KK = self._learnt.average.gram_of(batch.names)
         if self.strategy.gradients != "none":
             self.report |= gradient_report(batch, gram_KK, self._learnt.average.cross_of(batch.names))
@@ -193,9 +195,8 @@ class CapabilityTrainer(GRPOTrainer):
         self._update.hold(parameters, gradients_K, batch)
         return (torch.stack(losses_K) * torch.as_tensor(coefficients_K, dtype=torch.float32, device=losses_K[0].device)).sum()
 
-    def _measure(self, model: Any, rows: Any) -> None:
-        """A probe of this step's gradients into the average."""
-        probe = Probe(self._batch, self.recipe.probe_prompts)
+    def _measure(self, model: Any, rows: Any, probe: Probe) -> Estimate:
+        """Gradients of this step's rows, nothing of them left in `.grad`."""
         first, scale = self.accelerator.process_index * len(rows["row"]), 1.0 / self.max_completion_length
         with cell_gradients(self._layers, self.model.get_input_embeddings(), probe.cells) as cells, self.accelerator.no_sync(model):
             for one in [p for part in self._batch.parts for p in self._passes(part, probe.rows_of(part))]:
@@ -207,8 +208,7 @@ class CapabilityTrainer(GRPOTrainer):
                 cells.backward((logps * inputs["completion_mask"] * inputs.get("importance_sampling_ratio", 1.0)).sum())
         for layer, gradients in cells.sums.items():
             cells.sums[layer] = self.accelerator.reduce(gradients, "sum")
-        average = self._learnt.average.with_estimate(probe.estimate(cells.gram()), probe.names, self.recipe.probe_average)
-        self._learnt = replace(self._learnt, average=average)
+        return probe.estimate(cells.gram())
 
     def _backward(self, model: Any, rows: Any, one: Pass, advantages_N: Floats, share: float, sync: bool = False) -> torch.Tensor:
         """The loss of a pass, as a share of its part's mean loss, and its gradient added to `.grad`.

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from alignment.recipe import Recipe, load_recipe
+from alignment.rewards import component_weights
 from core.types import Capability, Check, Message, Provenance, Reference, Score, TrainingSample
 from tests.models import build_tiny_model
 
@@ -50,11 +51,11 @@ def make_trainer(tiny_model: Path, samples: list[TrainingSample], test_recipe: R
     from alignment.grpo.schedule import schedule
     from alignment.grpo.trainer import CapabilityTrainer
 
-    def make(name="run", samples=samples, score=vowel_score, parent=None, models=(), **changes):
+    def make(name="run", samples=samples, score=vowel_score, parent=None, models=(), weights=component_weights, **changes):
         recipe = test_recipe.model_copy(update=changes)
         policy = load_policy(str(tiny_model), parent, recipe)
         kept = tmp_path / name / "kept"
         kept.mkdir(parents=True, exist_ok=True)
-        return CapabilityTrainer(policy, samples, schedule(samples, recipe), recipe, score, kept, tmp_path / name / "scratch", models=models)
+        return CapabilityTrainer(policy, samples, schedule(samples, recipe), recipe, score, kept, tmp_path / name / "scratch", models=models, weights=weights)
 
     return make

@@ -57,6 +57,73 @@ def test_the_plain_strategy_is_the_weighted_sum_and_asks_no_anchors(make_trainer
         assert not any(step["multipliers"].values())
 
 
+class Gradients(TrainerCallback):
+    """What the optimizer is given, step by step."""
+
+    def __init__(self, trainer):
+        self.steps = []
+        trainer.add_callback(self)
+
+    def on_pre_optimizer_step(self, args, state, control, model=None, **_):
+        self.steps.append(torch.cat([p.grad.flatten().clone() for p in model.parameters() if p.requires_grad]))
+
+
+def opposed_score(item, reply):
+    """What is good for safety is bad for all others."""
+    share = sum(c in "aeiou" for c in reply) / max(len(reply), 1)
+    value = 1 - share if item.capability is Capability.SAFETY else share
+    return {"correctness": Score(name="correctness", value=value), "format": Score(name="format", value=1 / (1 + len(reply)))}
+
+
+@pytest.mark.parametrize("objectives", ["capability", "component"])
+def test_a_probe_of_the_whole_step_without_average_gives_the_exact_step(make_trainer, objectives):
+    found = {}
+    for strategy in ("exact", "balanced"):
+        trainer = make_trainer(strategy, strategy=strategy, objectives=objectives, score=opposed_score, steps=1, beta=0.0, probe_every=1, max_grad_norm=1e9)
+        gradients = Gradients(trainer)
+        trainer.train()
+        found[strategy] = (gradients.steps[0], trainer.report)
+    (exact, told), (balanced, also_told) = found["exact"], found["balanced"]
+    assert max(told["multipliers"].values()) > 0.0, "no conflict arose, so this test shows nothing"
+    torch.testing.assert_close(balanced, exact, rtol=1e-4, atol=1e-6 * float(exact.norm()))
+    assert also_told["multipliers"] == pytest.approx(told["multipliers"], rel=1e-3, abs=1e-6)
+    assert also_told["ceiling"] == pytest.approx(told["ceiling"], abs=1e-4)
+    assert also_told["gradient_norms"] == pytest.approx(told["gradient_norms"], rel=1e-4)
+
+
+def test_components_of_a_capability_are_objectives_that_share_its_weight(make_trainer):
+    trainer = make_trainer(objectives="component", steps=1)
+    trainer.train()
+    weights = trainer.report["weights"]
+    assert {"domain/correctness", "domain/format"} <= set(weights)
+    assert sum(w for name, w in weights.items() if name.startswith("domain/")) == pytest.approx(0.2)
+    assert weights["domain/correctness"] == pytest.approx(2 * weights["domain/format"])  # what a capability is examined in counts double
+    assert all(w == 0.0 for name, w in weights.items() if name.startswith("anchor:"))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_moves_the_adapter(make_trainer, strategy):
+    trainer = make_trainer(strategy=strategy, steps=1)
+    before = adapter(trainer)
+    trainer.train()
+    assert any(not torch.equal(before[name], p) for name, p in adapter(trainer).items())
+
+
+def test_a_capability_over_its_budget_pays_more_and_one_that_lags_weighs_more(make_trainer):
+    def score(item, reply):
+        return {"format": Score(name="format", value=sum(c.isalpha() for c in reply) / max(len(reply), 1) * (item.capability is not Capability.SAFETY))}
+
+    trainer = make_trainer(steps=14, kl_budget=1e-4, weight_rate=5.0, weight_pull=0.0, learning_rate=3e-2, score=score)
+    record = Record(trainer)
+    trainer.train()
+    assert set(record.steps[0]["betas"].values()) == {trainer.recipe.beta}
+    assert max(record.steps[-1]["betas"].values()) > trainer.recipe.beta
+    assert set(record.steps[0]["capability_weights"].values()) == {1.0}
+    last = record.steps[-1]["capability_weights"]
+    assert max(last, key=last.get) == min(record.steps[-1]["rewards"], key=record.steps[-1]["rewards"].get) or last != record.steps[0]["capability_weights"]
+    assert sum(record.steps[-1]["weights"].values()) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("strategy", ["balanced", "exact"])
 def test_micro_batches_change_results_only_by_rounding(make_trainer, strategy):
     whole = make_trainer("whole", steps=1, strategy=strategy)
@@ -78,24 +145,49 @@ def test_only_the_adapter_that_learns_is_trained(make_trainer):
     assert changed <= set(names)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_resumed_run_ends_in_the_same_bytes(make_trainer, strategy):
-    whole = make_trainer("whole", steps=5, strategy=strategy)
+class Halt(TrainerCallback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **_):
+        control.should_training_stop = state.global_step == self.step
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"probe_every": 2, "weight_rate": 0.5, "kl_budget": 1e-3, "learning_rate": 1e-2},
+        {"probe_every": 1, "objectives": "component"},
+        {"strategy": "pcgrad"},
+        {"strategy": "exact", "projected": "update"},
+        {"strategy": "sum"},
+    ],
+    ids=["balanced", "components", "draws", "update", "plain"],
+)
+def test_a_resumed_run_ends_in_the_same_bytes(make_trainer, changes):
+    whole = make_trainer("whole", steps=5, save_every=1, **changes)
     whole.train()
-    halted = make_trainer("halted", steps=5, strategy=strategy)
-
-    class Halt(TrainerCallback):
-        def on_step_end(self, args, state, control, **_):
-            control.should_training_stop = state.global_step == 3
-
-    halted.add_callback(Halt())
+    halted = make_trainer("halted", steps=5, save_every=1, **changes)
+    halted.add_callback(Halt(3))
     halted.train()
-    resumed = make_trainer("halted", steps=5, strategy=strategy)
+    resumed = make_trainer("halted", steps=5, save_every=1, **changes)
     torch.rand(7)  # whatever happened to the generators before must not matter
     resumed.train(resume_from_checkpoint=str(sorted(resumed._kept.iterdir())[-1]))
     assert resumed.state.global_step == 5
     expected, got = adapter(whole), adapter(resumed)
     assert all(torch.equal(expected[name], got[name]) for name in expected)
+    timed = {"seconds", "tokens_per_second"}
+    assert {k: v for k, v in resumed.report.items() if k not in timed} == {k: v for k, v in whole.report.items() if k not in timed}
+    assert resumed._learnt.to_json() == whole._learnt.to_json()
+
+
+def test_a_checkpoint_without_its_state_is_not_resumed(make_trainer):
+    halted = make_trainer("halted", steps=2, save_every=1)
+    halted.add_callback(Halt(1))
+    halted.train()
+    (halted._kept / "step-000001" / "objectives.json").unlink()
+    with pytest.raises(TrainingError, match=r"step-000001 cannot be resumed: .*objectives\.json"):
+        make_trainer("halted", steps=2).train(resume_from_checkpoint=str(halted._kept / "step-000001"))
 
 
 def test_checkpoints_are_whole_and_only_the_newest_two_stay(make_trainer):

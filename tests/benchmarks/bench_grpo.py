@@ -1,0 +1,261 @@
+"""What a step of each strategy costs beside plain GRPO by TRL itself, and how closely `balanced` follows `exact`.
+
+Cost: every strategy makes the same steps, since at a learning rate of next to nothing the model stays as it is and the same seed draws the
+same replies; CPU time of one thread, the strategies in turn. Memory: the peak of a process of its own.
+Likeness: a run with `exact` also takes probes of several sizes; which coefficients `balanced` would have chosen from their averages is
+replayed from the Gram matrices afterwards.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import transformers
+from transformers import TrainerCallback
+
+from alignment.grpo.config import training_config
+from alignment.grpo.policy import load_policy
+from alignment.grpo.probe import Estimate, GramAverage, Probe
+from alignment.grpo.strategies import STRATEGIES
+from alignment.grpo.trainer import CapabilityTrainer
+from alignment.grpo.upstream import GRPOTrainer
+from alignment.recipe import recipe_from
+from alignment.rewards import reward_components
+from core.knowledge import builtin
+from core.settings import STARTER_MODEL_DIR
+from core.types import Item, Score
+from tests.benchmarks.alignment.material import material, plan
+from tests.benchmarks.alignment.opposed import OPPOSED
+from tests.benchmarks.alignment.regimes import CONTENDERS, REGIMES
+from tests.benchmarks.rows import Row
+
+STARTER = Path(os.environ.get("BENCH_STARTER", STARTER_MODEL_DIR))
+COST_STEPS = 12
+LIKENESS_STEPS = 40
+_SIZES = (1, 2, 0)
+"""Prompts of each objective in a probe; 0: all of the step's."""
+_COST: Mapping[str, Any] = {
+    "prompts_per_step": 10,
+    "anchors_per_step": 0,
+    "completions": 8,
+    "max_completion_tokens": 80,
+    "temperature": 0.7,
+    "warmup_steps": 0,
+    "learning_rate": 1e-12,
+    "micro_batch": 16,
+    "save_every": 1_000_000,
+}
+_SETTINGS = [(p, every, keep) for p in _SIZES for every in (1, 2, 4, 8) for keep in (0.0, 0.5, 0.8, 0.9, 0.95)]
+
+
+def rows() -> Iterator[Row]:
+    yield from cost_rows()
+    for regime in ("balanced", "opposed-brief", "opposed-strict"):
+        yield from likeness_rows(regime)
+    yield from update_rows()
+
+
+def trainer_for(regime_name: str, scratch: Path, kind: type[CapabilityTrainer] = CapabilityTrainer, **fields: Any) -> Any:
+    """A trainer on a regime of the alignment benchmark."""
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    knowledge, regime = builtin(), REGIMES[regime_name]
+    recipe = recipe_from({**regime.recipe, **fields})
+    policy = load_policy(str(STARTER), None, recipe)
+    given = material(regime, 0, recipe.seed, knowledge, policy.tokenizer, recipe.max_completion_tokens)
+    asked = plan(regime, CONTENDERS["sum"], 0, recipe.seed, given, recipe.prompts_per_step, recipe.steps)
+
+    def score(item: Item, reply: str) -> Mapping[str, Score]:
+        return OPPOSED[regime.opposed].score(item, reply, knowledge) if regime.opposed else reward_components(item, reply, knowledge)
+
+    own: dict[str, Any] = {}
+    if regime.opposed:
+        equal = dict.fromkeys(OPPOSED[regime.opposed].components, 1.0)
+        own = {"components": tuple(equal), "weights": lambda _capability: equal}
+    return kind(policy, given.samples, asked, recipe, score, scratch / "kept", scratch / "draft", **own)
+
+
+class Seconds(TrainerCallback):
+    """CPU time of every step, generation and optimizer among it."""
+
+    def __init__(self) -> None:
+        self.steps: list[float] = []
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._began = time.process_time()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.steps.append(time.process_time() - self._began)
+
+
+def cost_rows() -> Iterator[Row]:
+    measured = {name: _measured_alone(name) for name in ("trl", *STRATEGIES, "balanced, components")}
+    plain = measured["trl"]
+    for name, (seconds, megabytes) in measured.items():
+        ratio, ours = seconds / plain[0], name == "balanced"
+        bar = "<= 1.10" if ours else ""
+        yield Row("grpo", f"{name}: step", 1e3 * seconds, "ms CPU", note=f"mean of 8 steps of {_COST['prompts_per_step']} x 8 replies")
+        yield Row("grpo", f"{name}: step against TRL's", ratio, "x", bar, ratio <= 1.10 if ours else None)
+        yield Row("grpo", f"{name}: memory against TRL's", megabytes / plain[1], "x", bar, megabytes / plain[1] <= 1.10 if ours else None)
+
+
+def _measured_alone(name: str) -> tuple[float, float]:
+    """(mean seconds of a step, peak MB) in a process of its own; a mean over whole cycles of probes."""
+    command = [sys.executable, "-c", f"from tests.benchmarks.bench_grpo import cost_of; cost_of({name!r})"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"})
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found["seconds"], found["megabytes"]
+
+
+def cost_of(name: str) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        fields: dict[str, Any] = {**_COST, "steps": COST_STEPS, "strategy": name.partition(",")[0] if name != "trl" else "sum"}
+        if name.endswith("components"):
+            fields["objectives"] = "component"
+        trainer = trainer_for("balanced", Path(scratch), **fields)
+        if name == "trl":
+            trainer = _plain(trainer)
+        seconds = Seconds()
+        trainer.add_callback(seconds)
+        trainer.train()
+    peak = next(int(line.split()[1]) / 1024 for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(json.dumps({"seconds": mean(seconds.steps[-8:]), "megabytes": peak}))
+
+
+def _plain(trainer: CapabilityTrainer) -> GRPOTrainer:
+    """TRL's own trainer on the same rewards, prompts and settings: one forward and backward pass over all replies."""
+    config = training_config(trainer.recipe, _Plan(trainer.recipe.prompts_per_step), Path(trainer.args.output_dir))  # type: ignore[arg-type]
+    config.scale_rewards, config.remove_unused_columns = "group", False
+    return GRPOTrainer(
+        model=trainer.model,
+        processing_class=trainer.processing_class,
+        reward_funcs=trainer.reward_funcs,
+        args=config,
+        train_dataset=trainer.train_dataset,
+    )
+
+
+class _Plan(NamedTuple):
+    prompts_per_step: int
+
+
+class Step(NamedTuple):
+    """What one step of an `exact` run saw."""
+
+    names: list[str]
+    weights_K: np.ndarray
+    live_K: np.ndarray
+    gram_KK: np.ndarray
+    probes: dict[int, tuple[list[str], Estimate]]
+
+
+class Watched(CapabilityTrainer):
+    """An `exact` run that also takes the probes that `balanced` would take."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.seen: list[Step] = []
+
+    def _step_of_apart(self, model: Any, rows: Any) -> torch.Tensor:
+        batch, probes = self._batch, {}
+        for size in _SIZES:
+            probe = Probe(batch, size)
+            probes[size] = (probe.names, self._measure(model, rows, probe))
+        self._probes = probes
+        return super()._step_of_apart(model, rows)
+
+    def _combine(self, gram_KK: np.ndarray) -> Any:
+        weights_K = self._learnt.base_weights(self._batch, self._weights_of, self.recipe)
+        if self._batch.live_K.any():
+            self.seen.append(Step(self._batch.names, weights_K, self._batch.live_K, gram_KK, self._probes))
+        return super()._combine(gram_KK)
+
+
+class Likeness(NamedTuple):
+    cosine: float
+    """Mean cosine between the steps that the two strategies make of the same gradients."""
+    multipliers: float
+    """|lambda - lambda_exact| / |lambda_exact|, summed over the run before dividing."""
+
+
+def watched(regime: str, steps: int, seed: int = 0, prompts_per_step: int = 10, **fields: Any) -> list[Step]:
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = {**_COST, "learning_rate": 1e-3, "temperature": 0.8, "steps": steps, "warmup_steps": 3, "prompts_per_step": prompts_per_step}
+        recipe = {**settings, "strategy": "exact", "seed": seed, **fields}
+        trainer = trainer_for(regime, Path(scratch), Watched, **recipe)
+        trainer.train()
+    return trainer.seen
+
+
+def replayed(steps: Sequence[Step], size: int, every: int, keep: float) -> Likeness:
+    """What `balanced` would have done in each step of an `exact` run; the first quarter, in which the average fills, is left out."""
+    rng = np.random.default_rng(0)
+    average = GramAverage.empty(sorted({name for step in steps for name in step.names}))
+    cosines, apart, exact = [], 0.0, 0.0
+    for i, step in enumerate(steps):
+        if i % every == 0:
+            names, found = step.probes[size]
+            average = average.with_estimate(found, names, keep)
+        ours = STRATEGIES["balanced"].combine(average.gram_of(step.names), step.weights_K, step.live_K, rng)
+        reference = STRATEGIES["exact"].combine(step.gram_KK, step.weights_K, step.live_K, rng)
+        if i < len(steps) // 4:
+            continue
+        cosines.append(_cosine(ours.coefficients_K, reference.coefficients_K, step.gram_KK))
+        apart += float(np.abs(ours.multipliers_K - reference.multipliers_K).sum())
+        exact += float(np.abs(reference.multipliers_K).sum())
+    return Likeness(float(np.nanmean(cosines)), apart / exact if exact else np.nan)
+
+
+def _cosine(a_K: np.ndarray, b_K: np.ndarray, gram_KK: np.ndarray) -> float:
+    lengths = (a_K @ gram_KK @ a_K) * (b_K @ gram_KK @ b_K)
+    return float(a_K @ gram_KK @ b_K / np.sqrt(lengths)) if lengths > 0.0 else np.nan
+
+
+def likeness_rows(regime: str) -> Iterator[Row]:
+    steps = watched(regime, LIKENESS_STEPS)
+    rng = np.random.default_rng(0)
+    exact = [STRATEGIES["exact"].combine(s.gram_KK, s.weights_K, s.live_K, rng).coefficients_K for s in steps]
+    plain = mean(_cosine(s.weights_K, c_K, s.gram_KK) for s, c_K in zip(steps, exact, strict=True))
+    yield Row("grpo", f"{regime}: cosine of the plain sum with exact", plain, "", note="what a method that did nothing would reach")
+    for size, every, keep in _SETTINGS:
+        found = replayed(steps, size, every, keep)
+        setting = f"{size or 'all'} prompts every {every}, average {keep}"
+        yield Row("grpo", f"{regime}: {setting}: cosine with exact", found.cosine, "")
+        yield Row("grpo", f"{regime}: {setting}: multipliers apart", found.multipliers, "of exact's")
+
+
+def update_rows() -> Iterator[Row]:
+    """Gradient projected against update projected: what the optimizer really did to each objective."""
+    for projected in ("gradient", "update"):
+        opposed, cosines, rewards = [], [], []
+        with tempfile.TemporaryDirectory() as scratch:
+            settings = {**_COST, "learning_rate": 1e-3, "temperature": 0.8, "steps": LIKENESS_STEPS, "strategy": "exact", "projected": projected}
+            trainer = trainer_for("opposed-brief", Path(scratch), **settings)
+            reports = Reports(trainer)
+            trainer.train()
+        for report in reports.steps:
+            found = list(report.get("update_cosines", {}).values())
+            opposed += [c < -1e-4 for c in found]
+            cosines += [min(found)] if found else []
+            rewards.append(mean(next(iter(report["components"].values())).values()))
+        yield Row("grpo", f"{projected} projected: objectives that the optimizer's step opposes", 100 * mean(opposed), "%", note="opposed-brief")
+        yield Row("grpo", f"{projected} projected: worst cosine of a step, mean", mean(cosines), "")
+        yield Row("grpo", f"{projected} projected: mean reward of the last ten steps", mean(rewards[-10:]), "", note=f"first five {mean(rewards[:5]):.3f}")
+
+
+class Reports(TrainerCallback):
+    def __init__(self, trainer: Any) -> None:
+        self._trainer, self.steps = trainer, list[dict[str, Any]]()
+        trainer.add_callback(self)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.steps.append(dict(self._trainer.report))
