@@ -22,6 +22,7 @@ from core.knowledge.presented import presenting
 from core.reply import END_THINK, split_reply
 from core.safety import patient_concepts
 from core.types import Message
+from core.urgency import plays_down
 from evals.scorers import score_reply
 
 TRIES = 3
@@ -122,6 +123,8 @@ class Teacher:
             return "teacher_injection"
         if reason := self._changed_case(sample.messages, asked):
             return reason
+        if _reassures(sample.messages[-1].content, words.question) or _reassures(split_reply(item.completion).answer, words.answer):
+            return "teacher_reassures"
         if sample.checks and _last_sentence(sample.messages[-1].content) not in words.question:
             return "teacher_lost_instruction"
         origin = sample.provenance
@@ -153,6 +156,11 @@ class Teacher:
         if any(ids.isdisjoint(frozenset().union(*others)) for own, others in ((had, has), (has, had)) for ids in own):
             return "teacher_changed_a_finding"
         return None if patient_concepts(before, self._knowledge) == patient_concepts(after, self._knowledge) else "teacher_changed_patient"
+
+
+def _reassures(before: str, after: str) -> bool:
+    """Whether the teacher calls off what the grammar did not: "no need to hurry" names nothing that a score or a claim would see."""
+    return plays_down(after) and not plays_down(before)
 
 
 def _person(text: str) -> tuple[bool, ...]:

@@ -82,6 +82,8 @@ REFUSED = {
     "another answer": (_with(lambda words, _: words.update(answer="Give water.")), "teacher_wrong_answer"),
     "a finding too many": (_append("question", "He also has gout."), "teacher_added_a_fact"),
     "another age": (_append("question", "That was 3 years ago."), "teacher_changed_a_number"),
+    "reassurance": (_append("answer", "There is no need to hurry."), "teacher_reassures"),
+    "reassurance in the question": (_append("question", "It can wait until next week, I think."), "teacher_reassures"),
     "another person": (_append("question", "Her husband, a man of that age, a woman's friend and a child wait outside."), "teacher_changed_patient"),
     "the patient left out": (_with(lambda words, _: words.update(question="What would you give?")), "teacher_lost_a_fact"),
 }
