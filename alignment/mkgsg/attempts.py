@@ -17,6 +17,8 @@ from evals.scorers import score_reply
 UNANSWERED, ALWAYS_SOLVED = "unanswered", "always_solved"
 CHUNK = 64
 """Items asked about together."""
+_REMEMBERED = 100_000
+"""Refused items that are not asked about again: 15 MB."""
 _PASSES = 4
 """How often what the endpoint left unanswered is asked again, with longer and longer rests, before the run stops."""
 
@@ -30,10 +32,22 @@ class Attempts:
         self._endpoint, self._knowledge, self.tries = endpoint, knowledge, tries
         self._options = {"temperature": temperature, "max_tokens": max_tokens}
         self._rest_seconds = rest_seconds
+        self._refused: dict[str, str] = {}
 
     def drop_reasons(self, samples: Sequence[TrainingSample]) -> list[str | None]:
-        """For each sample None, or why it teaches this model nothing."""
-        return [UNANSWERED if n == 0 else ALWAYS_SOLVED if n == self.tries else None for n in self.solved(samples)]
+        """For each sample None, or why it teaches this model nothing.
+
+        What was refused lately is refused again without asking. A run that goes on has forgotten that, asks with the same seeds, and hears
+        the same from a model that answers one request in one way.
+        """
+        new = [s for s in samples if s.id not in self._refused]
+        for sample, solved in zip(new, self.solved(new), strict=True):
+            if solved in (0, self.tries):
+                self._refused[sample.id] = UNANSWERED if solved == 0 else ALWAYS_SOLVED
+        reasons = [self._refused.get(s.id) for s in samples]
+        while len(self._refused) > _REMEMBERED:
+            del self._refused[next(iter(self._refused))]
+        return reasons
 
     def solved(self, samples: Sequence[TrainingSample]) -> list[int]:
         """How many of the tries got each sample right. Raises Unavailable when the endpoint stays away, NotFound for an unknown model."""

@@ -5,14 +5,13 @@ asked in `attempts`.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from alignment.mkgsg.near import WINDOW, BloomFilter, NearDuplicates
+from alignment.mkgsg.near import WINDOW, BloomFilter, NearDuplicates, Place, words
 from core.types import TrainingSample
 
 GRAM_WORDS = 13
-_WORD = re.compile(r"[^\W_]+")
 _FILLER = frozenset(
     "a an the is in of for to and or what which how do does should would i my please help hello hi doctor quick question tell me one".split()  # noqa: SIM905
 )
@@ -24,8 +23,8 @@ def word_grams(text: str) -> frozenset[str]:
     Every run of 13 words, in lower case and without punctuation; and the set of all words but numbers and filler, as short questions have
     no 13 words and long ones may be reordered.
     """
-    words = _WORD.findall(text.lower())
-    runs = [" ".join(words[i : i + GRAM_WORDS]) for i in range(len(words) - GRAM_WORDS + 1)]
+    found = words(text)
+    runs = [" ".join(found[i : i + GRAM_WORDS]) for i in range(len(found) - GRAM_WORDS + 1)]
     return frozenset(hashlib.blake2b(run.encode(), digest_size=8).hexdigest() for run in (*runs, content_key([text])))
 
 
@@ -42,6 +41,21 @@ class Curator:
 
     def drop_reason(self, sample: TrainingSample) -> str | None:
         """None when the sample is new, and then it counts as kept."""
+        found = self._look_up(sample)
+        if isinstance(found, str):
+            return found
+        # Only what is kept is remembered: a run that goes on rebuilds this memory from the items that it has.
+        self._ids.add(sample.id)
+        self._keys.add(found.key)
+        self._near.add(found.place)
+        return None
+
+    def would_drop(self, sample: TrainingSample) -> str | None:
+        """The same, and nothing is remembered: for samples of which it is not yet said that they are kept."""
+        found = self._look_up(sample)
+        return found if isinstance(found, str) else None
+
+    def _look_up(self, sample: TrainingSample) -> "str | _New":
         if sample.id in self._exam_hashes:
             return "exam_item"
         texts = [m.content for m in sample.messages]
@@ -55,13 +69,16 @@ class Curator:
         # The cheap test first: the same words but for numbers and filler, in any order. It finds most.
         if key in self._keys or (place := self._near.place(texts, group)) in self._near:
             return "near_duplicate"
-        # Only what is kept is remembered: a run that goes on rebuilds this memory from the items that it has.
-        self._ids.add(sample.id)
-        self._keys.add(key)
-        self._near.add(place)
-        return None
+        return _New(key, place)
+
+
+class _New(NamedTuple):
+    """What a new sample is remembered by."""
+
+    key: str
+    place: Place
 
 
 def content_key(texts: Iterable[str]) -> str:
     """The words but numbers and filler, each once, in alphabetical order."""
-    return " ".join(sorted({w for text in texts for w in _WORD.findall(text.lower()) if w not in _FILLER and not w.isdigit()}))
+    return " ".join(sorted({w for text in texts for w in words(text) if w not in _FILLER and not w.isdigit()}))

@@ -8,7 +8,9 @@ missed only when all of them were taken over since. Why not a growing index: doc
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +24,9 @@ SHINGLE_WORDS = 3
 WINDOW = 2**20
 """Questions that near-duplicates are looked for among, at most: 136 bytes each, 140 MB at the full size."""
 _SEED = 20_260_731
-_EVERY_BAND = np.arange(BANDS)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_BLOOM_BITS_PER_KEY, _BLOOM_PROBES = 32, 8
+_BLOOM_BITS_PER_KEY, _PROBES = 32, range(8)
+_PACKED = struct.Struct(f"<{HASHES}I")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -36,29 +38,36 @@ class BloomFilter:
         self._bytes = bytearray(self._bits // 8 + 1)
 
     def __contains__(self, key: str) -> bool:
-        return all(self._bytes[at] >> bit & 1 for at, bit in self._places(key))
+        held = self._bytes
+        return all(held[place >> 3] >> (place & 7) & 1 for place in self._places(key))
 
     def add(self, key: str) -> None:
-        for at, bit in self._places(key):
-            self._bytes[at] |= 1 << bit
+        for place in self._places(key):
+            self._bytes[place >> 3] |= 1 << (place & 7)
 
-    def _places(self, key: str) -> Iterator[tuple[int, int]]:
+    def _places(self, key: str) -> list[int]:
         digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
-        start, step = int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:], "big") | 1
-        return (divmod((start + probe * step) % self._bits, 8) for probe in range(_BLOOM_PROBES))
+        start, step, bits = int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:], "big") | 1, self._bits
+        return [(start + probe * step) % bits for probe in _PROBES]
+
+
+@lru_cache(maxsize=8)  # a question is read for its key, then for its shingles
+def words(text: str) -> tuple[str, ...]:
+    """In lower case, without punctuation."""
+    return tuple(_WORD.findall(text.lower()))
 
 
 def shingles(texts: Iterable[str]) -> list[str]:
     """Runs of three words, in lower case, with every number the same."""
-    words = ["0" if w.isdigit() else w for text in texts for w in _WORD.findall(text.lower())]
-    return [" ".join(words[i : i + SHINGLE_WORDS]) for i in range(max(1, len(words) - SHINGLE_WORDS + 1))]
+    found = ["0" if w.isdigit() else w for text in texts for w in words(text)]
+    return [" ".join(found[i : i + SHINGLE_WORDS]) for i in range(max(1, len(found) - SHINGLE_WORDS + 1))]
 
 
 def signature(texts: Iterable[str]) -> NDArray[np.uint8]:
     """The lowest byte of each of `HASHES` MinHashes: two are equal with the Jaccard similarity of the texts' shingles, or by chance 1 in 256."""
     minhash = RMinHash(HASHES, _SEED)
     minhash.update(shingles(texts))
-    return np.array(minhash.digest(), dtype=np.uint32).astype(np.uint8)
+    return np.frombuffer(_PACKED.pack(*minhash.digest()), np.uint8)[::4].copy()
 
 
 class Place(NamedTuple):
@@ -76,25 +85,25 @@ class NearDuplicates:
         self._bits = max(10, (min(capacity, WINDOW) - 1).bit_length())
         rows = 1 << self._bits
         # Filled, not left to the kernel to give page by page: what a long run will need is taken at its start.
-        self._latest = np.full((BANDS, rows), -1, dtype=np.int32)
+        self._latest = np.full(BANDS * rows, rows, dtype=np.int32)
         self._known = np.full((rows, COMPARED), 0, dtype=np.uint8)
-        self._groups = np.full(rows, 0, dtype=np.uint64)
+        self._groups = np.full(rows + 1, 0, dtype=np.uint64)  # one more: the row of no question, and of no group
+        self._bands, self._shift = np.arange(BANDS) * rows, np.uint64(64 - self._bits)
         self._added = 0
 
     def place(self, texts: Iterable[str], group: str) -> Place:
         mine = signature(texts)
         own = np.uint64(int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest(), "big"))
         keys = (mine.view(np.uint64) ^ own) * _MIX  # an array's overflow wraps in silence, which is what a hash wants
-        return Place(mine[:COMPARED], own, (keys >> np.uint64(64 - self._bits)).astype(np.int64))
+        return Place(mine[:COMPARED], own, (keys >> self._shift).astype(np.int64) + self._bands)
 
     def __contains__(self, place: Place) -> bool:
-        candidates = self._latest[_EVERY_BAND, place.slots]
-        candidates = candidates[candidates >= 0]
-        candidates = candidates[self._groups[candidates] == place.group]
+        candidates = self._latest.take(place.slots)
+        candidates = candidates[self._groups.take(candidates) == place.group]
         return bool(candidates.size) and bool(((self._known[candidates] == place.compared).mean(axis=1) >= SIMILAR).any())
 
     def add(self, place: Place) -> None:
         row = self._added % len(self._known)
         self._known[row], self._groups[row] = place.compared, place.group
-        self._latest[_EVERY_BAND, place.slots] = row
+        self._latest[place.slots] = row
         self._added += 1

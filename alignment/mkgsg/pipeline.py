@@ -4,7 +4,7 @@ Each stage is a generator over the one before, so that memory holds one item at 
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -22,7 +22,7 @@ from alignment.mkgsg.teacher import Teacher
 from alignment.mkgsg.validate import reject_reason
 from alignment.mkgsg.writer import Writer
 from core.knowledge import Knowledge
-from core.types import Capability
+from core.types import Capability, TrainingSample
 
 ATTEMPTS_PER_ITEM = 12
 """A family ends early when this many tries for each item wanted gave nothing new: a small graph has only so many items."""
@@ -126,14 +126,15 @@ class Line:
         return open_book(item.written, item.case, self.knowledge, item.rng, lacking=lacking)
 
     def _curated(self, items: Iterator[Written]) -> Iterator[Written]:
-        new = self._new(items)
-        for written in new if self.attempts is None else self._teachable(new, self.attempts):
+        """No model tries what was kept before; and what it has tried is looked up again, since of two that it tried together one may stay."""
+        teachable = items if self.attempts is None else self._teachable(self._new(items, self.curator.would_drop), self.attempts)
+        for written in self._new(teachable, self.curator.drop_reason):
             self.tally.stages["curate"] += 1
             yield written
 
-    def _new(self, items: Iterable[Written]) -> Iterator[Written]:
+    def _new(self, items: Iterable[Written], reason_of: Callable[[TrainingSample], str | None]) -> Iterator[Written]:
         for written in items:
-            if reason := self.curator.drop_reason(written.sample):
+            if reason := reason_of(written.sample):
                 self.tally.dropped[reason] += 1
             else:
                 yield written

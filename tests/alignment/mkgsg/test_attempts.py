@@ -47,6 +47,15 @@ def test_never_and_always_solved_items_are_dropped_and_the_rest_is_kept():
     assert {r["seed"] for r in script.requests} == {0, 1, 2, 3}
 
 
+def test_what_was_refused_is_not_asked_about_again():
+    samples = [i.sample for i in _items(wanted=2)]
+    with serving(lambda m, n: "I do not know.") as script, Endpoint.at(script.url, "scripted") as endpoint:
+        attempts = Attempts(endpoint, KNOWN, 2)
+        assert attempts.drop_reasons(samples[:1]) == [UNANSWERED]
+        assert attempts.drop_reasons(samples) == [UNANSWERED] * 2
+    assert len(script.requests) == 4
+
+
 def test_the_model_is_given_exactly_what_the_item_gives():
     items = _items(books=Books(1.0, 0.0), wanted=2)
     _, script = _solved(lambda m, n: "no", items, tries=2)

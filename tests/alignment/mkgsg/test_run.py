@@ -7,12 +7,15 @@ import re
 import signal
 import subprocess
 import sys
+import zlib
 
 import pyarrow.parquet as pq
 import pytest
 
 from alignment.mkgsg import run as running
+from alignment.mkgsg.attempts import ALWAYS_SOLVED, UNANSWERED, Attempts
 from alignment.mkgsg.curate import word_grams
+from alignment.mkgsg.endpoint import Answer
 from alignment.mkgsg.manifest import SUMMARY, load_manifest
 from alignment.mkgsg.plan import PLAN, Plan, quotas
 from alignment.mkgsg.run import Exam, run
@@ -21,6 +24,7 @@ from alignment.mkgsg.source import families_of
 from core.artifacts import MANIFEST, resumed_artifact, unfinished, verify_artifact
 from core.errors import ArtifactError, BadInput
 from core.knowledge import knowledge
+from core.knowledge.graph import Kind
 from core.settings import ROOT
 
 KNOWN = knowledge()
@@ -36,6 +40,7 @@ from pathlib import Path
 from alignment.mkgsg.plan import Plan
 from alignment.mkgsg.run import run
 from core.knowledge import knowledge
+from core.knowledge.graph import Kind
 def report(done):
     if done >= 100:
         print("half way", flush=True)
@@ -120,6 +125,38 @@ def test_a_run_that_was_interrupted_gives_the_same_bytes(undisturbed, tmp_path):
     run(tmp_path / "whole", PLAN_200, KNOWN)
     assert _bytes(tmp_path / "whole") == _bytes(undisturbed)
     assert [p.name for p in tmp_path.iterdir()] == ["whole"]
+
+
+class _Repeating:
+    """A model that answers one request in one way: of doses it knows half always, a quarter never, a quarter with every other seed."""
+
+    model = "scripted"
+
+    def ask(self, questions):
+        return [Answer(self._reply(q.messages[-1].content, q.options["seed"])) for q in questions]
+
+    def _reply(self, text, seed):
+        drug = next(c for m in KNOWN.linker.mentions(text) if (c := m.of_kind(Kind.DRUG)))
+        knows = zlib.crc32(drug.id.encode()) % 4
+        return KNOWN.graph.sentence(KNOWN.graph.dose(drug.id)) if knows < 2 or (knows == 2 and seed == 0) else "I do not know."
+
+
+def test_a_run_with_tries_that_was_interrupted_gives_the_same_bytes(tmp_path, monkeypatch):
+    """What the tries dropped is not on disk, and must not be missed."""
+    plan = PLAN_200.model_copy(update={"items": 80, "shard_items": 40, "families": ("dose",), "open_book": 0.0, "policy": "scripted", "tries": 2})
+    few = {"dose": running.enumerate_cases(KNOWN.graph, ("dose",))["dose"][:12]}
+    monkeypatch.setattr(running, "enumerate_cases", lambda graph, families: few)
+
+    def stop(done):
+        if done == 40:
+            raise KeyboardInterrupt
+
+    run(tmp_path / "undisturbed", plan, KNOWN, attempts=Attempts(_Repeating(), KNOWN, 2))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "whole", plan, KNOWN, attempts=Attempts(_Repeating(), KNOWN, 2), on_progress=stop)
+    run(tmp_path / "whole", plan, KNOWN, attempts=Attempts(_Repeating(), KNOWN, 2))
+    assert _bytes(tmp_path / "whole") == _bytes(tmp_path / "undisturbed")
+    assert {UNANSWERED, ALWAYS_SOLVED} <= set(load_manifest(tmp_path / "whole").dropped)
 
 
 def test_a_full_disk_is_named_and_leaves_nothing_half_written(undisturbed, tmp_path, monkeypatch):
