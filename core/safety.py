@@ -77,7 +77,7 @@ def check_input(messages: Sequence[Message], knowledge: Knowledge) -> tuple[Safe
             quote=match.group(0)[:200],
             evidence=Evidence(statement=signal.name, source=signal.source, row="core/signals.py"),
         )
-        for signal, match in emergencies(text)
+        for signal, match in emergencies(text, folded)
     ]
     if match := HARMFUL.search(text, folded):
         found.append(SafetyFinding(rule="harmful_request", severity=Severity.CRITICAL, quote=match.group(0)[:200]))
@@ -86,10 +86,10 @@ def check_input(messages: Sequence[Message], knowledge: Knowledge) -> tuple[Safe
     return tuple(found)
 
 
-def recommended_drugs(text: str, knowledge: Knowledge) -> Iterator[tuple[Concept, Sentence]]:
+@lru_cache(maxsize=64)  # the guard, the score and the validator ask for those of one reply
+def recommended_drugs(text: str, knowledge: Knowledge) -> tuple[tuple[Concept, Sentence], ...]:
     """Drugs that `text` names without warning of them, each with its sentence. In doubt a drug counts as recommended."""
-    for sentence in sentences(text, knowledge):
-        yield from ((drug, sentence) for drug in _unwarned(sentence))
+    return tuple((drug, sentence) for sentence in sentences(text, knowledge) for drug in _unwarned(sentence))
 
 
 def _unwarned(sentence: Sentence) -> Iterator[Concept]:

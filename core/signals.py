@@ -19,20 +19,22 @@ class Signal(NamedTuple):
 
     def search(self, text: str, folded: str) -> re.Match[str] | None:
         """`folded`: the text as `fold` gives it."""
-        return self.pattern.search(text) if any(stem in folded for stem in self.stems) else None
+        for stem in self.stems:  # a loop: `any` over a generator takes twice as long, and eleven signals are looked for in every question
+            if stem in folded:
+                return self.pattern.search(text)
+        return None
 
 
 def fold(text: str) -> str:
     """Lower case as patterns that ignore case see it: they take the dotless i, the long s and the Kelvin sign for i, s and k."""
-    return text.translate(_LOOKALIKES).casefold()
+    return text.lower() if text.isascii() else text.translate(_LOOKALIKES).casefold()
 
 
 _LOOKALIKES = str.maketrans({"\u0130": "i", "\u0131": "i", "\u017f": "s", "\u212a": "k"})
 
 
-def emergencies(text: str) -> Iterator[tuple[Signal, re.Match[str]]]:
-    """What in a text calls for help at once."""
-    folded = fold(text)
+def emergencies(text: str, folded: str) -> Iterator[tuple[Signal, re.Match[str]]]:
+    """What in a text calls for help at once. `folded`: the text as `fold` gives it."""
     return ((signal, match) for signal in EMERGENCIES if (match := signal.search(text, folded)))
 
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,9 +20,12 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def content_hash(payload: Any) -> str:
     """SHA-256 (hex) of the canonical JSON of `payload`; equal content gives equal hashes on every machine."""
-    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _CANONICAL.encode(payload)
     # A lone surrogate is legal in JSON ("\ud800"), and so reaches us from clients; it must not break the hash of an event.
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
@@ -165,13 +168,19 @@ class Item(Value):
     @cached_property
     def id(self) -> str:
         """Hash of what is asked and expected (20 hex digits); provenance and clusters do not change it."""
-        return content_hash(self.model_dump(mode="json", include=set(Item.model_fields)))[:20]
+        return content_hash(self.model_dump(mode="json", exclude=_beside_the_item(type(self))))[:20]
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with changes; it has its own id (pydantic would copy the cached one of the original)."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("id", None)
         return copied
+
+
+@cache
+def _beside_the_item(kind: type[Item]) -> set[str]:
+    """What a kind of item has besides. Left out of its id, which is faster than naming what is in it."""
+    return set(kind.model_fields) - set(Item.model_fields)
 
 
 class Provenance(Value):

@@ -33,6 +33,8 @@ from core.types import TrainingSample
 
 _FEWEST_MISSES = 50
 _REPORT_EVERY = 100
+_NEW_OBJECTS = 100_000
+"""As many may be made before the collector looks at them."""
 
 
 class Exam(NamedTuple):
@@ -113,11 +115,17 @@ def run(
 
 @contextmanager
 def _nothing_to_collect() -> Iterator[None]:
-    """The graph and the cases are never garbage, and full collections that walk them cost a fifth of the time (measured: 1,400 against 1,700 items/s)."""
+    """The graph and the cases are never garbage, and full collections that walk them cost a fifth of the time (measured: 1,400 against 1,700 items/s).
+
+    Items make no circles either: at the usual threshold the collector took 4 % of the time, and found 66 objects among 4,000 items.
+    """
+    usual = gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *usual[1:])
     try:
         yield
     finally:
+        gc.set_threshold(*usual)
         gc.unfreeze()
 
 

@@ -83,7 +83,7 @@ class Rows:
             reply,
             unaligned,
             sample.reference.model_dump_json(exclude_defaults=True),
-            json.dumps([c.model_dump() for c in sample.checks], separators=(",", ":"), ensure_ascii=False),
+            json.dumps([c.model_dump() for c in sample.checks], separators=(",", ":"), ensure_ascii=False) if sample.checks else "[]",
             [{"subject": s.subject, "relation": s.relation.value, "object": s.object} for s in sample.steps],
             list(sample.patient),
             origin.source,

@@ -98,14 +98,16 @@ class Graph:
         self._ancestors: dict[str, tuple[str, ...]] = {}
         self._members: dict[str, tuple[str, ...]] = {}
         self.facts: tuple[Fact, ...] = tuple(facts)
-        self._out: dict[tuple[str, Relation], list[Fact]] = defaultdict(list)
-        self._in: dict[tuple[str, Relation], list[Fact]] = defaultdict(list)
+        self._labels: dict[str, str] = {}
+        out: dict[tuple[str, Relation], list[Fact]] = defaultdict(list)
+        in_: dict[tuple[str, Relation], list[Fact]] = defaultdict(list)
         for fact in self.facts:
             for end in (fact.subject,) if fact.relation is Relation.DOSE else (fact.subject, fact.object):
                 if end not in self.concepts:
                     raise KnowledgeError(f"{fact.row}: unknown concept {end!r}")
-            self._out[fact.subject, fact.relation].append(fact)
-            self._in[fact.object, fact.relation].append(fact)
+            out[fact.subject, fact.relation].append(fact)
+            in_[fact.object, fact.relation].append(fact)
+        self._out, self._in = ({end: tuple(facts) for end, facts in edges.items()} for edges in (out, in_))
 
     @cached_property
     def version(self) -> str:
@@ -127,20 +129,27 @@ class Graph:
 
     def label(self, concept_id: str) -> str:
         """The concept's label as it stands inside a sentence: HPO writes its labels with a capital, sentences do not."""
-        concept = self.concept(concept_id)
-        return concept.label[0].lower() + concept.label[1:] if concept.id.startswith("HP:") and concept.label[1:2].islower() else concept.label
+        label = self._labels.get(concept_id)
+        if label is None:
+            concept = self.concept(concept_id)
+            is_capital = concept.id.startswith("HP:") and concept.label[1:2].islower()
+            label = self._labels[concept_id] = concept.label[0].lower() + concept.label[1:] if is_capital else concept.label
+        return label
 
     def of_kind(self, kind: Kind) -> tuple[Concept, ...]:
         return tuple(c for c in self.concepts.values() if c.kind is kind)
 
     def facts_from(self, subject: str, relation: Relation) -> tuple[Fact, ...]:
-        return tuple(self._out.get((subject, relation), ()))
+        return self._out.get((subject, relation), ())
 
     def facts_to(self, object_: str, relation: Relation) -> tuple[Fact, ...]:
-        return tuple(self._in.get((object_, relation), ()))
+        return self._in.get((object_, relation), ())
 
     def fact(self, subject: str, relation: Relation, object_: str) -> Fact | None:
-        return next((f for f in self._out.get((subject, relation), ()) if f.object == object_), None)
+        for fact in self._out.get((subject, relation), ()):
+            if fact.object == object_:
+                return fact
+        return None
 
     def treatments(self, condition: str, line: str | None = None) -> tuple[Fact, ...]:
         """`line` is first or alternative; None gives both."""
@@ -178,7 +187,7 @@ class Graph:
         return found
 
     @staticmethod
-    def _closure(start: str, edges: Mapping[tuple[str, Relation], list[Fact]], end: Callable[[Fact], str]) -> tuple[str, ...]:
+    def _closure(start: str, edges: Mapping[tuple[str, Relation], tuple[Fact, ...]], end: Callable[[Fact], str]) -> tuple[str, ...]:
         found: dict[str, None] = {}
         layer = [start]
         while layer:

@@ -29,7 +29,10 @@ class Mention(NamedTuple):
     concepts: tuple[Concept, ...]
 
     def of_kind(self, *kinds: Kind) -> Concept | None:
-        return next((c for c in self.concepts if c.kind in kinds), None)
+        for concept in self.concepts:
+            if concept.kind in kinds:
+                return concept
+        return None
 
 
 class Linker:

@@ -7,6 +7,7 @@ stop belongs to the sentence before it; at the start of a line it belongs to wha
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from core.knowledge import Knowledge
@@ -54,8 +55,10 @@ class Field(NamedTuple):
     sentence: Sentence
 
 
-def sentences(text: str, knowledge: Knowledge) -> Iterator[Sentence]:
+@lru_cache(maxsize=128)  # the guard, the claims, each score and the validator read the same reply
+def sentences(text: str, knowledge: Knowledge) -> tuple[Sentence, ...]:
     """The sentences of `text` with their mentions; line breaks and semicolons end a sentence too."""
+    found: list[Sentence] = []
     has_citations = "[" in text
     if has_citations:
         text = _AFTER_STOP.sub(r"\2\1", text)
@@ -65,7 +68,8 @@ def sentences(text: str, knowledge: Knowledge) -> Iterator[Sentence]:
             if has_citations and "[" in plain:
                 cited = tuple(n for mark in CITATION.findall(plain) for n in numbers(mark))
                 plain = CITATION.sub("", plain).strip()
-            yield Sentence(plain, knowledge.linker.mentions(plain), cited)
+            found.append(Sentence(plain, knowledge.linker.mentions(plain), cited))
+    return tuple(found)
 
 
 def fields(text: str, knowledge: Knowledge) -> Iterator[Field]:
@@ -88,6 +92,7 @@ def numbers(mark: str) -> Iterator[int]:
         yield from range(low, (high[-1] if high else low) + 1)
 
 
+@lru_cache(maxsize=1024)  # the few titles that there are
 def _role(title: str) -> Role:
     return next((role for role, pattern in _ROLES.items() if pattern.fullmatch(title.strip())), "")
 

@@ -17,7 +17,7 @@ from core.knowledge.graph import Graph, Kind
 from core.knowledge.linker import Linker, Mention
 from core.knowledge.presented import presented_symptoms
 from core.knowledge.quantities import amounts
-from core.knowledge.sentences import Role, Sentence, fields
+from core.knowledge.sentences import Field, Role, Sentence, fields
 from core.reply import Reply, split_reply
 from core.types import Claim, Relation, TrainingSample, Verdict
 
@@ -53,6 +53,8 @@ class Reading(NamedTuple):
     """Ends of the supported claims."""
     has_loose_amount: bool
     """An amount whose drug cannot be read."""
+    answer: tuple[Field, ...]
+    """The answer as fields."""
 
 
 @lru_cache(maxsize=KEPT)
@@ -60,13 +62,15 @@ def read_reply(text: str, knowledge: Knowledge) -> Reading:
     reply = split_reply(text)
     read: list[Sentence] = []
     claims: list[Claim] = []
+    parts: tuple[Field, ...] = ()
     for part in filter(None, reply):
         parts = tuple(fields(part, knowledge))
-        read += (f.sentence for f in parts)
+        read += [f.sentence for f in parts]
         for role, sentence, topic in statements(parts):
             claims += _claims_of(role, sentence.text, topic.id if topic else "", knowledge)
     said = frozenset(end for c in claims if c.verdict is Verdict.SUPPORTED for end in (c.subject, c.object))
-    return Reading(reply, tuple(read), tuple(claims), said, any(_is_loose(s) for s in read))
+    is_loose = any(_has_loose_amount(s.text, knowledge) for s in read)
+    return Reading(reply, tuple(read), tuple(claims), said, is_loose, parts if reply.answer else ())
 
 
 @lru_cache(maxsize=KEPT_SENTENCES)
@@ -77,9 +81,10 @@ def _claims_of(role: Role, sentence: str, topic: str, knowledge: Knowledge) -> t
     return tuple(claims_of(statement, graph))
 
 
-def _is_loose(sentence: Sentence) -> bool:
-    found = list(amounts(sentence.text))
-    return bool(found) and len(found) > len(list(dosed(sentence)))
+@lru_cache(maxsize=KEPT_SENTENCES)
+def _has_loose_amount(sentence: str, knowledge: Knowledge) -> bool:
+    found = list(amounts(sentence))
+    return bool(found) and len(found) > len(list(dosed(Sentence(sentence, knowledge.linker.mentions(sentence)))))
 
 
 @lru_cache(maxsize=KEPT)

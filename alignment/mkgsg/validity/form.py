@@ -42,17 +42,21 @@ def foreign_text(case: Case) -> str | None:
 
 def _is_foreign(text: str) -> bool:
     low = text.lower()
-    return any(sign in low for sign in _SIGNS) and _FOREIGN.search(text) is not None
+    for sign in _SIGNS:
+        if sign in low:
+            return _FOREIGN.search(text) is not None
+    return False
 
 
 def form(case: Case) -> str | None:
     """The checks that were asked for pass, and the parts that must say something do."""
     answer = without_citations(case.answer) if case.sample.evidence else case.answer
+    if not case.sample.checks:
+        return None if answer.endswith(_ENDS) else "cut_off"
     if not all(passes(c, answer) for c in case.sample.checks):
         return "wrong_format"
-    if not case.sample.checks and not answer.endswith(_ENDS):
-        return "cut_off"
-    is_hollow = case.sample.checks and any(f.role in _FILLED and _HOLLOW.fullmatch(f.sentence.text) for f in fields(answer, case.knowledge))
+    parts = fields(answer, case.knowledge) if case.sample.evidence else case.reading.answer
+    is_hollow = any(f.role in _FILLED and _HOLLOW.fullmatch(f.sentence.text) for f in parts)
     return "wrong_format" if is_hollow else None
 
 
