@@ -31,8 +31,8 @@ _MATTERS = {Kind.SYMPTOM: set(Kind), Kind.DRUG: _RULED | {Kind.CONDITION}}
 
 _SALTS = frozenset(
     (
-        "acetate", "besylate", "bitartrate", "bromide", "calcium", "citrate", "fumarate", "hcl", "hydrobromide", "hydrochloride", "maleate", "mesylate",
-        "phosphate", "potassium", "sodium", "succinate", "sulfate", "tartrate", "tosylate", "tromethamine",
+        "acetate", "besylate", "bisulfate", "bitartrate", "bromide", "calcium", "citrate", "epolamine", "fumarate", "hcl", "hydrobromide", "hydrochloride",
+        "maleate", "mesylate", "oxalate", "phosphate", "potassium", "sodium", "succinate", "sulfate", "tartrate", "tosylate", "tromethamine", "xinafoate",
     )
 )  # fmt: skip
 """Counter-ions as the INN modified names have them. Those that make another drug ("lithium carbonate", "isosorbide dinitrate") are not among them."""
@@ -107,7 +107,8 @@ def _in_the_way(named: Named, base: Linker, ancestors: Callable[[str], tuple[str
         others = [c for c in mention.concepts if c.id != concept.id]
         if others and len(mention.concepts) == len(others):
             if len(mention.text) == len(named.name):
-                return TAKEN
+                is_drug_of_class = concept.kind is Kind.DRUG and all(c.kind is Kind.CLASS for c in others)
+                return "" if is_drug_of_class else TAKEN  # tetracycline is a drug and a class: then it is read as both
             may_hide = () if concept.kind is Kind.SYMPTOM else ancestors(concept.id)
             if hidden := next((c for c in others if c.kind in _MATTERS.get(concept.kind, _RULED) and c.id not in may_hide), None):
                 return f"{HIDES} {hidden.label!r}"

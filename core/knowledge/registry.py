@@ -97,15 +97,17 @@ class Registry:
                 self.conflicts.append(f"{term.where}: {term.id} {term.label!r} has the name of {', '.join(named)}; it stays a concept of its own")
                 break
         moiety = without_salt(form) if term.kind is Kind.DRUG else ""
-        homes = [h for h in self.by_name.get((Kind.DRUG, moiety), {}) if normal(self.drafts[h].concept.label) == moiety] if moiety else []
+        named = list(self.by_name.get((Kind.DRUG, moiety), {})) if moiety else []
+        homes = [h for h in named if normal(self.drafts[h].concept.label) == moiety] or named
         # What is said of a salt holds for the drug; two salts of one vocabulary are that drug's both.
         return (homes[0], MOIETY) if len(homes) == 1 else ("", "")
 
     def _may_be(self, term: Term, home: str) -> bool:
-        """Kinds fit, and the concept is not another term of the same vocabulary."""
+        """Kinds fit, and the concept is not another term of the same vocabulary. A drug may have come to it by one of its salts."""
         draft = self.drafts[home]
         prefix = _vocabulary(term.id)
-        return draft.concept.kind in _kinds_of(term.kind) and not (prefix and any(_vocabulary(i) == prefix for i in draft.ids))
+        ids = (draft.concept.id,) if term.kind is Kind.DRUG else draft.ids
+        return draft.concept.kind in _kinds_of(term.kind) and not (prefix and any(_vocabulary(i) == prefix for i in ids))
 
     def add(self, term: Term) -> str:
         home = term.id or f"{term.prefix}:{normal(term.label).replace(' ', '_')}"
