@@ -40,7 +40,11 @@ def rows() -> Iterator[Row]:
         yield Row("books", "imported concepts", 0, "share", note="the public data sets are not beside the checkout")
         return
     imported = Knowledge.of(merge(read([SHARED / "disease_ontology", SHARED / "symptom_ontology", SHARED / "ndfrt_ddi"]).sources, base.graph, base).graph)
-    yield from _both_books(imported, _new(imported.graph, base.graph), "concept imported after training")
+    found = list(_both_books(imported, _new(imported.graph, base.graph), "concept imported after training"))
+    yield from found
+    opened = [r.value for r in found if r.measure.endswith("open book")]
+    share = sum(opened) / len(opened)  # as many of each family
+    yield Row("books", "concept imported after training, open book", share, "share", ">= 0.8", share >= 0.8, "all of them")
 
 
 def _new(graph: Graph, known: Graph) -> Mapping[str, Sequence[Case]]:
