@@ -25,11 +25,11 @@ BEYOND = "opposed beyond double precision"
 KINDS = ("generic", "few dimensions", "repeated", "near-opposed", BEYOND, "exactly opposed", "one against the rest", "lengths", "anchors")
 
 
-def random_cases(n, seed=0, least=2, most=8) -> Iterator[Case]:
+def random_cases(n, seed=0, least=2, most=8, kinds=KINDS) -> Iterator[Case]:
     """`n` cases with `least` to `most` objectives, the kinds in turn."""
     rng = np.random.default_rng(seed)
     for i in range(n):
-        kind, k = KINDS[i % len(KINDS)], int(rng.integers(least, most + 1))
+        kind, k = kinds[i % len(kinds)], int(rng.integers(least, most + 1))
         gradients = rng.normal(size=(k, 12))
         if kind == "few dimensions":
             gradients[:, rng.integers(1, k) :] = 0.0

@@ -52,6 +52,10 @@ def test_an_outlier_counts_as_thrice_the_budget():
     assert after([{"a": 1e6}]) == after([{"a": 3 * BUDGET}])
 
 
+def test_beta_stops_at_a_hundred_times_the_recipes():
+    assert after([{"a": 1e6}] * 100).betas(BETA)["a"] == pytest.approx(100 * BETA)
+
+
 def test_what_was_not_measured_stays():
     raised = after([{"a": 3 * BUDGET}])
     for kl in ({}, {"a": None}, {"a": float("nan")}, {"a": float("inf")}):

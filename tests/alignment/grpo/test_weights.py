@@ -100,8 +100,15 @@ def test_what_has_no_reward_in_a_step_keeps_its_mean():
     assert step(weights, {"a": float("nan"), "b": 0.5}, RATE, PULL).of["a"] == weights.of["a"]
 
 
+def test_what_was_never_seen_neither_lags_nor_counts_as_having_gained_nothing():
+    steps = [{"a": 0.5, "b": 0.5}] * START + [{"a": 0.5, "b": 0.7}] * 5
+    lags = after({"a": 1.0, "b": 1.0, "unseen": 1.0}, steps).lags()
+    assert lags["unseen"] == 0.0
+    assert lags["a"] == pytest.approx(-lags["b"])
+
+
 def test_without_pull_a_lag_that_never_ends_does_not_overflow():
-    values = from_levels({"a": 1.0, "b": 1.0}, {"a": 0.5, "b": 0.5}, {"a": 0.0, "b": 1.0}, steps=4000, pull=0.0).values(FLOOR)
+    values = after({"a": 1.0, "b": 1.0}, [{"a": 0.5, "b": 0.5}] * START + [{"a": 0.0, "b": 1.0}] * 400, rate=10.0, pull=0.0).values(FLOOR)
     assert values == pytest.approx({"a": 1.75, "b": 0.25})
 
 
