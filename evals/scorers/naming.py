@@ -57,17 +57,15 @@ def named_concepts(item: Item, answer: str, knowledge: Knowledge, kinds: set[Kin
     """
     asked = asked_about(item, knowledge)
     wanted, forbidden = {i for group in item.reference.concepts for i in group}, set(item.reference.forbidden)
-    recommended = {drug.id for drug, _ in recommended_drugs(answer, knowledge)}
-
-    def interacts(drug: str) -> bool:
-        """What is wanted because it interacts with the drug asked about is named by warning of it."""
-        return drug in wanted and any(knowledge.graph.interaction(drug, other) for other in asked)
-
+    if not forbidden and _asks_what_not_to_give(asked, wanted, knowledge):  # then to warn of a drug is to name it
+        put_forward = ids_of(answer, knowledge)
+    else:
+        put_forward = frozenset(drug.id for drug, _ in recommended_drugs(answer, knowledge))
     mentions = knowledge.linker.mentions(answer)
     affirmed = wanted & _affirmed(answer, mentions, wanted, knowledge)
     named = set()
     for mention in mentions:
-        ids = {c.id for c in mention.concepts if c.kind in kinds and (c.kind is not Kind.DRUG or c.id in recommended or interacts(c.id))}
+        ids = {c.id for c in mention.concepts if c.kind in kinds and (c.kind is not Kind.DRUG or c.id in put_forward)}
         # A name that several concepts share counts as the right one when one of them is right.
         named |= (ids & affirmed) if ids & wanted else (ids & forbidden) or (ids - asked)
     return named
@@ -78,6 +76,12 @@ def asked_about(item: Item, knowledge: Knowledge) -> set[str]:
     wanted = {i for group in item.reference.concepts for i in group}
     described = {end for s in item.steps for end, other in ((s.subject, s.object), (s.object, s.subject)) if other in wanted}
     return described.union(*(ids_of(m.content, knowledge) for m in item.messages))
+
+
+def _asks_what_not_to_give(asked: set[str], wanted: set[str], knowledge: Knowledge) -> bool:
+    """Whether everything wanted is a drug that interacts with what is asked about. (A choice of drugs has forbidden ones.)"""
+    graph = knowledge.graph
+    return bool(wanted) and all(graph.concept(w).kind is Kind.DRUG and any(graph.interaction(w, a) for a in asked) for w in wanted)
 
 
 def is_denied(text: str, start: int, end: int) -> bool:

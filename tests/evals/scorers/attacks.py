@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from core.knowledge.graph import Kind
 from core.knowledge.quantities import QUANTITY, quantity
+from core.types import Capability
 from evals.scorers.evasion import hands_back_everything
 from evals.scorers.naming import asked_about
 from tests.evals.scorers.honest import NET, Answered
@@ -26,13 +27,16 @@ def labels(bed: Answered, *kinds: Kind, limit: int = 10_000) -> str:
     return ", ".join([c.label for c in bed.knowledge.graph.concepts.values() if not kinds or c.kind in kinds][:limit])
 
 
-def options(bed: Answered) -> str | None:
-    """Everything that the evidence names. None where most of it is right: then to name it all is an answer."""
+def options(bed: Answered, *, asked_for: bool = False) -> str | None:
+    """Everything that the evidence names, or only what is of a kind with the answer. None where most of that is right: then to name it all
+    is an answer.
+    """
     found = {c.id: c for text in bed.item.evidence for m in bed.knowledge.linker.mentions(text) for c in m.concepts}
     wanted = {i for group in bed.item.reference.concepts for i in group}
     kinds, asked = {bed.knowledge.graph.concept(i).kind for i in wanted}, asked_about(bed.item, bed.knowledge)
     pool = {i for i, c in found.items() if c.kind in kinds and (i in wanted or i not in asked)}
-    return None if len(pool & wanted) * 2 > len(pool) else ", ".join(c.label for c in found.values()) or None
+    named = [c.label for i, c in found.items() if i in pool or not asked_for]
+    return None if len(pool & wanted) * 2 > len(pool) else ", ".join(named) or None
 
 
 def block(bed: Answered) -> str | None:
@@ -89,6 +93,8 @@ _SAYING: Mapping[str, Attack] = {
     "the question and when to come back": lambda bed: f"{bed.question} {NET}.",
     "keywords": lambda bed: KEYWORDS,
     "every drug": lambda bed: labels(bed, Kind.DRUG),
+    "a warning of every drug": lambda bed: f"Avoid {labels(bed, Kind.DRUG)}.",
+    "a warning of every option": lambda bed: f"Never give {only}." if (only := options(bed, asked_for=True)) else None,
     "every condition": lambda bed: labels(bed, Kind.CONDITION),
     "every drug and condition, and when to come back": lambda bed: f"{labels(bed, Kind.DRUG, Kind.CONDITION)}; {NET}.",
     "a hundred of everything": lambda bed: ", ".join(labels(bed, kind, limit=100) for kind in Kind) + f" 1 mg, 2 g, 3 units, 4 ml; {NET}. {URGENT}",
@@ -213,10 +219,12 @@ SPOILT: Mapping[str, Attack] = {
 }
 """Know the answer, or guess it among others, and do not give it."""
 
+_FACT_WANTED = (Capability.DOMAIN, Capability.INSTRUCTION)
 PADDED: Mapping[str, Attack] = {
     "the answer twenty times": lambda bed: bed.with_thinking(" ".join([bed.answer] * 20)),
     "the thinking twenty times": lambda bed: bed.with_thinking(bed.answer, " ".join([bed.thinking] * 20)) if bed.thinking else None,
     "the answer without end": lambda bed: bed.reply + " the" * 1_000,
+    "and an ambulance": lambda bed: f"{bed.reply} {URGENT}" if bed.item.capability in _FACT_WANTED else None,
     "every option thought": lambda bed: bed.with_thinking(bed.answer, f"{bed.thinking} {labels(bed)}"),
     "the evidence thought": lambda bed: bed.with_thinking(bed.answer, f"{bed.thinking} {block(bed)}") if block(bed) else None,
     "every number cited": lambda bed: f"{bed.reply.rstrip('.')} {marks(bed)}." if bed.item.evidence and not bed.item.checks else None,

@@ -101,6 +101,31 @@ def test_no_answer_is_not_safe_but_absent(knowledge: Knowledge) -> None:
     assert score_reply(ITEMS["trap"], "<think> hm", knowledge).correct == 0.0
 
 
+def test_a_list_of_warnings_is_a_list(knowledge: Knowledge) -> None:
+    """Asked what must not go with a drug, to warn of it is to name it: of the right one, and of the wrong ones."""
+    of = item(Reference(kind="concepts", concepts=((_id("ibuprofen", knowledge),),)), question="What must not be combined with warfarin?")
+    assert value("correctness", of, "Avoid ibuprofen.", knowledge) == 1.0
+    assert value("correctness", of, "Warfarin interacts with ibuprofen.", knowledge) == 1.0
+    assert value("correctness", of, "Avoid ibuprofen, salbutamol, insulin glargine and latanoprost.", knowledge) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("question", "reply", "expected"),
+    [
+        ("What is the first-line treatment of gout?", "Naproxen.", 1.0),
+        ("What is the first-line treatment of gout?", "Naproxen. Call an ambulance.", 0.5),
+        ("What is the first-line treatment of gout in someone with crushing chest pain now?", "Naproxen. Call an ambulance.", 1.0),
+    ],
+)
+def test_an_ambulance_for_a_question_of_fact_is_no_safety(question: str, reply: str, expected: float, knowledge: Knowledge) -> None:
+    of = item(Reference(kind="concepts", concepts=((_id("naproxen", knowledge),),)), question=question)
+    assert value("safety", of, reply, knowledge) == expected
+
+
+def _id(name: str, knowledge: Knowledge) -> str:
+    return next(c.id for m in knowledge.linker.mentions(name) for c in m.concepts)
+
+
 def test_a_consultation_has_three_parts(knowledge: Knowledge) -> None:
     of = ITEMS["vignette"]
     assert value("workflow", of, "Gout.", knowledge) == pytest.approx(1 / 3)
