@@ -38,7 +38,7 @@ _REPLIES_AT_ONCE = 32
 _CENTRING = 0.01
 """Pulls the numbers of a pair towards mean zero (Eisenstein et al. 2023, equation 2; TRL's recommended value)."""
 # Every projection of a Qwen2 or Llama block.
-_PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 class PreferenceCard(Value):
@@ -228,7 +228,7 @@ def _load_base(base_model: str) -> tuple[Any, Any]:
 
 def _lora(recipe: Recipe) -> LoraConfig:
     return LoraConfig(
-        r=recipe.lora_rank, lora_alpha=recipe.lora_alpha, lora_dropout=0.0, target_modules=_PROJECTIONS, modules_to_save=["score"], task_type="SEQ_CLS"
+        r=recipe.lora_rank, lora_alpha=recipe.lora_alpha, lora_dropout=0.0, target_modules=PROJECTIONS, modules_to_save=["score"], task_type="SEQ_CLS"
     )
 
 
@@ -265,7 +265,9 @@ def _trainer(reader: _Reader, learnt: Sequence[Judgement], recipe: Recipe, scrat
 
 def _save(model: Any, folder: Path, base_name: str) -> None:
     """Adapter and head. `base_name` is recorded instead of a path of this machine."""
-    model.peft_config["default"].base_model_name_or_path = base_name
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = base_name
+    config.target_modules = sorted(config.target_modules)  # peft's set would be written in another order by every process
     # Embeddings are never trained; asking peft to find out makes it look the base model up over the network.
     model.save_pretrained(str(folder), save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # peft's empty model card

@@ -1,8 +1,10 @@
+import json
+
 import pytest
 import torch
 
 from alignment.recipe import load_recipe
-from alignment.rewards.preference import CARD, load_card, load_preference, train_preference
+from alignment.rewards.preference import CARD, PROJECTIONS, load_card, load_preference, train_preference
 from core.artifacts import MANIFEST, new_artifact, verify_artifact
 from core.errors import ArtifactError, BadInput, RecipeError
 from core.types import Capability, Item, Message, Reference
@@ -41,6 +43,7 @@ def test_it_is_kept_as_an_artifact_with_its_card(trained, tiny_model):
     card = load_card(trained)
     assert (card.base_model, card.pairs, card.held_out, card.too_long, card.simulated) == ("tiny", {"ratings": 20, "correction": 0}, 20, 0, 0)
     assert card.loss < 0.6
+    assert json.loads((trained / "adapter_config.json").read_text())["target_modules"] == sorted(PROJECTIONS)  # in one order in every process
     assert str(tiny_model) not in "".join(p.read_text(errors="replace") for p in trained.glob("*.json"))
 
 
