@@ -228,7 +228,7 @@ def test_replies_are_scored_by_the_knowledge_that_the_dataset_was_made_from(chil
 
 def test_several_processes_train_one_round_end_with_their_launcher_and_resume(child):
     run = child("round-i", micro_batch=4)
-    launcher = run.start("-m", "accelerate.commands.launch", "--config_file", str(ROOT / "deploy" / "accelerate" / "cpu.yaml"))
+    launcher = run.start("-m", "torch.distributed.run", "--nproc-per-node", "2")  # what accelerate's launcher is on GPUs
     run.wait_for("step-000002")
     processes = [p for p in psutil.Process(launcher.pid).children(recursive=True) if run.round_id in p.cmdline()]
     assert len(processes) == 2
