@@ -92,7 +92,7 @@ def test_a_probe_of_the_whole_step_without_average_gives_the_exact_step(make_tra
 
 
 def test_components_of_a_capability_are_objectives_that_share_its_weight(make_trainer):
-    trainer = make_trainer(objectives="component", steps=1)
+    trainer = make_trainer(objectives="component", score=opposed_score, steps=1)
     trainer.train()
     weights = trainer.report["weights"]
     assert {"domain/correctness", "domain/format"} <= set(weights)
