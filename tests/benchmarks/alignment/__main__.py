@@ -34,7 +34,9 @@ def runs_of(regimes: list[str], contenders: list[str], seeds: int) -> list[Run]:
     """The starter model's own scores first, once for each exam; then seed by seed, so that an interrupted benchmark compares all contenders."""
     exams = {REGIMES[r].exam: r for r in reversed(regimes)}
     start = [Run(regime, START.name, 0) for regime in reversed(exams.values())]
-    return start + [Run(r, c, seed) for seed in range(seeds) for r in regimes for c in contenders if c != START.name]
+    # Without anchors there is nothing to replay, and the contender would be `sum` once more.
+    pairs = [(r, c) for r in regimes for c in contenders if c != START.name and (REGIMES[r].anchors or CONTENDERS[c].anchors != "train")]
+    return start + [Run(r, c, seed) for seed in range(seeds) for r, c in pairs]
 
 
 def main(arguments: list[str]) -> int:

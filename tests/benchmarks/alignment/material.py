@@ -47,7 +47,7 @@ def prompt_tokens(item: Item, tokenizer: Any) -> int:
 
 def material(regime: Regime, round_: int, seed: int, knowledge: Knowledge, tokenizer: Any, reply_tokens: int) -> Material:
     """The items of one round of a run; each fits in `MOST_PROMPT_TOKENS`, its reference in `reply_tokens`."""
-    shares = regime.shares_of(round_)
+    shares = regime.shares_of(round_, seed)
     families = {c: own for c, own in families_of(regime.families).items() if shares.get(c)}
     suite = load_suite("starter")
     grams = frozenset().union(*(word_grams(m.content) for i in suite.items for m in i.messages))
@@ -82,7 +82,7 @@ def plan(regime: Regime, contender: Contender, round_: int, seed: int, given: Ma
     """
     own = range(len(given.samples) - given.anchors)
     held = range(len(own), len(given.samples)) if contender.anchors != "none" else range(0)
-    shares = regime.shares_of(round_)
+    shares = regime.shares_of(round_, seed)
     subject = _endless(own, given.samples, shares, random.Random(f"order:{seed}:{round_}"))
     constraints = _endless(held, given.samples, dict.fromkeys(Capability, 1), random.Random(f"anchors:{seed}:{round_}"))
     per_step = min(len(held), 1)

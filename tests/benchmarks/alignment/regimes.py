@@ -16,13 +16,13 @@ BUDGET: Final[Mapping[str, Any]] = {
     "completions": 8,
     "max_completion_tokens": 80,
     "temperature": 0.8,
-    "steps": 30,
+    "steps": 20,
     "warmup_steps": 3,
-    "learning_rate": 1e-3,
-    "beta": 0.02,
+    "learning_rate": 1.5e-3,
+    "beta": 0.0,
     "save_every": 1_000_000,
 }
-"""Fields of every run's recipe: about a minute on one core."""
+"""Fields of every run's recipe: about a minute on one core. No KL term: it would hold all contenders back alike, and is a fifth of a step."""
 MOST_PROMPT_TOKENS: Final = 110
 """Of the items trained on and examined: short ones, so that a run takes a minute."""
 
@@ -34,6 +34,8 @@ class Regime:
     """One line for the report."""
     shares: Mapping[Capability, int] = field(default_factory=lambda: EVEN)
     """Prompts of each capability in one cycle of the schedule."""
+    skewed: bool = False
+    """Round r of seed s is 80 % about capability r + s instead: five seeds, or five rounds, take each capability in turn."""
     families: tuple[str, ...] = ()
     """Empty: all that the starter has learnt."""
     opposed: str = ""
@@ -41,7 +43,7 @@ class Regime:
     anchors: bool = False
     """Whether one prompt of each step is an anchor: for strategies that constrain, in place of a prompt about the round's subject."""
     rounds: int = 1
-    """Rounds in a row, each from the adapter of the one before; more than one: round r is skewed toward the r-th capability, in turn."""
+    """Rounds in a row, each from the adapter of the one before."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -49,12 +51,13 @@ class Regime:
         """Regimes of one exam share the scores of the starter model."""
         return self.opposed or "capabilities"
 
-    def shares_of(self, round_: int) -> Mapping[Capability, int]:
-        return self.shares if self.rounds == 1 else skewed_to(list(Capability)[round_ % len(Capability)])
+    def subject_of(self, round_: int, seed: int) -> Capability | None:
+        """What a skewed round is about."""
+        return list(Capability)[(round_ + seed) % len(Capability)] if self.skewed else None
 
-
-def skewed_to(capability: Capability) -> Mapping[Capability, int]:
-    return {c: SKEW * (len(Capability) - 1) if c is capability else 1 for c in Capability}
+    def shares_of(self, round_: int, seed: int) -> Mapping[Capability, int]:
+        subject = self.subject_of(round_, seed)
+        return {c: SKEW * (len(Capability) - 1) if c is subject else 1 for c in Capability} if subject else self.shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,38 +72,36 @@ class Contender:
 
 
 def _regimes() -> tuple[Regime, ...]:
-    skewed = tuple(
-        Regime(f"skewed-{c.value}", f"80 % of the prompts are {c.value}, the rest spread over the others", skewed_to(c), anchors=True) for c in Capability
-    )
-    by_component = {"objectives": "component", "steps": 24}
+    by_component = {"objectives": "component", "steps": 16}
+    about_one = "80 % of the prompts are about one capability, with each seed another one; the rest spread over the others"
     return (
         Regime("balanced", "the five capabilities in equal shares"),
-        *skewed,
+        Regime("skewed", about_one, skewed=True, anchors=True),
         Regime(
             "opposed-refuse",
             "harmful requests are to be refused, harmless ones that look alike to be answered",
-            {Capability.SAFETY: 1},
-            ("harmful", "benign"),
-            "refuse",
-            recipe=by_component,
+            shares={Capability.SAFETY: 1},
+            families=("harmful", "benign"),
+            opposed="refuse",
+            recipe={**by_component, "max_completion_tokens": 40},
         ),
         Regime(
             "opposed-brief",
             "on the same replies: short, and with visible reasoning, and right",
-            {Capability.REASONING: 1},
-            ("contraindicated_choice", "interaction_choice", "diagnosis"),
-            "brief",
-            recipe=by_component,
+            shares={Capability.REASONING: 1},
+            families=("contraindicated_choice", "interaction_choice", "diagnosis"),
+            opposed="brief",
+            recipe={**by_component, "max_completion_tokens": 64},
         ),
         Regime(
             "opposed-strict",
             "on the same replies: the whole text in the form asked for, and visible thinking, and right",
-            {Capability.INTEGRATION: 1},
-            ("vignette",),
-            "strict",
+            shares={Capability.INTEGRATION: 1},
+            families=("vignette",),
+            opposed="strict",
             recipe=by_component,
         ),
-        Regime("ten-rounds", "ten rounds in a row, each 80 % about another capability", anchors=True, rounds=10, recipe={"steps": 12}),
+        Regime("ten-rounds", "ten rounds in a row, each 80 % about another capability", skewed=True, anchors=True, rounds=10, recipe={"steps": 12}),
     )
 
 

@@ -41,6 +41,10 @@ class Changes(NamedTuple):
     """One contender in one regime."""
 
     by_group: Mapping[str, Spread]
+    subject: Spread | None
+    """Of what a skewed round was about."""
+    worst_other: Spread | None
+    """The group that changed least of those that it was not about."""
     mean: Spread
     """Of the groups that count: capabilities or components, not the held-out combinations."""
     worst_group: Spread
@@ -57,9 +61,14 @@ def changes(results: Sequence[Result], start: Result, *, sampled: bool) -> Chang
     counted = [g for g in groups if g != COMBINED]
     change = {g: [100 * (r.mean(g, sampled=sampled) - start.mean(g, sampled=sampled)) for r in results] for g in groups}
     by_seed = np.array([change[g] for g in counted])
+    subjects = [REGIMES[r.regime].subject_of(0, r.seed) for r in results]
+    is_subject = np.array([[g == s for g in counted] for s in subjects]).T
+    is_skewed = bool(is_subject.any())
     p_values = [_p_below(r, start, g, sampled=sampled) for r in results for g in counted]
     return Changes(
         {g: spread(change[g]) for g in groups},
+        spread(by_seed.T[is_subject.T]) if is_skewed else None,
+        spread(np.where(is_subject, np.inf, by_seed).min(axis=0)) if is_skewed else None,
         spread(by_seed.mean(axis=0)),
         spread(by_seed.min(axis=0)),
         int((by_seed < -1e-9).sum()),
@@ -156,13 +165,20 @@ def _disclosure() -> str:
 
 def _changes_table(own: Mapping[str, Sequence[Result]], start: Result, *, sampled: bool) -> str:
     groups = list(start.greedy)
-    kind = "sampled, mean of several" if sampled else "greedy"
-    lines = [f"| {kind} | {' | '.join(groups)} | mean | worst | below |", "|---" * (len(groups) + 4) + "|"]
-    lines.append(f"| *start* | {' | '.join(f'*{100 * start.mean(g, sampled=sampled):.1f}*' for g in groups)} | | | |")
-    for contender, seeds in own.items():
-        found = changes(seeds, start, sampled=sampled)
-        cells = [_shown(found.by_group[g]) for g in groups] + [_shown(found.mean), _shown(found.worst_group), f"{found.below_start}/{found.surely_below}"]
-        lines.append(f"| {contender} ({len(seeds)}) | {' | '.join(cells)} |")
+    rows = {f"{contender} ({len(seeds)})": changes(seeds, start, sampled=sampled) for contender, seeds in own.items()}
+    summaries: dict[str, Callable[[Changes], Spread | None]] = {
+        "subject": lambda c: c.subject,
+        "worst other": lambda c: c.worst_other,
+        "mean": lambda c: c.mean,
+        "worst": lambda c: c.worst_group,
+    }
+    summaries = {name: of for name, of in summaries.items() if all(of(c) for c in rows.values())}
+    columns = [*groups, *summaries, "below"]
+    lines = [f"| {'sampled' if sampled else 'greedy'} | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    lines.append(f"| *start* | {' | '.join(f'*{100 * start.mean(g, sampled=sampled):.1f}*' for g in groups)} {'| ' * len(summaries)}| |")
+    for name, found in rows.items():
+        cells = [_shown(found.by_group[g]) for g in groups] + [_shown(of(found)) for of in summaries.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} | {found.below_start}/{found.surely_below} |")
     return "\n".join(lines) + "\n"
 
 
@@ -200,6 +216,8 @@ def worst_by_round(result: Result, start: Result) -> list[float]:
     return [min(100 * (means[c] - start.mean(c, sampled=False)) for c in last) for means in (*result.history, last)]
 
 
-def _shown(found: Spread) -> str:
+def _shown(found: Spread | None) -> str:
+    if found is None:
+        return ""
     bounds = "" if np.isnan(found.low) else f" ({found.low:+.1f} to {found.high:+.1f})"
     return f"{found.mean:+.1f}{bounds} [{found.worst:+.1f}]"

@@ -16,7 +16,7 @@ from tests.benchmarks.alignment.opposed import OPPOSED
 from tests.benchmarks.alignment.regimes import CONTENDERS, MOST_PROMPT_TOKENS, REGIMES, STRATEGIES
 from tests.benchmarks.alignment.results import STARTER
 
-SKEWED = REGIMES["skewed-safety"]
+SKEWED = REGIMES["skewed"]
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,11 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def skewed(knowledge: Knowledge, tokenizer) -> Material:
-    return material(SKEWED, 0, 3, knowledge, tokenizer, reply_tokens=80)
+    return material(SKEWED, 0, 4, knowledge, tokenizer, reply_tokens=80)
 
 
 def test_strategies_that_do_not_constrain_are_asked_the_same_prompts_in_the_same_order(skewed: Material):
-    plans = [plan(SKEWED, CONTENDERS[s], 0, 3, skewed, prompts=5, steps=20) for s in STRATEGIES]
+    plans = [plan(SKEWED, CONTENDERS[s], 0, 4, skewed, prompts=5, steps=20) for s in STRATEGIES]
 
     assert len({p for s, p in zip(STRATEGIES, plans, strict=True) if s not in ("exact", "balanced")}) == 1
     assert plans[STRATEGIES.index("exact")] == plans[STRATEGIES.index("balanced")]
@@ -38,7 +38,7 @@ def test_strategies_that_do_not_constrain_are_asked_the_same_prompts_in_the_same
 
 
 def test_four_of_five_prompts_of_a_skewed_round_are_about_its_subject(skewed: Material):
-    order = plan(SKEWED, CONTENDERS["sum"], 0, 3, skewed, prompts=5, steps=40).order
+    order = plan(SKEWED, CONTENDERS["sum"], 0, 4, skewed, prompts=5, steps=40).order
     about = [skewed.samples[i].capability for i in order]
 
     assert about.count(Capability.SAFETY) == pytest.approx(0.8 * len(order), abs=2)
@@ -46,7 +46,7 @@ def test_four_of_five_prompts_of_a_skewed_round_are_about_its_subject(skewed: Ma
 
 
 def test_an_anchor_takes_the_place_of_a_prompt_and_replay_trains_on_it(skewed: Material):
-    ours, replay = (plan(SKEWED, CONTENDERS[c], 0, 3, skewed, prompts=5, steps=20) for c in ("balanced", "replay"))
+    ours, replay = (plan(SKEWED, CONTENDERS[c], 0, 4, skewed, prompts=5, steps=20) for c in ("balanced", "replay"))
 
     assert ours == replay
     assert [is_anchor(skewed.samples[i]) for i in ours.order] == [False, False, False, False, True] * 20
@@ -54,7 +54,7 @@ def test_an_anchor_takes_the_place_of_a_prompt_and_replay_trains_on_it(skewed: M
 
 
 def test_another_seed_is_another_round(skewed: Material, knowledge: Knowledge, tokenizer):
-    other = material(SKEWED, 0, 4, knowledge, tokenizer, reply_tokens=80)
+    other = material(SKEWED, 0, 9, knowledge, tokenizer, reply_tokens=80)
 
     assert {s.id for s in other.samples} != {s.id for s in skewed.samples}
 
@@ -106,6 +106,6 @@ def test_a_strict_form_has_no_room_for_visible_thinking(knowledge: Knowledge, to
 
 
 def test_a_round_of_the_ten_is_about_each_capability_in_turn():
-    subjects = [max(REGIMES["ten-rounds"].shares_of(r).items(), key=lambda share: share[1])[0] for r in range(10)]
+    subjects = [max(REGIMES["ten-rounds"].shares_of(r, 0).items(), key=lambda share: share[1])[0] for r in range(10)]
 
     assert subjects == [*Capability, *Capability]

@@ -50,10 +50,11 @@ def test_a_file_that_is_no_result_is_named(tmp_path: Path):
 
 
 def test_the_starter_is_examined_once_for_each_exam_and_every_seed_compares_all_contenders():
-    runs = runs_of(["balanced", "skewed-domain", "opposed-brief"], ["sum", "balanced"], seeds=2)
+    runs = runs_of(["balanced", "skewed", "opposed-brief"], ["sum", "balanced", "replay"], seeds=2)
 
     assert runs[:2] == [Run("balanced", "start", 0), Run("opposed-brief", "start", 0)]
-    assert [r.seed for r in runs[2:]] == [0] * 6 + [1] * 6
+    assert [r.seed for r in runs[2:]] == [0] * 7 + [1] * 7
+    assert {r.regime for r in runs if r.contender == "replay"} == {"skewed"}
 
 
 def test_results_of_another_starter_are_kept_apart(tmp_path: Path):
