@@ -83,6 +83,7 @@ def save_adapter(model: Any, folder: Path, base_name: str, weights: Mapping[str,
     """
     config = model.peft_config["default"]
     loaded_from, config.base_model_name_or_path = config.base_model_name_or_path, base_name
+    config.target_modules = sorted(config.target_modules)  # a set: each process would write it in another order
     try:
         # Embeddings are never trained; asking peft to find out makes it look the base model up over the network.
         model.save_pretrained(str(folder), selected_adapters=["default"], save_embedding_layers=False, state_dict=weights)

@@ -102,6 +102,7 @@ def test_a_killed_run_resumes_and_ends_in_the_same_bytes(child):
     assert not killed.adapter.exists()
     assert killed.train()[0] == 0
     assert weights(killed) == weights(undisturbed)
+    assert (killed.adapter / "adapter_config.json").read_bytes() == (undisturbed.adapter / "adapter_config.json").read_bytes()
     assert killed.steps() == list(range(1, STEPS + 1))
     verify_artifact(killed.adapter)
     assert sorted(p.name for p in killed.adapter.iterdir()) == ["adapter_config.json", ADAPTER_WEIGHTS, "manifest.json", "provenance.json"]
