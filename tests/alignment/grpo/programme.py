@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from tests.alignment.grpo.gradients import Case
 
 MOST = 8
-"""Objectives; a smaller programme is filled up with constraints that hold always."""
+"""Objectives; a smaller programme is filled up with constraints that hold always, and strictly: an interior point method needs room."""
 
 
 class Programme(NamedTuple):
@@ -21,9 +21,11 @@ class Programme(NamedTuple):
     unit: float
 
     def by_cvxpy(self) -> float:
-        problem, target, bounds = _stated(len(self.target_D))
+        problem, target, bounds, room = _stated(len(self.target_D))
+        filled = MOST - len(self.bounds_CD)
         target.value = self.target_D
-        bounds.value = np.vstack([self.bounds_CD, np.zeros((MOST - len(self.bounds_CD), len(self.target_D)))])
+        bounds.value = np.vstack([self.bounds_CD, np.zeros((filled, len(self.target_D)))])
+        room.value = np.append(np.zeros(len(self.bounds_CD)), np.ones(filled))
         return float(problem.solve(solver=cp.CLARABEL))
 
     def by_scipy(self) -> float:
@@ -46,6 +48,6 @@ def programme_of(case: Case) -> Programme:
 
 
 @cache
-def _stated(dimensions: int) -> tuple[Any, Any, Any]:
-    d, target, bounds = cp.Variable(dimensions), cp.Parameter(dimensions), cp.Parameter((MOST, dimensions))
-    return cp.Problem(cp.Minimize(cp.sum_squares(d - target)), [bounds @ d >= 0]), target, bounds
+def _stated(dimensions: int) -> tuple[Any, ...]:
+    d, target, bounds, room = cp.Variable(dimensions), cp.Parameter(dimensions), cp.Parameter((MOST, dimensions)), cp.Parameter(MOST)
+    return cp.Problem(cp.Minimize(cp.sum_squares(d - target)), [bounds @ d + room >= 0]), target, bounds, room
