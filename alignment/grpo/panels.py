@@ -1,12 +1,14 @@
 """One picture each of what a run reports: functions from metric rows to one pair of matplotlib axes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from alignment.grpo.objectives import ANCHOR_PREFIX
@@ -20,6 +22,7 @@ _COLOURS = dict(zip(Capability, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E
 _GREY, _INK = "#8a8a8a", "#333333"
 _MOST_NUMBERS = 12
 """Largest matrix whose cells are written out."""
+_STYLES = ("-", ":", "-.")
 _MOST_NAMES = 10
 """Most curves that are named one by one; of more, one for each capability."""
 _DARK = 0.6
@@ -55,8 +58,9 @@ def signal(axes: Axes, rows: Rows) -> None:
 
 
 def cosines(axes: Axes, rows: Rows) -> None:
-    """Mean over the steps. The diagonal is not 1 but the split-half cosine of an objective with itself: more than the root of two
-    such numbers no pair can show."""
+    """Mean over the steps. The diagonal is not 1 but the split-half cosine of an objective with itself: more than the root of two such
+    numbers no pair with different prompts can show. Objectives on the same replies share their noise as well.
+    """
     names, mean_KK = _mean_cosines(rows)
     _matrix(axes, mean_KK, names, names, "Cosines of gradients; diagonal: noise ceiling", "RdBu", 1.0, "{:+.2f}")
     for k in range(len(names)):
@@ -82,10 +86,7 @@ def conflicts(axes: Axes, rows: Rows) -> None:
 
 def weights(axes: Axes, rows: Rows) -> None:
     """The base weights that mirror descent moves toward what lags."""
-    curves = _curves(rows, "capability_weights") or _curves(rows, "weights")
-    _capability_curves(
-        axes, {n: c for n, c in curves.items() if not n.startswith(ANCHOR_PREFIX)}, "Base weight by capability", "factor on its share of the step"
-    )
+    _capability_curves(axes, _curves(rows, "capability_weights"), "Base weight by capability", "factor on its share of the step", is_exact=True)
     axes.set_ylim(bottom=0.0)
 
 
@@ -95,7 +96,7 @@ def component_weights(axes: Axes, rows: Rows) -> None:
 
 def multipliers(axes: Axes, rows: Rows) -> None:
     """What the quadratic programme adds to the base weights so that no objective is opposed."""
-    _capability_curves(axes, _curves(rows, "multipliers"), "Multipliers (dashed: anchors)", "added to the base weight")
+    _capability_curves(axes, _curves(rows, "multipliers"), "Multipliers (dashed: anchors)", "added to the base weight", is_exact=True)
     axes.set_ylim(bottom=0.0)
 
 
@@ -180,8 +181,8 @@ def _stationarity(row: Mapping[str, Any]) -> float | None:
 
 
 def _smooth(values_T: Floats) -> Floats:
-    """Centred mean over an eighth of the run; shorter at both ends."""
-    half = max(len(values_T) // 16, 1)
+    """Centred mean over a fifth of the run; shorter at both ends."""
+    half = max(len(values_T) // 10, 1)
     return np.array([values_T[max(t - half, 0) : t + half + 1].mean() for t in range(len(values_T))])
 
 
@@ -199,20 +200,27 @@ def _prepare(axes: Axes, title: str, unit: str) -> None:
     axes.set_ylabel(unit)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _line(axes: Axes, curve: Curve, colour: str, label: str, style: str = "-") -> None:
+def _line(axes: Axes, curve: Curve, colour: str, label: str, style: str = "-", *, is_exact: bool = False) -> None:
+    """What is exact, such as a weight, is drawn as it is; of what was sampled, the mean of neighbouring steps is drawn over the steps."""
+    if is_exact:
+        axes.plot(*curve, color=colour, label=label, linestyle=style, linewidth=1.5)
+        return
     axes.plot(*curve, color=colour, alpha=0.22, linewidth=0.8)
     axes.plot(curve.steps_T, _smooth(curve.values_T), color=colour, label=label, linestyle=style, linewidth=1.8)
 
 
-def _capability_curves(axes: Axes, curves: Mapping[str, Curve], title: str, unit: str) -> None:
+def _capability_curves(axes: Axes, curves: Mapping[str, Curve], title: str, unit: str, *, is_exact: bool = False) -> None:
+    """A colour for each capability, a style for each of its objectives; anchors are dashed and not named."""
     _prepare(axes, title, unit)
     named: set[str] = set()
+    styles: dict[str, Iterator[str]] = defaultdict(lambda: cycle(_STYLES))
     for name, curve in curves.items():
-        anchor = name.startswith(ANCHOR_PREFIX)
-        label = "" if anchor else name if len(curves) <= _MOST_NAMES else name.split("/")[0]
-        _line(axes, curve, _colour(name), "" if label in named else label, "--" if anchor else "-")
+        anchor, capability = name.startswith(ANCHOR_PREFIX), name.split("/")[0]
+        label = "" if anchor else name if len(curves) <= _MOST_NAMES else capability
+        _line(axes, curve, _colour(name), "" if label in named else label, "--" if anchor else next(styles[capability]), is_exact=is_exact)
         named.add(label)
     _finish(axes, curves.values())
 
@@ -224,7 +232,7 @@ def _finish(axes: Axes, curves: Iterable[Curve | None]) -> None:
         return
     axes.set_xlim(min(c.steps_T[0] for c in drawn), max(max(c.steps_T[-1] for c in drawn), min(c.steps_T[0] for c in drawn) + 1))
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8, frameon=False)
+        axes.legend(fontsize=8, framealpha=0.75, edgecolor="none")
 
 
 def _begin_and_end(axes: Axes, curves: Mapping[str, Mapping[str, Curve]], title: str, colours: str) -> None:
@@ -249,8 +257,8 @@ def _matrix(axes: Axes, values: Floats, rows: Sequence[str], columns: Sequence[s
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
     if number is not None and max(values.shape) <= _MOST_NUMBERS:
         for (i, j), value in np.ndenumerate(values):
-            if not np.isnan(value):
-                axes.text(j, i, number.format(value), ha="center", va="center", fontsize=7, color="white" if abs(value) > _DARK * largest else _INK)
+            text = "unknown" if np.isnan(value) else number.format(value)
+            axes.text(j, i, text, ha="center", va="center", fontsize=7, color="white" if abs(value) > _DARK * largest else _INK)
 
 
 def _colour(objective: str) -> str:

@@ -17,6 +17,7 @@ from core.artifacts import write_atomically
 SHEET = "run.png"
 _COLUMNS = 3
 _DOTS_PER_INCH = 110
+_LEGEND = "Thin lines are single steps, thick ones means of a fifth of the run. Begin and end are means of the first and the last quarter."
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -41,6 +42,7 @@ def run_sheet(rows: Rows, title: str = "") -> bytes:
         draw(axes, rows)
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=13)
+    figure.supxlabel(_LEGEND, x=0.01, ha="left", fontsize=9, color="#555555")
     return _png(figure)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from alignment.grpo.panels import PANELS, cosines, divergence, rewards, weights
+from alignment.grpo.panels import PANELS, cosines, divergence, multipliers, rewards
 from alignment.grpo.plots import SHEET, plot_run, run_sheet
 from core.types import Capability
 
@@ -81,9 +81,10 @@ def test_an_unknown_ceiling_is_a_gap_not_a_one():
     assert not drawn.images or math.isnan(float(drawn.images[0].get_array()[0, 0]))
 
 
-def test_anchors_have_no_base_weight_to_show():
-    axes = panel(weights, [row(1, weights={"domain": 0.5, "anchor:domain": 0.0})])
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["domain"]
+def test_of_many_objectives_each_capability_is_named_once():
+    names = [f"{capability}/{component}" for capability in ("domain", "safety") for component in "abcdef"]
+    axes = panel(multipliers, [row(1, multipliers=dict.fromkeys(names, 0.1))])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["domain", "safety"]
 
 
 def test_kl_says_how_its_weight_moved():
