@@ -2,19 +2,20 @@
 
 --jobs N       runs at a time, one core each (default 1)
 --results DIR  where the runs' results are (default var/bench-alignment)
---regimes, --contenders  names, separated by commas (default: all)
+--regimes, --contenders  names, separated by commas (default: all regimes, all contenders but hints, warm and depth)
 --seeds N      seeds 0 to N-1 (default 5)
 --report       no run; tables and plots from whatever is there
 """
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
 from core.errors import AppError
 from tests.benchmarks.alignment.driver import drive
-from tests.benchmarks.alignment.regimes import CONTENDERS, REGIMES, START
+from tests.benchmarks.alignment.regimes import AIDS, CONTENDERS, REGIMES, START
 from tests.benchmarks.alignment.report import write_report
 from tests.benchmarks.alignment.results import Run, starter_folder
 
@@ -44,11 +45,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--results", type=Path, default=Path("var/bench-alignment"))
     parser.add_argument("--regimes", type=_names(list(REGIMES)), default=list(REGIMES))
-    parser.add_argument("--contenders", type=_names(list(CONTENDERS)), default=[c for c in CONTENDERS if c != START.name])
+    parser.add_argument("--contenders", type=_names(list(CONTENDERS)), default=[c for c in CONTENDERS if c not in (START.name, *AIDS)])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--report", action="store_true")
     chosen = parser.parse_args(arguments)
     os.environ.update(_ONE_THREAD)
+    for number in (signal.SIGINT, signal.SIGTERM):  # in the background a shell has interrupts ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         folder = starter_folder(chosen.results)
         runs = [] if chosen.report else runs_of(chosen.regimes, chosen.contenders, chosen.seeds)

@@ -67,6 +67,8 @@ class Contender:
     name: str
     learns: Literal["grpo", "sft", "nothing"] = "grpo"
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    aid: Literal["none", "hints", "warm", "depth"] = "none"
+    """What is done for prompts that no sample gets right (`tests.benchmarks.alignment.aids`)."""
     anchors: Literal["constrain", "train", "none"] = "none"
     """In regimes with anchors: constraints; ordinary prompts (replay of what was learnt before); or the round's own prompts in their place."""
 
@@ -108,6 +110,7 @@ def _regimes() -> tuple[Regime, ...]:
 REGIMES: Final[Mapping[str, Regime]] = {r.name: r for r in _regimes()}
 
 STRATEGIES: Final = ("sum", "gdpo", "pcgrad", "mgda", "cagrad", "exact", "balanced")
+AIDS: Final[tuple[Literal["hints", "warm", "depth"], ...]] = ("hints", "warm", "depth")
 _CONSTRAINING: Final = ("exact", "balanced")
 START: Final = Contender("start", learns="nothing")
 CONTENDERS: Final[Mapping[str, Contender]] = {
@@ -115,6 +118,7 @@ CONTENDERS: Final[Mapping[str, Contender]] = {
     for c in (
         *(Contender(s, recipe={"strategy": s}, anchors="constrain" if s in _CONSTRAINING else "none") for s in STRATEGIES),
         Contender("sft", learns="sft"),
+        *(Contender(aid, recipe={"strategy": "balanced"}, anchors="constrain", aid=aid) for aid in AIDS),
         Contender("replay", recipe={"strategy": "sum"}, anchors="train"),
         START,
     )

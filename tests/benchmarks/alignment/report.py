@@ -1,13 +1,15 @@
 """Tables and plots of whatever runs are finished, beside their results."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from core.artifacts import write_text_atomically
 from core.types import Capability
 from tests.benchmarks.alignment.regimes import CONTENDERS, REGIMES, START
 from tests.benchmarks.alignment.results import Result, read_all
-from tests.benchmarks.alignment.table import changes, markdown, worst_by_round
+from tests.benchmarks.alignment.table import changes, conduct, markdown, worst_by_round
 
 
 def write_report(folder: Path) -> str:
@@ -16,8 +18,16 @@ def write_report(folder: Path) -> str:
     if not results:
         return f"No run is finished in {folder}"
     write_text_atomically(folder / "report.md", markdown(results))
+    write_text_atomically(folder / "report.json", "[\n" + ",\n".join(json.dumps(_compact(r)) for r in results) + "\n]\n")
     plots = _plots(results, folder)
     return f"{len(results)} runs; {folder / 'report.md'}" + "".join(f", {p.name}" for p in plots)
+
+
+def _compact(result: Result) -> dict[str, Any]:
+    """A run in a line: what the tables' means are made of."""
+    told = conduct([result])._asdict()
+    scores = {kind: {g: round(result.mean(g, sampled=kind == "sampled"), 4) for g in result.greedy} for kind in ("greedy", "sampled")}
+    return {**result.run._asdict(), **scores, "history": result.history, **{name: round(v, 4) for name, v in told.items() if v == v}}
 
 
 def _plots(results: Sequence[Result], folder: Path) -> list[Path]:

@@ -74,7 +74,7 @@ def is_done(folder: Path, run: Run) -> bool:
 def read_all(folder: Path) -> list[Result]:
     """Every finished run of a folder. Raises ArtifactError naming a file that is not one."""
     found = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.*.*.json")):
         try:
             found.append(Result.model_validate_json(path.read_bytes()))
         except (OSError, ValidationError) as error:

@@ -18,6 +18,7 @@ from alignment.rewards import reward_components
 from core.knowledge import Knowledge, builtin
 from core.types import Item, Score
 from tests.benchmarks.alignment import exam, results
+from tests.benchmarks.alignment.aids import shallow_first, warm_steps, with_hints
 from tests.benchmarks.alignment.decode import decode
 from tests.benchmarks.alignment.material import Material, material, plan, trained_as
 from tests.benchmarks.alignment.opposed import OPPOSED
@@ -99,7 +100,19 @@ def _train(policy: Policy, regime: Regime, contender: Contender, round_: int, se
         tokens = sum(len(policy.tokenizer(given.references[i], add_special_tokens=False)["input_ids"]) + 1 for i in order)
         return Trained(model, [], time.process_time() - began, tokens)
     asked = plan(regime, contender, round_, seed, given, recipe.prompts_per_step, recipe.steps)
-    return _reinforce(policy, regime, contender, given, asked, recipe, knowledge, scratch)
+    if contender.aid == "hints":
+        given, order = with_hints(given, asked.order, knowledge)
+        asked = asked._replace(order=order)
+    elif contender.aid == "depth":
+        asked = asked._replace(order=shallow_first(given, asked.order))
+    elif contender.aid == "warm":
+        first = recipe.model_copy(update={"steps": warm_steps(recipe.steps), "warmup_steps": 1})
+        references = plan(regime, contender, round_, seed, given, recipe.prompts_per_step * recipe.completions, first.steps).order
+        fine_tune(policy, given, references, first, scratch / "warm")
+        recipe = recipe.model_copy(update={"steps": recipe.steps - first.steps})
+        asked = plan(regime, contender, round_, seed, given, recipe.prompts_per_step, recipe.steps)
+    trained = _reinforce(policy, regime, contender, given, asked, recipe, knowledge, scratch)
+    return trained._replace(seconds=time.process_time() - began)
 
 
 def _reinforce(
@@ -115,9 +128,8 @@ def _reinforce(
     trainer = _Trainer(policy, trained_as(contender, given), asked, recipe, score, scratch / "kept", scratch / "draft", **own)
     reports = _Reports(trainer)
     trainer.add_callback(reports)
-    began = time.process_time()
     trainer.train()
-    return Trained(trainer.model, reports.steps, time.process_time() - began, sum(int(r["completion_tokens"]) for r in reports.steps))
+    return Trained(trainer.model, reports.steps, 0.0, sum(int(r["completion_tokens"]) for r in reports.steps))
 
 
 class _Trainer(CapabilityTrainer):

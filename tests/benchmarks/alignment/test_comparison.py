@@ -3,7 +3,7 @@
 import pytest
 from transformers import AutoTokenizer
 
-from alignment.grpo.objectives import is_anchor
+from alignment.grpo.objectives import is_anchor, part_of
 from alignment.mkgsg.curate import word_grams
 from alignment.mkgsg.source import enumerate_cases, families_of
 from alignment.starter.corpus import Mix, is_held_out
@@ -11,6 +11,7 @@ from core.knowledge import Knowledge
 from core.types import Capability
 from evals.suites import load_suite
 from tests.benchmarks.alignment import exam
+from tests.benchmarks.alignment.aids import shallow_first, with_hints
 from tests.benchmarks.alignment.material import Material, material, plan, prompt_tokens, trained_as
 from tests.benchmarks.alignment.opposed import OPPOSED
 from tests.benchmarks.alignment.regimes import CONTENDERS, MOST_PROMPT_TOKENS, REGIMES, STRATEGIES
@@ -109,3 +110,27 @@ def test_a_round_of_the_ten_is_about_each_capability_in_turn():
     subjects = [max(REGIMES["ten-rounds"].shares_of(r, 0).items(), key=lambda share: share[1])[0] for r in range(10)]
 
     assert subjects == [*Capability, *Capability]
+
+
+def test_hints_are_the_facts_of_an_items_own_path_and_end_half_way(skewed: Material, knowledge: Knowledge):
+    order = plan(SKEWED, CONTENDERS["hints"], 0, 4, skewed, prompts=5, steps=4).order
+    given, hinted = with_hints(skewed, order, knowledge)
+
+    assert hinted[10:] == order[10:]
+    for before, after in zip(order[:10], hinted[:10], strict=True):
+        own, twin = skewed.samples[before], given.samples[after]
+        rows = {f.row for f in knowledge.graph.facts if knowledge.graph.sentence(f) in twin.evidence}
+        assert twin.messages == own.messages
+        assert own.evidence or rows >= set(own.provenance.ids)
+    assert any(given.samples[i].evidence != given.samples[j].evidence for i, j in zip(order[:10], hinted[:10], strict=True))
+
+
+def test_a_curriculum_asks_shallow_items_first_and_everything_later(skewed: Material):
+    order = plan(SKEWED, CONTENDERS["depth"], 0, 4, skewed, prompts=5, steps=40).order
+    curriculum = shallow_first(skewed, order)
+
+    assert curriculum[100:] == order[100:]
+    deep = [skewed.samples[i] for i in curriculum[:100] if skewed.samples[i].depth > 2]
+    assert max(skewed.samples[i].depth for i in order[:100]) > 2
+    assert all(part_of(d) != part_of(s) or s.depth > 2 for d in deep for s in skewed.samples)
+    assert [part_of(skewed.samples[i]) for i in curriculum] == [part_of(skewed.samples[i]) for i in order]

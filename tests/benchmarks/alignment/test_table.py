@@ -94,3 +94,15 @@ def test_the_report_shows_every_contender_that_has_a_result_and_no_other():
     assert "| sft" not in text
     assert "-10.0 [-10.0]" in text
     assert "skewed" not in text
+
+
+def test_of_a_skewed_round_the_subject_and_the_worst_of_the_others_are_told_apart():
+    about_domain = result("sum", 0, {"domain": 0.2, "safety": -0.1, COMBINED: -0.4}).model_copy(update={"regime": "skewed"})
+    about_reasoning = result("sum", 1, {"reasoning": 0.1, "domain": -0.2}).model_copy(update={"regime": "skewed"})
+    found = changes([about_domain, about_reasoning], START, sampled=True)
+
+    assert found.subject is not None
+    assert found.worst_other is not None
+    assert found.subject.mean == pytest.approx(15.0)
+    assert found.worst_other.mean == pytest.approx(-15.0)
+    assert changes([result("sum", 0, {})], START, sampled=True).subject is None
