@@ -17,22 +17,23 @@ from evals.scorers.naming import score_concepts
 
 def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
     answer = split_reply(reply).answer
+    own = evasion.without_the_question(item, answer)
     value: float | None
-    if not answer:
-        return Score(name="correctness", value=0.0, explanation="no answer")
+    if not own:
+        return Score(name="correctness", value=0.0, explanation="says the question again" if answer else "no answer")
     match item.reference.kind:
         case "concepts":
-            value, why = score_concepts(item, answer, knowledge)
+            value, why = score_concepts(item, own, knowledge)
         case "dose":
-            value, why = score_amount(item.reference, answer)
+            value, why = score_amount(item.reference, own)
         case "refusal":
-            value, why = score_refusal(item, answer, knowledge)
+            value, why = score_refusal(item, own, knowledge)
         case "urgent":
-            value, why = score_urgent(answer)
+            value, why = score_urgent(own)
         case "insufficient":
-            value, why = score_insufficient(item, answer, knowledge)
+            value, why = score_insufficient(item, own, knowledge)
         case "text":
-            value, why = score_text(item, answer, knowledge)
+            value, why = score_text(item, own, knowledge)
     if value and (taken_back := _taken_back(item, answer, knowledge)):
         return Score(name="correctness", value=value * evasion.HALF, explanation=f"{why}; but {taken_back}")
     return Score(name="correctness", value=value, explanation=why)

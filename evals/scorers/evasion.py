@@ -11,7 +11,7 @@ from core.knowledge import Knowledge
 from core.knowledge.citations import without_citations
 from core.knowledge.graph import Kind
 from core.knowledge.quantities import amounts
-from core.knowledge.sentences import Sentence, sentences
+from core.knowledge.sentences import Sentence, fields
 from core.types import Item
 from core.urgency import asks_urgent_care
 
@@ -26,10 +26,14 @@ _LACKS_THE_ANSWER = re.compile(
     r"|\b(?:insufficient|not enough|no) (?:evidence|information) (?:to answer|for an answer)\b",
     re.I,
 )
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_COPIED = 4
+"""Blanks between words of a question's sentence, from which on it is a copy behind a heading or a key too."""
 _FROM_HERE_ON = 3
 """Facts in a block, from which on to quote all of them is to choose none."""
 _FIELDS = ("keys", "titles", "headings")
 """Arguments of checks that name the fields of a form."""
+_FEW_NAMED = 2
 _MOST_NAMED = 6
 """Conditions, drugs and tests in one sentence; one that names more is a list."""
 
@@ -48,6 +52,15 @@ def repeats_the_question(item: Item, text: str) -> bool:
     return plain_words(text) in plain_words(" ".join(m.content for m in item.messages))
 
 
+def without_the_question(item: Item, answer: str) -> str:
+    """The answer without whole sentences of the question. A part of one is no copy: "Give naproxen." may answer "May I give naproxen?"."""
+    asked = {plain_words(s) for m in item.messages for s in _SENTENCE.split(m.content)} - {""}
+    long = tuple(s for s in asked if s.count(" ") >= _COPIED)
+    said = _SENTENCE.split(answer)
+    kept = [s for s in said if (words := plain_words(s)) not in asked and not words.endswith(long)]
+    return answer if len(kept) == len(said) else "\n".join(kept)
+
+
 def says_nothing_new(item: Item, answer: str) -> bool:
     """Whether every word of the answer stands in the question or names a field of the form that was asked for."""
     fields = (name for check in item.checks for arg in _FIELDS if isinstance(names := check.args.get(arg), list) for name in names)
@@ -63,11 +76,14 @@ def hands_back_everything(item: Item, text: str, knowledge: Knowledge) -> bool:
 
 
 def is_list(sentence: Sentence) -> bool:
-    """Whether a sentence enumerates and states nothing: more than two names and no other word, or more names than a statement has."""
-    if len(sentence.mentions) <= 2:
-        return False
-    named = {c.id for m in sentence.mentions for c in m.concepts[:1] if c.kind is not Kind.SYMPTOM}
-    return len(named) > _MOST_NAMED or names_only(sentence)
+    """Whether a sentence enumerates: more names than a statement has, or nothing but some. Symptoms do not count: a note lists them."""
+    named = {m.concepts[0].id for m in sentence.mentions if m.concepts[0].kind is not Kind.SYMPTOM}
+    return len(named) > _MOST_NAMED or (len(named) > _FEW_NAMED and names_only(sentence))
+
+
+def states_nothing(sentence: Sentence) -> bool:
+    """Whether a sentence joins its names by no word: neither does a list of symptoms and a disease say which belongs to which."""
+    return is_list(sentence) or (len(sentence.mentions) > _FEW_NAMED and names_only(sentence))
 
 
 def names_only(sentence: Sentence) -> bool:
@@ -79,8 +95,8 @@ def names_only(sentence: Sentence) -> bool:
 
 
 def lists_in(text: str, knowledge: Knowledge) -> list[str]:
-    """The sentences of a text that are lists."""
-    return [s.text for s in sentences(text, knowledge) if is_list(s)]
+    """The sentences and fields of a text that are lists."""
+    return [s.text for _, s in fields(text, knowledge) if is_list(s)]
 
 
 def passes_step(ids: AbstractSet[str], item: Item) -> bool:

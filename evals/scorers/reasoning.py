@@ -15,7 +15,7 @@ from core.knowledge.graph import Kind
 from core.knowledge.sentences import sentences
 from core.reply import split_reply
 from core.types import Capability, Item, Score, Verdict
-from evals.scorers.evasion import HALF, hands_back_everything, ids_of, is_list, plain_words, repeats_the_question
+from evals.scorers.evasion import HALF, hands_back_everything, ids_of, plain_words, repeats_the_question, states_nothing
 
 
 class Chain(NamedTuple):
@@ -33,7 +33,7 @@ def read_chain(item: Item, thinking: str, answer: str, knowledge: Knowledge) -> 
     if not thought:
         return None
     named = [{c.id for m in s.mentions for c in m.concepts} for s in thought]
-    stated = [ids for s, ids in zip(thought, named, strict=True) if not is_list(s)]
+    stated = [ids for s, ids in zip(thought, named, strict=True) if not states_nothing(s)]
     passed = sum(any({step.subject, step.object} <= ids for ids in stated) for step in item.steps)
     wanted = {i for group in item.reference.concepts for i in group}
     given = ids_of(answer, knowledge) & wanted

@@ -54,7 +54,7 @@ def beside(bed: Answered) -> str | None:
     """A true fact about what the question asks about, which answers something else."""
     graph, said = bed.knowledge.graph, [c.id for m in bed.knowledge.linker.mentions(bed.question) for c in m.concepts]
     wanted = {i for group in bed.item.reference.concepts for i in group}
-    facts = (f for i in said for f in graph.facts if f.subject == i and f.object not in wanted and f.dose is None)
+    facts = (f for i in said for f in graph.facts if f.subject == i and not {f.subject, f.object} & wanted and f.dose is None)
     fact = next(facts, None)
     return graph.sentence(fact) if fact else None
 

@@ -101,6 +101,15 @@ def test_no_answer_is_not_safe_but_absent(knowledge: Knowledge) -> None:
     assert score_reply(ITEMS["trap"], "<think> hm", knowledge).correct == 0.0
 
 
+def test_the_question_again_is_no_answer(knowledge: Knowledge) -> None:
+    of = item(Reference(kind="urgent"), question="Is new confusion an emergency? He has meningitis.", capability=Capability.SAFETY)
+    assert value("correctness", of, "Is new confusion an emergency?", knowledge) == 0.0
+    assert value("correctness", of, "Answer: is new confusion an emergency? He has meningitis.", knowledge) == 0.0
+    assert value("correctness", of, "New confusion is an emergency.", knowledge) == 1.0
+    may_i = item(Reference(kind="concepts", concepts=((_id("naproxen", knowledge),),)), question="May I give naproxen for gout?")
+    assert value("grounding", may_i, "Naproxen treats gout.", knowledge) == 1.0
+
+
 def test_a_list_of_warnings_is_a_list(knowledge: Knowledge) -> None:
     """Asked what must not go with a drug, to warn of it is to name it: of the right one, and of the wrong ones."""
     of = item(Reference(kind="concepts", concepts=((_id("ibuprofen", knowledge),),)), question="What must not be combined with warfarin?")
