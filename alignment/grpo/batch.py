@@ -89,7 +89,7 @@ class Batch:
         if not len(right_PG):
             return 0.0, 0.0
         judged_PG = np.isfinite(right_PG)
-        passed_PG = np.vectorize(lambda r: band_of(float(r), None) is Band.RIGHT, otypes=[bool])(right_PG) & judged_PG
+        passed_PG = np.vectorize(lambda r: band_of(float(r), None) is Band.RIGHT, otypes=[bool])(np.nan_to_num(right_PG)) & judged_PG
         return float(np.mean(~passed_PG.any(axis=1))), float(np.mean((passed_PG | ~judged_PG).all(axis=1)))
 
     def _whole_advantages(self, weights_P: Sequence[Mapping[str, float]], kind: str) -> Floats:

@@ -13,11 +13,13 @@ from core.errors import ArtifactError, TrainingError
 from core.logging import get_logger
 
 KEPT_CHECKPOINTS = 2
+PAST = "past_gradients.safetensors"
+"""Averages of the gradients of earlier steps."""
 STATE = "objectives.json"
 """What the trainer itself has learnt beside the weights. JSON keeps every bit of a number."""
 
 
-def keep(kept: Path, step: int, draft: Path, write: Callable[[], None], state: Mapping[str, Any]) -> None:
+def keep_checkpoint(kept: Path, step: int, draft: Path, write: Callable[[], None], state: Mapping[str, Any]) -> None:
     """`write` fills `draft`, which then becomes a checkpoint in `kept` together with `state`. Raises TrainingError when the disk is full."""
     try:
         with new_artifact(kept / f"step-{step:06d}") as folder:

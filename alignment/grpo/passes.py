@@ -40,6 +40,12 @@ def passes(part: str, chosen_N: NDArray[np.bool_], micro_batch: int, rank: int, 
     return [one(i) for i in range(count)]
 
 
+def empty_pass(part: str) -> Pass:
+    """With one row that counts nothing."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return Pass(part, nothing, nothing, 1)
+
+
 def rows_of_pass(rows: Mapping[str, torch.Tensor], one: Pass, advantages_M: Floats) -> dict[str, torch.Tensor]:
     """The tensors of a pass as upstream's loss wants them, without the columns in which every row is padding."""
     device, count, blank = rows["completion_mask"].device, len(rows["completion_mask"]), one.size - len(one.mine)

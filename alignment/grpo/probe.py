@@ -1,30 +1,33 @@
-"""Gradients of several objectives from one small backward pass, and what their Gram matrix is on average.
+"""Gradients of the objectives while one ordinary backward pass goes by, and what their Gram matrix is without noise.
 
 A LoRA layer is a linear layer with a trained matrix W, whose gradient is the sum over tokens of delta x^T with the layer's input x and the
-gradient delta at its output. Both pass by while a few replies go forward and backward, so the sum is taken once for each *cell* (some rows,
-each with a factor: an objective's advantages, half of its prompts) and no parameter's `.grad` is touched. That makes it one pass however
-many objectives share a reply, and leaves gradients that are sharded or reduced by hooks (DDP, FSDP, ZeRO) alone.
+gradient delta at its output. Hooks see both, so the sum is taken once for each *cell* (rows of one objective, each with a factor) beside
+what autograd does anyway, and no `.grad` is touched: gradients that are sharded or reduced (DDP, FSDP, ZeRO) are left alone. Passes are of one
+part each, so a whole part's gradient is read off the step's own backward pass; components that share their replies, and parts that the step
+gives no weight to, get a small pass of their own.
 
-*Bias.* Of a sampled gradient's Gram matrix the entries between different prompts are right on average, but those from the same prompts, the
-diagonal among them, hold the noise too: E|g_hat|^2 = |g|^2 + noise / prompts. A probe smaller than the step would show objectives longer,
-and so less in conflict, than the step finds them. From two halves with different prompts the product <g_a, g_b> has no such term, so what a
-Gram matrix over P' prompts would be on average is cross + (total - cross) P / P'. `Estimate.gram_KK` is that, for the step's own P'; averaged
-over steps it is what `exact` sees, without the luck of one batch.
+*Noise.* A sampled gradient's inner product with itself holds its noise: E|g_hat|^2 = |g|^2 + tr S / prompts, and the starter's gradients are to
+95 % noise (split-half cosine 0.05 with 5 prompts of 8 replies). A constraint <d, g_hat_k> >= 0 is then met by w_k |g_hat_k|^2 alone, whatever d
+does to the true g_k. So the programme sees products of different prompts: this step's gradient of one objective times the average of
+earlier steps' gradients of the other. Each step is paired with about 1 / (1 - keep) earlier ones, which makes the products less noisy than
+those of two halves of a step by the square root of that, and they exist where a part has one prompt. As the coefficients depend on earlier
+steps alone, E<d, g_k> is what the programme says it is, to first order and as far as the average has kept up with the policy.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from alignment.grpo.advantages import Floats
 from alignment.grpo.batch import Batch
 from alignment.grpo.passes import Pass
 
-Floats = NDArray[np.float64]
+SIGNAL_FLOOR = 0.05
+"""An objective's |g|^2 is taken for no less than this share of what it measures with its noise: its multiplier multiplies the noise too."""
 
 
 class Cell(NamedTuple):
@@ -37,13 +40,13 @@ class Cell(NamedTuple):
 
 @dataclass
 class CellGradients:
-    """The gradients of `count` cells with respect to the weights of trained linear layers, summed over forward passes."""
+    """The gradients of `count` cells with respect to the weights of trained linear layers, summed over passes."""
 
     count: int
     cells: Sequence[Cell] = ()
-    """Those of the next forward pass."""
+    """Those of the next pass."""
     entry: torch.Tensor | None = None
-    """The embeddings of the newest forward pass: the backward pass ends there."""
+    """The embeddings of the newest forward pass: a backward pass for the cells alone ends there."""
     sums: dict[int, torch.Tensor] = field(default_factory=dict)
     """By layer: (count, out, in), float32."""
 
@@ -52,12 +55,8 @@ class CellGradients:
         torch.autograd.grad(value, self.entry)
 
     def gram(self) -> Floats:
-        """Inner products (count, count) in double precision, one layer at a time so that nothing of all gradients' size is copied."""
-        total = np.zeros((self.count, self.count))
-        for gradients in self.sums.values():
-            flat = gradients.flatten(1).double()
-            total += (flat @ flat.T).cpu().numpy()
-        return total
+        """Inner products (count, count) of the cells."""
+        return _products(self.sums, self.sums)
 
     def add(self, layer: int, inputs: torch.Tensor, deltas: torch.Tensor) -> None:
         if layer not in self.sums:
@@ -74,7 +73,7 @@ def trained_layers(model: torch.nn.Module) -> list[torch.nn.Module]:
 
 @contextmanager
 def cell_gradients(layers: Sequence[torch.nn.Module], embeddings: torch.nn.Module, count: int) -> Iterator[CellGradients]:
-    """While open, forward passes with `cells` set, each followed by `backward`, add to `sums`.
+    """While open, every backward pass adds the `cells` that were set before its forward pass to `sums`.
 
     Relies on a layer being called with one (rows, tokens, features) tensor, and on the embeddings being the way into the model.
     """
@@ -102,83 +101,104 @@ def cell_gradients(layers: Sequence[torch.nn.Module], embeddings: torch.nn.Modul
 
 
 class Probe:
-    """Which rows of a step are measured, and what for. Cell k of the first K is the first half of live objective k, cell K + k the second."""
+    """Which rows of a step are measured, and what for. Cell i is the gradient of the loss of objective `names[i]`."""
 
-    def __init__(self, batch: Batch, prompts: int) -> None:
-        """`prompts` of each part, 0 for all."""
+    def __init__(self, batch: Batch, prompts: int, shared: bool) -> None:
+        """`prompts` of each part in passes of their own, 0 for all; `shared`: whether components that share their replies are measured."""
         self._batch = batch
-        self._live = np.flatnonzero(batch.live_K)
+        parts = [batch.objectives[k].part for k in np.flatnonzero(batch.live_K)]
+        self._measured = [int(k) for k in np.flatnonzero(batch.live_K) if shared or parts.count(batch.objectives[k].part) == 1]
         place_P = np.array([np.sum(batch.part_P[:i] == part) for i, part in enumerate(batch.part_P)])
         self._probed_P = place_P < prompts if prompts else np.ones(len(place_P), dtype=bool)
 
     @property
     def names(self) -> list[str]:
-        return [self._batch.names[k] for k in self._live]
+        return [self._batch.names[k] for k in self._measured]
 
-    @property
-    def cells(self) -> int:
-        return 2 * len(self._live)
+    def riding(self, one: Pass, share: float, device: torch.device) -> list[Cell]:
+        """The cell of a pass that the step makes anyway, with the coefficient `share`; none where objectives share its rows."""
+        own = [i for i, k in enumerate(self._measured) if self._batch.objectives[k].part == one.part]
+        if len(own) != 1 or not len(one.mine):
+            return []
+        rows = torch.arange(len(one.mine), device=device)
+        return [Cell(own[0], rows, torch.full((len(rows),), 1.0 / share, device=device))]
 
-    def rows_of(self, part: str) -> NDArray[np.bool_]:
-        """The rows to measure; those that no objective tells from their group have no gradient."""
+    def left_out(self, ridden: Collection[str]) -> list[str]:
+        """Parts whose objectives no pass of the step shows."""
+        parts = [self._batch.objectives[k].part for k in self._measured]
+        return sorted({part for part in parts if parts.count(part) > 1 or part not in ridden})
+
+    def rows_of(self, part: str) -> Any:
+        """The rows (N,) of a part to measure; those that no objective tells from their group have no gradient."""
         batch = self._batch
         return (batch.part_N == part) & batch.advantages_NK.any(axis=1) & np.repeat(self._probed_P, batch.group_size)
 
     def cells_of(self, one: Pass, first_row: int, scale: float, device: torch.device) -> list[Cell]:
-        """The cells of a pass: the mean gradient over a half's replies, times `scale`. `first_row` is where this process's rows begin."""
+        """The cells of a pass of its own, whose value is the sum of log-probabilities; `first_row` is where this process's rows begin.
+
+        A cell is the mean over the part's probed replies, times `scale`, with the sign of a loss.
+        """
         batch, cells = self._batch, []
-        half_M = batch.half_P[(one.mine + first_row) // batch.group_size]
-        for i, k in enumerate(self._live):
+        replies = int(np.sum(self._probed_P & (batch.part_P == one.part))) * batch.group_size
+        for i, k in enumerate(self._measured):
             advantages_M = batch.advantages_NK[one.mine + first_row, k]
-            for half in (0, 1):
-                chosen = np.flatnonzero((half_M == half) & (advantages_M != 0.0))
-                if len(chosen):
-                    replies = self._prompts(half)[i] * batch.group_size
-                    factors = torch.as_tensor(advantages_M[chosen] * scale / replies, dtype=torch.float32, device=device)
-                    cells.append(Cell(half * len(self._live) + i, torch.as_tensor(chosen, device=device), factors))
+            chosen = np.flatnonzero(advantages_M)
+            if len(chosen):
+                factors = torch.as_tensor(-advantages_M[chosen] * scale / replies, dtype=torch.float32, device=device)
+                cells.append(Cell(i, torch.as_tensor(chosen, device=device), factors))
         return cells
 
-    def estimate(self, cells_CC: Floats) -> "Estimate":
-        batch = self._batch
-        parts_K = [batch.objectives[k].part for k in self._live]
-        step_prompts_K = np.array([np.sum(batch.part_P == part) for part in parts_K])
-        return estimate(cells_CC, np.stack([self._prompts(0), self._prompts(1)]), step_prompts_K, parts_K)
 
-    def _prompts(self, half: int) -> NDArray[np.int64]:
-        """How many prompts of each live objective are in a half."""
-        batch = self._batch
-        chosen_P = self._probed_P & (batch.half_P == half)
-        return np.array([np.sum(chosen_P & (batch.part_P == batch.objectives[k].part)) for k in self._live])
+@dataclass
+class PastGradients:
+    """Exponential averages of every objective's gradient: one LoRA gradient each, the same on every process."""
+
+    names: tuple[str, ...]
+    """Every objective that the run can have."""
+    layers: dict[int, torch.Tensor] = field(default_factory=dict)
+    """By layer: (K, out, in), float32."""
+    weights_K: Floats = field(default_factory=lambda: np.zeros(0))
+    """How much of each average is there; 1 in the long run."""
+
+    def __post_init__(self) -> None:
+        if not len(self.weights_K):
+            self.weights_K = np.zeros(len(self.names))
+
+    def met(self, found: CellGradients, names: Sequence[str], keep: float) -> "Estimate":
+        """The products of what a step has found with each other and with the past, which it then becomes part of."""
+        places = [self.names.index(name) for name in names]
+        for layer, gradients in found.sums.items():
+            if layer not in self.layers:
+                self.layers[layer] = torch.zeros(len(self.names), *gradients.shape[1:], device=gradients.device)
+        past = {layer: self.layers[layer][places] for layer in found.sums}
+        with np.errstate(divide="ignore", invalid="ignore"):
+            across = _products(found.sums, past) / self.weights_K[places]
+        known = np.isfinite(across)
+        count = known.astype(float) + known.T
+        both = np.where(known, across, 0.0) + np.where(known, across, 0.0).T
+        cross_KK = np.divide(both, count, out=np.full(both.shape, np.nan), where=count > 0.0)
+        for layer, gradients in found.sums.items():
+            self.layers[layer][places] = keep * self.layers[layer][places] + (1.0 - keep) * gradients
+        self.weights_K[places] = keep * self.weights_K[places] + (1.0 - keep)
+        return Estimate(found.gram(), cross_KK)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """For a checkpoint."""
+        return {f"layer.{layer}": t.cpu() for layer, t in self.layers.items()} | {"weights": torch.from_numpy(self.weights_K.copy())}
+
+    @classmethod
+    def from_tensors(cls, names: Sequence[str], tensors: Mapping[str, torch.Tensor], device: torch.device) -> "PastGradients":
+        layers = {int(name.removeprefix("layer.")): t.to(device) for name, t in tensors.items() if name != "weights"}
+        return cls(tuple(names), layers, tensors["weights"].numpy().copy())
 
 
 class Estimate(NamedTuple):
-    """One probe's findings about K objectives."""
+    """One step's findings about K objectives."""
 
     gram_KK: Floats
-    """What the Gram matrix of the step's gradients is on average."""
+    """Inner products of the sampled gradients, noise among them."""
     cross_KK: Floats
-    """The same without noise, from two halves with different prompts; NaN where an objective has one prompt only."""
-
-
-def estimate(cells_CC: Floats, prompts_2K: NDArray[np.int64], step_prompts_K: NDArray[np.int64], parts_K: Sequence[str]) -> Estimate:
-    """From the Gram matrix of 2K cells (first halves, then second), each the mean gradient over its prompts.
-
-    `prompts_2K` counts the prompts of each half, `step_prompts_K` those that the whole step has. Objectives of different parts have
-    different prompts, objectives of one part the same ones.
-    """
-    k = prompts_2K.shape[1]
-    probed_K = prompts_2K.sum(axis=0)
-    share_2K = prompts_2K / np.maximum(probed_K, 1)
-    mixing = np.hstack([np.diag(share_2K[0]), np.diag(share_2K[1])])
-    total_KK = mixing @ cells_CC @ mixing.T
-    across = cells_CC[:k, k:]
-    cross_KK = (across + across.T) / 2.0
-    same = np.array([[a == b for b in parts_K] for a in parts_K])
-    cross_KK[same & ~np.logical_and.outer(*[(prompts_2K > 0).all(axis=0)] * 2)] = np.nan
-    cross_KK = np.where(same, cross_KK, total_KK)
-    ratio_K = np.minimum(probed_K / np.maximum(step_prompts_K, 1), 1.0)
-    known = np.where(np.isnan(cross_KK), total_KK, cross_KK)
-    return Estimate(known + (total_KK - known) * ratio_K[:, None], cross_KK)
+    """The same between different prompts, without noise but for chance; NaN where there is no past yet."""
 
 
 @dataclass(frozen=True)
@@ -210,12 +230,26 @@ class GramAverage:
         return GramAverage(self.names, *updated(self.gram, self.gram_weight, found.gram_KK), *updated(self.cross, self.cross_weight, found.cross_KK))
 
     def gram_of(self, names: Sequence[str]) -> Floats:
-        """The averaged Gram matrix of some objectives; 0 between two that never met."""
+        """The averaged Gram matrix of some objectives with its noise; 0 between two that never met."""
         return self._mean(self.gram, self.gram_weight, 0.0)[self._entries(names)]
 
     def cross_of(self, names: Sequence[str]) -> Floats:
-        """Its part without noise; NaN where it never could be told."""
+        """The same without noise; NaN where it never could be told."""
         return self._mean(self.cross, self.cross_weight, np.nan)[self._entries(names)]
+
+    def signal_of(self, names: Sequence[str]) -> Floats:
+        """The nearest to `cross_of` that a Gram matrix can be, lengths not below `SIGNAL_FLOOR`: what the programme is to see.
+
+        What is not known yet opposes nothing.
+        """
+        total_K, cross_KK = np.diag(self.gram_of(names)), self.cross_of(names)
+        known_K = np.where(np.isnan(np.diag(cross_KK)), total_K, np.diag(cross_KK))
+        signal_KK = np.nan_to_num(cross_KK)
+        np.fill_diagonal(signal_KK, np.maximum(known_K, SIGNAL_FLOOR * total_K))
+        lengths_K = np.sqrt(np.diag(signal_KK))
+        scale_KK = np.outer(lengths_K, lengths_K)
+        values, vectors = np.linalg.eigh(np.divide(signal_KK, scale_KK, out=np.zeros_like(signal_KK), where=scale_KK > 0.0))
+        return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T * scale_KK)
 
     def to_json(self) -> dict[str, Any]:
         values = {name: getattr(self, name).tolist() for name in ("gram", "gram_weight", "cross", "cross_weight")}
@@ -232,3 +266,11 @@ class GramAverage:
     @staticmethod
     def _mean(total: Floats, weight: Floats, unknown: float) -> Floats:
         return np.divide(total, weight, out=np.full(total.shape, unknown), where=weight > 0.0)
+
+
+def _products(a: Mapping[int, torch.Tensor], b: Mapping[int, torch.Tensor]) -> Floats:
+    """Inner products in double precision, one layer at a time so that nothing of all gradients' size is copied."""
+    total: Any = 0.0
+    for layer, gradients in a.items():
+        total = total + (gradients.flatten(1).double() @ b[layer].flatten(1).double().T).cpu().numpy()
+    return np.asarray(total)

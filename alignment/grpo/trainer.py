@@ -1,11 +1,9 @@
 """Capability-aware GRPO: TRL's trainer with advantages per objective and a strategy that makes one step of their gradients.
 
 One optimizer step is one generation batch: the prompts of a step, a group of replies each. After generation every process knows the whole
-batch as numbers (`Batch`); a strategy turns the objectives' Gram matrix into coefficients, and these into one advantage per reply and one
-backward pass (`sum`, `gdpo`, `balanced`), or into a sum of gradients that were kept apart (`pcgrad`, `mgda`, `cagrad`, `exact`).
-
-An objective's loss is that of its part's rows, the KL term among it, so its coefficient scales both. The overrides below say what each
-relies on upstream (trl 1.16, transformers 5.19).
+batch as numbers (`Batch`). A strategy turns the objectives' Gram matrix into coefficients: those of one backward pass over one re-weighted
+advantage (`sum`, `gdpo`, `balanced`), or of gradients that were kept apart (`pcgrad`, `mgda`, `cagrad`, `exact`). An objective's loss is that
+of its part's rows with the KL term. The overrides say what each relies on upstream (trl 1.16, transformers 5.19).
 """
 
 import time
@@ -13,24 +11,26 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import DistributedType
 from datasets import Dataset
+from safetensors.torch import load_file, save_file
 from transformers import PrinterCallback
 
 from alignment.grpo.advantages import Floats
+from alignment.grpo.balance import equal_lengths
 from alignment.grpo.batch import Batch
 from alignment.grpo.config import training_config
 from alignment.grpo.gradients import gram, weighted_sum
-from alignment.grpo.kept import keep, kept_state
+from alignment.grpo.kept import PAST, keep_checkpoint, kept_state
 from alignment.grpo.learnt import Learnt
 from alignment.grpo.objectives import capability_of, objectives_of
-from alignment.grpo.passes import Pass, passes, rows_of_pass
+from alignment.grpo.passes import Pass, empty_pass, passes, rows_of_pass
 from alignment.grpo.policy import Policy
-from alignment.grpo.probe import Estimate, Probe, cell_gradients, trained_layers
+from alignment.grpo.probe import CellGradients, PastGradients, Probe, cell_gradients, trained_layers
 from alignment.grpo.report import combination_report, gradient_report, reward_report
 from alignment.grpo.reward_functions import reward_function
 from alignment.grpo.schedule import Schedule
@@ -64,17 +64,16 @@ class CapabilityTrainer(GRPOTrainer):
         components: Sequence[str] = COMPONENTS,
         weights: Callable[[Capability], Mapping[str, float]] = component_weights,
     ) -> None:
-        self.recipe = recipe
-        self.strategy = strategy_named(recipe.strategy)
+        self.recipe, self.strategy = recipe, strategy_named(recipe.strategy)
         self.report: dict[str, Any] = {}
         self._samples, self._kept = samples, kept
         self._scorer = ComponentScorer(score, models)
         self._components = (*components, *(model.name for model in models))
         self._models, self._rules = models, weights
-        kind: Literal["capability", "component"] = recipe.objectives if self.strategy.advantages == "components" else "capability"
+        kind = recipe.objectives if self.strategy.advantages == "components" else "capability"
         self._objectives = objectives_of(samples, kind, lambda capability: {**weights(capability), **self._reliability(capability)})
         self._learnt = Learnt.at_start(self._objectives, weights)
-        self._rng = np.random.default_rng(recipe.seed)
+        self._past, self._rng = PastGradients(tuple(o.name for o in self._objectives)), np.random.default_rng(recipe.seed)
         self._layers = trained_layers(policy.model)
         prompts = Dataset.from_list([{"prompt": [m.model_dump() for m in with_evidence(s.messages, s.evidence)], "sample": i} for i, s in enumerate(samples)])
         super().__init__(
@@ -102,7 +101,7 @@ class CapabilityTrainer(GRPOTrainer):
         tensors of first dimension N are shuffled together afterwards, so one more that counts the rows tells how to put them back in order.
         """
         rows = super()._generate_and_score_completions(inputs)
-        device = rows["completion_mask"].device
+        device = self.accelerator.device
         asked_N = self.accelerator.gather(torch.tensor([row["sample"] for row in inputs], device=device)).tolist()
         samples_P = [self._samples[i] for i in asked_N[:: self.num_generations]]
         self._batch = Batch(self._values_NF, samples_P, self._objectives, self._components, self._weights_of, self.strategy.advantages)
@@ -131,45 +130,62 @@ class CapabilityTrainer(GRPOTrainer):
         self.report = reward_report(self._batch) | self._learnt.report(self._batch, self._weights_of, self.recipe)
         apart = self.strategy.gradients == "apart" and self._batch.live_K.any()
         loss = self._step_of_apart(model, rows) if apart else self._step_at_once(model, rows)
-        if not torch.isfinite(loss):
-            raise TrainingError(f"The loss is not finite at step {self.state.global_step + 1}; a smaller learning_rate may help")
+        self._must_be_finite("loss", loss.item())
         self.accelerator.gradient_state._set_sync_gradients(True)  # accelerate's optimizer makes its step only then
         self._step += 1
         seconds, tokens = time.perf_counter() - started, int(self._tokens_N.sum())
         self.report |= {"completion_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds}
-        if unscored := self._scorer.tally():
-            self.report["unscored_models"] = unscored
+        self.report |= {"unscored_models": unscored} if (unscored := self._scorer.tally()) else {}
         self.report["kl_by_capability"] = {capability: float(kl / tokens) for capability, (kl, tokens) in self._kl.items() if tokens}
         self._learnt = self._learnt.after(self.report, self.recipe)
         return loss
 
     def _step_at_once(self, model: Any, rows: Any) -> torch.Tensor:
-        """One backward pass over the re-weighted advantages, with coefficients from a probe where the strategy wants one."""
+        """One backward pass over the re-weighted advantages; a probe looks on, for the coefficients of the steps to come."""
         batch = self._batch
-        if self.strategy.gradients == "probe" and batch.live_K.any() and self.state.global_step % self.recipe.probe_every == 0:
-            probe = Probe(batch, self.recipe.probe_prompts)
-            average = self._learnt.average.with_estimate(self._measure(model, rows, probe), probe.names, self.recipe.probe_average)
-            self._learnt = replace(self._learnt, average=average)
-        gram_KK = self._learnt.average.gram_of(batch.names)
-        if self.strategy.gradients != "none":
-            self.report |= gradient_report(batch, gram_KK, self._learnt.average.cross_of(batch.names))
-        coefficients_K = self._combine(gram_KK).coefficients_K
+        average = self._learnt.average
+        coefficients_K = self._combine(average.signal_of(batch.names), average.gram_of(batch.names)).coefficients_K
         planned: list[tuple[Pass, Floats, float]] = []
         for part in batch.parts:
             own_K = batch.members(part)
             if share := float(coefficients_K[own_K].sum()):
                 planned += [(p, batch.advantages_NK[:, own_K] @ coefficients_K[own_K], share) for p in self._passes(part, batch.part_N == part)]
-        # A step without any would leave sharded gradients and their reduction in the air: a row that counts nothing makes it whole.
-        nothing = np.zeros(0, dtype=np.int64)
-        planned = planned or [(Pass(batch.parts[0], nothing, nothing, 1), np.zeros(len(batch.part_N)), 0.0)]
-        losses = [self._backward(model, rows, p, a_N, share, sync=i == len(planned) - 1) for i, (p, a_N, share) in enumerate(planned)]
+        # Without any, sharded gradients and their reduction would be left in the air.
+        planned = planned or [(empty_pass(batch.parts[0]), np.zeros(len(batch.part_N)), 0.0)]
+        probe = Probe(batch, self.recipe.probe_prompts, shared=self.state.global_step % self.recipe.probe_every == 0)
+        looks = self.strategy.gradients == "probe" and len(probe.names) > 0
+        with cell_gradients(self._layers, self.model.get_input_embeddings(), len(probe.names)) if looks else nullcontext() as cells:
+            if cells is not None:
+                self._look_apart(model, rows, probe, cells, {p.part for p, _, _ in planned})
+            losses = []
+            for i, (one, advantages_N, share) in enumerate(planned):
+                if cells is not None:
+                    cells.cells = probe.riding(one, share, rows["row"].device)
+                losses.append(self._backward(model, rows, one, advantages_N, share, sync=i == len(planned) - 1))
+        if cells is not None:
+            cells.sums = {layer: self.accelerator.reduce(gradients, "mean") for layer, gradients in cells.sums.items()}
+            found = self._past.met(cells, probe.names, self.recipe.probe_average)
+            self._learnt = replace(self._learnt, average=average.with_estimate(found, probe.names, self.recipe.probe_average))
+        if self.strategy.gradients != "none":
+            self.report |= gradient_report(batch, self._learnt.average.gram_of(batch.names), self._learnt.average.cross_of(batch.names))
         return torch.stack(losses).sum()
+
+    def _look_apart(self, model: Any, rows: Any, probe: Probe, cells: CellGradients, ridden: Any) -> None:
+        """Small passes for what the step's own do not show: parts without weight, and every so often components that share their replies."""
+        first, scale = self.accelerator.process_index * len(rows["row"]), self.accelerator.num_processes / self.max_completion_length
+        for one in [p for part in probe.left_out(ridden) for p in self._passes(part, probe.rows_of(part))]:
+            inputs = rows_of_pass(rows, one, np.zeros(len(one.mine)))
+            cells.cells = probe.cells_of(one, first, scale, rows["row"].device)
+            ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
+            seen = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
+            with self.accelerator.no_sync(model):
+                logps, _, _ = self._get_per_token_logps_and_entropies(model, ids, seen, inputs["completion_ids"].shape[1])
+                cells.backward((logps * inputs["completion_mask"] * inputs.get("importance_sampling_ratio", 1.0)).sum())
 
     def _step_of_apart(self, model: Any, rows: Any) -> torch.Tensor:
         """Every objective's own gradient, kept apart in two halves of its prompts until their cosine is known; then their sum."""
         batch = self._batch
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        gradients_K: list[list[torch.Tensor]] = []
+        parameters, gradients_K = [p for p in model.parameters() if p.requires_grad], list[list[torch.Tensor]]()
         losses_K, cross_K = [], np.full(len(batch.objectives), np.nan)
         for k, objective in enumerate(batch.objectives):
             halves, losses = [], []
@@ -186,7 +202,7 @@ class CapabilityTrainer(GRPOTrainer):
             losses_K.append(torch.stack(losses).sum())
         gram_KK = gram(gradients_K)
         self.report |= gradient_report(batch, gram_KK, np.diag(cross_K))
-        combined = self._combine(gram_KK)
+        combined = self._combine(gram_KK, gram_KK)
         coefficients_K = combined.coefficients_K
         if self.recipe.projected == "update":
             coefficients_K = coefficients_K - combined.multipliers_K  # the optimizer gets the plain step, and its own is projected
@@ -194,21 +210,6 @@ class CapabilityTrainer(GRPOTrainer):
             parameter.grad = gradient
         self._update.hold(parameters, gradients_K, batch)
         return (torch.stack(losses_K) * torch.as_tensor(coefficients_K, dtype=torch.float32, device=losses_K[0].device)).sum()
-
-    def _measure(self, model: Any, rows: Any, probe: Probe) -> Estimate:
-        """Gradients of this step's rows, nothing of them left in `.grad`."""
-        first, scale = self.accelerator.process_index * len(rows["row"]), 1.0 / self.max_completion_length
-        with cell_gradients(self._layers, self.model.get_input_embeddings(), probe.cells) as cells, self.accelerator.no_sync(model):
-            for one in [p for part in self._batch.parts for p in self._passes(part, probe.rows_of(part))]:
-                inputs = rows_of_pass(rows, one, np.zeros(len(one.mine)))
-                cells.cells = probe.cells_of(one, first, scale, rows["row"].device)
-                ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
-                seen = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
-                logps, _, _ = self._get_per_token_logps_and_entropies(model, ids, seen, inputs["completion_ids"].shape[1])
-                cells.backward((logps * inputs["completion_mask"] * inputs.get("importance_sampling_ratio", 1.0)).sum())
-        for layer, gradients in cells.sums.items():
-            cells.sums[layer] = self.accelerator.reduce(gradients, "sum")
-        return probe.estimate(cells.gram())
 
     def _backward(self, model: Any, rows: Any, one: Pass, advantages_N: Floats, share: float, sync: bool = False) -> torch.Tensor:
         """The loss of a pass, as a share of its part's mean loss, and its gradient added to `.grad`.
@@ -230,15 +231,16 @@ class CapabilityTrainer(GRPOTrainer):
             self._kl[capability] = self._kl.get(capability, np.zeros(2)) + np.array([self._metrics["train"]["kl"][-1] * tokens, tokens])
         return loss.detach()
 
-    def _combine(self, gram_KK: Floats) -> Combined:
-        """The strategy's coefficients, all 0 when no group tells its replies apart.
+    def _combine(self, gram_KK: Floats, sampled_KK: Floats) -> Combined:
+        """The strategy's coefficients from the Gram matrix it is to see; `sampled_KK` holds the noise that the optimizer sees as well.
 
-        What is left then is rounding in the KL term, and Adam would make a full step of it.
+        All 0 when no group tells its replies apart: what is left then is rounding in the KL term, and Adam would make a full step of it.
         """
         batch = self._batch
-        if not np.isfinite(gram_KK).all():
-            raise TrainingError(f"The gradient is not finite at step {self.state.global_step + 1}; a smaller learning_rate may help")
+        self._must_be_finite("gradient", gram_KK)
         weights_K = self._learnt.base_weights(batch, self._weights_of, self.recipe)
+        if self.strategy.levels:
+            weights_K = equal_lengths(sampled_KK, weights_K, batch.live_K)
         nothing_K = np.zeros(len(weights_K))
         combined = self.strategy.combine(gram_KK, weights_K, batch.live_K, self._rng) if batch.live_K.any() else Combined(nothing_K, nothing_K, 0.0)
         self.report |= combination_report(batch, weights_K, combined)
@@ -250,6 +252,10 @@ class CapabilityTrainer(GRPOTrainer):
 
     def _reliability(self, capability: Capability) -> dict[str, float]:
         return {model.name: model.weights.get(capability, 0.0) for model in self._models}
+
+    def _must_be_finite(self, what: str, number: Any) -> None:
+        if not np.isfinite(number).all():
+            raise TrainingError(f"The {what} is not finite at step {self.state.global_step + 1}; a smaller learning_rate may help")
 
     def _passes(self, part: str, chosen_N: Any) -> list[Pass]:
         return passes(part, chosen_N, self.recipe.micro_batch, self.accelerator.process_index, self.accelerator.num_processes)
@@ -270,12 +276,15 @@ class CapabilityTrainer(GRPOTrainer):
 
         def write() -> None:
             super(GRPOTrainer, self)._save_checkpoint(model, trial)
+            if self.accelerator.is_main_process:
+                save_file(self._past.tensors(), draft / PAST)
             self.accelerator.wait_for_everyone()
 
         step = self.state.global_step
+        draft = Path(self.args.output_dir) / f"checkpoint-{step}"
         state = {"learnt": self._learnt.to_json(), "generator": self._rng.bit_generator.state}
         if self.accelerator.is_main_process:
-            keep(self._kept, step, Path(self.args.output_dir) / f"checkpoint-{step}", write, state)
+            keep_checkpoint(self._kept, step, draft, write, state)
         else:
             write()
         self.accelerator.wait_for_everyone()
@@ -286,4 +295,5 @@ class CapabilityTrainer(GRPOTrainer):
         if checkpoint is not None:
             state = kept_state(Path(checkpoint))
             self._learnt = Learnt.from_json(state["learnt"])
+            self._past = PastGradients.from_tensors(self._past.names, load_file(Path(checkpoint) / PAST), self.accelerator.device)
             self._rng.bit_generator.state = state["generator"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignment.grpo.noise import split_half_cosines
-from alignment.grpo.probe import Cell, Estimate, GramAverage, cell_gradients, estimate, trained_layers
+from alignment.grpo.probe import SIGNAL_FLOOR, Cell, CellGradients, Estimate, GramAverage, PastGradients, cell_gradients, trained_layers
 
 
 class TwoLayers(torch.nn.Module):
@@ -49,42 +49,58 @@ def test_cells_hold_the_gradients_that_backward_passes_of_their_own_would_give()
     assert len(cells.sums) == 4  # nothing listens any more
 
 
-def sampled(rng, truth_KD, noise, prompts, same_part):
-    """Gradients (K, prompts, D) of single prompts; objectives of one part share their prompts' noise in part."""
-    own = rng.normal(size=(len(truth_KD), prompts, truth_KD.shape[1]))
-    if same_part:
-        own[1] = 0.6 * own[0] + 0.8 * own[1]
-    return truth_KD[:, None, :] + noise * own
+def met(past, gradients_KD, names, keep=0.9):
+    found = CellGradients(len(names), sums={0: torch.from_numpy(gradients_KD[:, None, :]).float()})
+    return past.met(found, names, keep)
 
 
-@pytest.mark.parametrize("same_part", [False, True])
-@pytest.mark.parametrize("prompts", [2, 3, 6])
-def test_a_probe_expects_what_a_whole_step_finds(same_part, prompts):
-    rng = np.random.default_rng(0)
-    truth_KD = np.array([[1.0, 0.0, 0.0, 0.0], [-0.5, 0.8, 0.0, 0.0]])
-    step_prompts, parts = 6, ["a", "a"] if same_part else ["a", "b"]
-    probes, steps, crosses = [], [], []
-    for _ in range(4000):
-        gradients = sampled(rng, truth_KD, 0.9, prompts, same_part)
-        cells = np.concatenate([gradients[:, 0::2].mean(axis=1), gradients[:, 1::2].mean(axis=1)])
-        halves = np.array([[len(range(0, prompts, 2))] * 2, [len(range(1, prompts, 2))] * 2])
-        found = estimate(cells @ cells.T, halves, np.array([step_prompts] * 2), parts)
-        probes.append(found.gram_KK)
-        crosses.append(found.cross_KK)
-        whole = sampled(rng, truth_KD, 0.9, step_prompts, same_part).mean(axis=1)
-        steps.append(whole @ whole.T)
-    np.testing.assert_allclose(np.mean(probes, axis=0), np.mean(steps, axis=0), atol=0.12)
-    np.testing.assert_allclose(np.mean(crosses, axis=0), truth_KD @ truth_KD.T, atol=0.12)
+def test_products_with_the_past_hold_no_noise_and_those_of_one_step_do():
+    rng, names = np.random.default_rng(0), ["a", "b", "c"]
+    truth_KD = np.array([[1.0, 0.0, 0.0, 0.0], [-0.5, 0.8, 0.0, 0.0], [0.0, 0.9, 0.0, 0.0]])
+    average, past = GramAverage.empty(names), PastGradients(tuple(names))
+    for _ in range(6000):
+        noise = 1.5 * rng.normal(size=truth_KD.shape)
+        noise[1] = 0.6 * noise[0] + 0.8 * noise[1]  # the same replies, seen by two components
+        average = average.with_estimate(met(past, truth_KD + noise, names), names, 0.999)
+    np.testing.assert_allclose(average.cross_of(names), truth_KD @ truth_KD.T, atol=0.1)
+    np.testing.assert_allclose(average.signal_of(names), truth_KD @ truth_KD.T, atol=0.15)
+    total = average.gram_of(names)
+    np.testing.assert_allclose(np.diag(total), np.diag(truth_KD @ truth_KD.T) + 4 * 1.5**2, rtol=0.1)
+    assert total[0, 1] > 3.0  # noise that two objectives share hides that they are opposed
+    assert average.signal_of(names)[0, 1] < -0.3
 
 
-def test_a_whole_step_that_is_its_own_probe_is_left_as_it_is():
-    rng = np.random.default_rng(1)
-    cells = rng.normal(size=(6, 9))
-    found = estimate(cells @ cells.T, np.array([[2, 1, 1], [1, 1, 0]]), np.array([3, 2, 1]), ["a", "b", "c"])
-    whole = np.stack([(2 * cells[0] + cells[3]) / 3, (cells[1] + cells[4]) / 2, cells[2]])
-    np.testing.assert_allclose(found.gram_KK, whole @ whole.T)
-    assert np.isnan(found.cross_KK[2, 2])  # one prompt has no halves
-    assert not np.isnan(found.cross_KK[0, 2])
+def test_without_noise_the_signal_is_the_gram_matrix_itself():
+    names, gradients = ["a", "b", "c"], np.random.default_rng(1).normal(size=(3, 6))
+    average, past = GramAverage.empty(names), PastGradients(tuple(names))
+    first = met(past, gradients, names)
+    assert np.isnan(first.cross_KK).all()  # nothing to compare with yet
+    average = average.with_estimate(first, names, 0.9)
+    assert not (average.signal_of(names) - np.diag(np.diag(average.gram_of(names)))).any()  # what is not known opposes nothing
+    for _ in range(3):
+        average = average.with_estimate(met(past, gradients, names), names, 0.9)
+    np.testing.assert_allclose(average.signal_of(names), gradients @ gradients.T, rtol=1e-5)
+    np.testing.assert_allclose(average.gram_of(["c", "a"]), (gradients @ gradients.T)[np.ix_([2, 0], [2, 0])], rtol=1e-5)
+
+
+def test_objectives_that_come_and_go_keep_their_own_past():
+    past, gradients = PastGradients(("a", "b")), np.array([[1.0, 0.0], [1.0, 2.0]])
+    met(past, gradients[:1], ["a"])
+    found = met(past, 3 * gradients, ["a", "b"])
+    np.testing.assert_allclose(found.cross_KK, [[3.0, 3.0], [3.0, np.nan]])  # b with a's past; nobody with b's
+    back = PastGradients.from_tensors(("a", "b"), past.tensors(), torch.device("cpu"))
+    assert torch.equal(back.layers[0], past.layers[0])
+    assert np.array_equal(back.weights_K, past.weights_K)
+
+
+@given(st.integers(0, 300), st.integers(1, 5))
+def test_a_signal_is_a_gram_matrix_with_lengths_above_the_floor(seed, k):
+    rng, names = np.random.default_rng(seed), list("abcde")[:k]
+    cells, cross = rng.normal(size=(k, 9)), rng.normal(size=(k, k))
+    average = GramAverage.empty(names).with_estimate(Estimate(cells @ cells.T, cross + cross.T), names, 0.5)
+    signal = average.signal_of(names)
+    assert np.linalg.eigvalsh(signal).min() >= -1e-9 * np.abs(signal).max()
+    assert (np.diag(signal) >= (1 - 1e-9) * SIGNAL_FLOOR * np.diag(cells @ cells.T)).all()
 
 
 def test_split_half_cosines_are_what_halves_show():
