@@ -40,9 +40,9 @@ class Assignment(NamedTuple):
             verify_artifact(self.parent_adapter)
         return verify_artifact(self.dataset)
 
-    def run_hash(self, dataset_hash: str) -> str:
-        """Runs with the same are the same run: one may resume what the other has saved."""
-        return content_hash([self.recipe.hash, dataset_hash, self.base_model, str(self.parent_adapter)])
+    def run_hash(self, dataset_hash: str, processes: int) -> str:
+        """Runs with the same are the same run: one may resume what the other has saved. Each process draws by a generator of its own."""
+        return content_hash([self.recipe.hash, dataset_hash, self.base_model, str(self.parent_adapter), processes])
 
     def knowledge(self) -> Knowledge:
         """What the dataset was made from, whatever was imported since: its replies are scored with it. Raises NotFound when it is gone."""

@@ -50,6 +50,7 @@ def training_config(recipe: Recipe, plan: Schedule, scratch: Path) -> GRPOConfig
         weight_decay=0.0,
         optim="adamw_torch",
         use_cpu=not on_gpu,
+        ddp_find_unused_parameters=False,  # every pass uses every parameter of the adapter
         bf16=on_gpu,
         gradient_checkpointing=recipe.gradient_checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False},

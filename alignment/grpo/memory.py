@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import psutil
 import torch
 
+from alignment.grpo.config import processes
 from alignment.recipe import Recipe
 from core.errors import RecipeError, TrainingError
 
@@ -23,8 +24,9 @@ GIB = 2**30
 # Counted with `torch.autograd.graph.saved_tensors_hooks` on eight shapes, which these fit exactly. The fused attention, which torch takes
 # on CPU and GPU, keeps no matrix of scores.
 _KEPT = {4: (24, 16, 8, 28, 4, 8), 2: (24, 8, 4, 14, 4, 8)}
-# torch, transformers and TRL once imported; on a GPU its context and workspaces.
-_LIBRARIES = {"cpu": int(0.55 * GIB), "gpu": int(0.9 * GIB)}
+# What a process at work takes besides: torch, transformers, TRL and our knowledge base, measured on a CPU with a model of 2.5 million
+# parameters; on a GPU, not measured, the context and workspaces.
+_LIBRARIES = {"cpu": int(1.05 * GIB), "gpu": int(0.9 * GIB)}
 _SAMPLING_COPIES = 3
 """Logits of one position for every reply: as computed, divided by the temperature, as probabilities; float32."""
 _ADAM = 4 + 4 + 8
@@ -73,15 +75,34 @@ class Shape(NamedTuple):
         return sum(bytes_each * size for bytes_each, size in zip(_KEPT[number], sizes, strict=True))
 
 
+class Place(NamedTuple):
+    """Where a training runs."""
+
+    gpu_bytes: int = 0
+    """Memory of each process's GPU; 0 on a CPU."""
+    processes: int = 1
+    """Each takes its share of a step's replies."""
+    shards: int = 1
+    """Into which FSDP or ZeRO-3 divides weights and states; 1: every process holds them whole."""
+
+    @classmethod
+    def here(cls) -> "Place":
+        """As the launcher has told this process."""
+        gpu_bytes = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory if torch.cuda.is_available() else 0
+        divides = os.environ.get("ACCELERATE_USE_FSDP") == "true" or os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3"
+        return cls(int(gpu_bytes), processes(), processes() if divides else 1)
+
+
 class Memory(NamedTuple):
     """Bytes of one process."""
 
     libraries: int
     weights: int
+    """Of the model, and of the preference model beside it."""
     adapter: int
     """LoRA matrices, their gradient, Adam's moments, and the frozen copy that KL is measured against."""
     objectives: int
-    """Gradients of the objectives, kept apart for a moment."""
+    """Gradients of the objectives: this step's, and for `balanced` the average of those before."""
     training: int
     """Activations of one micro-batch."""
     generation: int
@@ -93,29 +114,32 @@ class Memory(NamedTuple):
         return self.libraries + self.weights + self.adapter + max(self.objectives + self.training, self.generation)
 
 
-def memory_needed(
-    shape: Shape, recipe: Recipe, prompt_tokens: int, replies: int, objectives: int, *, gpu_bytes: int = 0, processes: int = 1, shards: int = 1
-) -> Memory:
-    """The peak of one of `processes`, each on a GPU of `gpu_bytes`, or on the CPU when that is 0.
-
-    `prompt_tokens` is the longest prompt, `replies` and `objectives` are those of a step; FSDP and ZeRO-3 divide weights and states into `shards`.
-    """
-    number = 2 if gpu_bytes else 4
+def memory_needed(shape: Shape, recipe: Recipe, prompt_tokens: int, replies: int, objectives: int, place: Place) -> Memory:
+    """The peak of one process. `prompt_tokens` is the longest prompt, `replies` and `objectives` are those of a step."""
+    number = 2 if place.gpu_bytes else 4
     adapter = shape.lora_parameters(recipe.lora_rank)
-    block = number * sum(i * o for i, o in shape.projections)
-    tokens = min(recipe.micro_batch, replies // processes) * (prompt_tokens + recipe.max_completion_tokens)
-    kept_by_block = shape.kept_by_block(recipe.lora_rank, number)
-    blocks = 2 if recipe.gradient_checkpointing else shape.layers + 1  # one more: the gradients of the block that is being left
-    inputs_of_blocks = number * shape.hidden * shape.layers if recipe.gradient_checkpointing else 0
+    mine = replies // place.processes
+    # Sharded, a block's weights are gathered while it works, and the next one's beforehand.
+    gathered = 2 * number * sum(i * o for i, o in shape.projections) if place.shards > 1 else 0
     return Memory(
-        libraries=_LIBRARIES["gpu" if gpu_bytes else "cpu"],
-        # Sharded, a block's weights are gathered while it works, and the next one's beforehand.
-        weights=number * shape.parameters // shards + (2 * block if shards > 1 else 0),
-        adapter=adapter * (_ADAM + (4 if recipe.beta > 0 else 0)) // shards,
+        libraries=_LIBRARIES["gpu" if place.gpu_bytes else "cpu"],
+        weights=number * shape.parameters // place.shards + gathered + (number * shape.parameters if recipe.preference else 0),
+        adapter=adapter * (_ADAM + (4 if recipe.beta > 0 else 0)) // place.shards,
         objectives=4 * adapter * objectives * {"sum": 0, "gdpo": 0, "balanced": 2}.get(recipe.strategy, 1),
-        training=tokens * (blocks * kept_by_block + inputs_of_blocks),
-        generation=_generation(shape, recipe, prompt_tokens, replies // processes, number, gpu_bytes),
+        training=min(recipe.micro_batch, mine) * (prompt_tokens + recipe.max_completion_tokens) * _kept_for_each_token(shape, recipe, number),
+        generation=_generation(shape, recipe, prompt_tokens, mine, number, place.gpu_bytes),
     )
+
+
+def _kept_for_each_token(shape: Shape, recipe: Recipe, number: int) -> int:
+    kept_by_block = shape.kept_by_block(recipe.lora_rank, number)
+    # The probe of `balanced` holds what goes into each LoRA matrix, in the adapter's float32. Without checkpointing autograd holds the same
+    # tensors on a CPU; on a GPU it holds bfloat16 copies instead.
+    held = 4 * sum(i + recipe.lora_rank for i, _ in shape.projections) if recipe.strategy == "balanced" else 0
+    if recipe.gradient_checkpointing:
+        # The inputs of all blocks, one block that is computed again, and the gradients in it.
+        return shape.layers * (number * shape.hidden + held) + 2 * kept_by_block
+    return (shape.layers + 1) * kept_by_block + (shape.layers * held if number == 2 else 0)
 
 
 def _generation(shape: Shape, recipe: Recipe, prompt_tokens: int, replies: int, number: int, gpu_bytes: int) -> int:

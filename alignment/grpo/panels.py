@@ -37,7 +37,7 @@ class Curve(NamedTuple):
 
 
 def rewards(axes: Axes, rows: Rows) -> None:
-    _capability_curves(axes, _curves(rows, "rewards"), "Reward by capability", "mean reward of a step")
+    _capability_curves(axes, _curves(rows, "rewards"), "Reward by capability (dashed: anchors)", "mean reward of a step")
     axes.set_ylim(0.0, 1.0)
 
 
@@ -87,7 +87,7 @@ def conflicts(axes: Axes, rows: Rows) -> None:
 def weights(axes: Axes, rows: Rows) -> None:
     """The base weights that mirror descent moves toward what lags."""
     _capability_curves(axes, _curves(rows, "capability_weights"), "Base weight by capability", "factor on its share of the step", is_exact=True)
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(min(0.9, axes.get_ylim()[0]), max(1.1, axes.get_ylim()[1]))
 
 
 def component_weights(axes: Axes, rows: Rows) -> None:
@@ -257,7 +257,7 @@ def _matrix(axes: Axes, values: Floats, rows: Sequence[str], columns: Sequence[s
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
     if number is not None and max(values.shape) <= _MOST_NUMBERS:
         for (i, j), value in np.ndenumerate(values):
-            text = "unknown" if np.isnan(value) else number.format(value)
+            text = "?" if np.isnan(value) else number.format(value)
             axes.text(j, i, text, ha="center", va="center", fontsize=7, color="white" if abs(value) > _DARK * largest else _INK)
 
 

@@ -19,10 +19,11 @@ from transformers import TrainerCallback
 
 from alignment.dataset import load_dataset
 from alignment.grpo.assignment import Assignment, assignment
+from alignment.grpo.config import processes
 from alignment.grpo.crew import Crew, end_with_launcher
 from alignment.grpo.journal import Journal
 from alignment.grpo.kept import newest, state_folder, step_of
-from alignment.grpo.memory import Shape, check_memory, memory_needed, shortage_named
+from alignment.grpo.memory import Place, Shape, check_memory, memory_needed, shortage_named
 from alignment.grpo.objectives import objectives_of
 from alignment.grpo.plots import plot_run
 from alignment.grpo.policy import Policy, load_policy, save_adapter
@@ -73,7 +74,7 @@ def train_round(round_id: str, stop: "Stop") -> int:
         with crew.main_first():
             job.remove_drafts()
             dataset_hash = job.verify()
-            state = state_folder(job.training, job.run_hash(dataset_hash))
+            state = state_folder(job.training, job.run_hash(dataset_hash, processes()))
             saved = newest(state)
         policy = load_policy(job.base_model, job.parent_adapter, job.recipe)
         samples = _fitting(load_dataset(job.dataset), policy, job.recipe)
@@ -146,7 +147,7 @@ def _check_memory(policy: Policy, samples: Sequence[TrainingSample], plan: Sched
     """Raises RecipeError before a run that could not end, rather than in the middle of it."""
     longest = max(_prompt_tokens(samples[i], policy) for i in set(plan.order))
     objectives = len(objectives_of(samples, recipe.objectives, component_weights))
-    check_memory(memory_needed(Shape.of(policy.model.config), recipe, longest, plan.prompts_per_step * recipe.completions, objectives))
+    check_memory(memory_needed(Shape.of(policy.model.config), recipe, longest, plan.prompts_per_step * recipe.completions, objectives, Place.here()))
 
 
 def _check_signal(job: Assignment) -> None:

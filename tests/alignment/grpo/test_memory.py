@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alignment.grpo import memory
-from alignment.grpo.memory import GIB, Memory, Shape, check_memory, memory_needed, shortage_named
+from alignment.grpo.memory import GIB, Memory, Place, Shape, check_memory, memory_needed, shortage_named
 from alignment.grpo.policy import load_policy
 from alignment.recipe import Recipe
 from core.errors import RecipeError, TrainingError
@@ -34,7 +34,7 @@ def kept_bytes(model, tokens):
 
 
 def needed(recipe=None, shape=QWEN_7B, **changes):
-    return memory_needed(shape, recipe or Recipe(**changes), prompt_tokens=512, replies=96, objectives=7, gpu_bytes=80 * GIB)
+    return memory_needed(shape, recipe or Recipe(**changes), prompt_tokens=512, replies=96, objectives=7, place=Place(80 * GIB))
 
 
 def test_parameters_are_counted_as_they_are(starter):
@@ -46,13 +46,13 @@ def test_parameters_are_counted_as_they_are(starter):
 
 def test_activations_are_what_autograd_keeps(starter):
     recipe = Recipe(micro_batch=1, max_completion_tokens=64, completions=2)
-    said = memory_needed(Shape.of(starter.config), recipe, prompt_tokens=64, replies=80, objectives=5).training
+    said = memory_needed(Shape.of(starter.config), recipe, prompt_tokens=64, replies=80, objectives=5, place=Place()).training
     blocks = starter.config.num_hidden_layers
     assert said * blocks / (blocks + 1) == pytest.approx(kept_bytes(starter, 128), rel=0.01)  # the rest is outside of the blocks
 
 
 def test_checkpointing_and_smaller_batches_take_less():
-    assert needed(gradient_checkpointing=True).training < needed().training / 5
+    assert needed(strategy="sum", gradient_checkpointing=True).training < needed(strategy="sum").training / 5
     assert needed(micro_batch=8).training == pytest.approx(needed(micro_batch=64).training / 8)
     assert needed(vllm="server", vllm_server_url="http://gpu:8000").generation == 0
     assert needed(vllm="colocate", vllm_memory=0.25).generation == 20 * GIB
@@ -60,9 +60,31 @@ def test_checkpointing_and_smaller_batches_take_less():
 
 def test_sharding_divides_weights_and_states():
     recipe = Recipe()
-    whole, quarter = (memory_needed(QWEN_7B, recipe, 512, 96, 7, gpu_bytes=80 * GIB, processes=n, shards=n) for n in (1, 4))
+    whole, quarter = (memory_needed(QWEN_7B, recipe, 512, 96, 7, Place(80 * GIB, n, n)) for n in (1, 4))
     assert quarter.adapter == pytest.approx(whole.adapter / 4, rel=0.01)
     assert whole.weights / 4 < quarter.weights < whole.weights / 3
+
+
+def test_what_a_recipe_asks_for_besides_is_counted():
+    assert needed(preference=True).weights == 2 * needed().weights
+    assert needed(strategy="balanced", gradient_checkpointing=True).training > needed(strategy="sum", gradient_checkpointing=True).training
+    assert needed(strategy="balanced").objectives == 2 * needed(strategy="exact").objectives > needed(strategy="sum").objectives == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "place"),
+    [
+        ({}, Place()),
+        ({"WORLD_SIZE": "4"}, Place(processes=4)),
+        ({"WORLD_SIZE": "4", "ACCELERATE_USE_FSDP": "true"}, Place(processes=4, shards=4)),
+        ({"WORLD_SIZE": "4", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}, Place(processes=4, shards=4)),
+    ],
+    ids=["alone", "whole copies", "fsdp", "zero-3"],
+)
+def test_a_process_knows_its_share(monkeypatch, told, place):
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert Place.here() == place
 
 
 def test_a_step_that_does_not_fit_is_refused_with_what_to_change(monkeypatch):
@@ -86,7 +108,7 @@ def test_other_errors_keep_theirs():
 
 def row_of_the_guide(name, shape, gpus, micro_batch, checkpointing, vllm):
     recipe = Recipe(max_completion_tokens=512, micro_batch=micro_batch, gradient_checkpointing=checkpointing, vllm=vllm)
-    m = memory_needed(shape, recipe, prompt_tokens=512, replies=144, objectives=7, gpu_bytes=80 * GIB, processes=gpus, shards=gpus)
+    m = memory_needed(shape, recipe, prompt_tokens=512, replies=144, objectives=7, place=Place(80 * GIB, gpus, gpus))
     sizes = " | ".join(f"{size / GIB:.1f}" for size in (m.libraries, m.weights, m.adapter, m.objectives, m.training, m.generation, m.peak))
     return f"| {name} | {gpus} | {micro_batch} | {'yes' if checkpointing else 'no'} | {vllm} | {sizes} |"
 
