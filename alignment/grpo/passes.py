@@ -5,7 +5,7 @@ the same passes with equally many rows, since upstream's metrics are gathered fr
 nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from alignment.grpo.advantages import Floats
-from alignment.grpo.batch import Ints
+from alignment.grpo.batch import Batch, Ints
 
 
 class Pass(NamedTuple):
@@ -40,10 +40,18 @@ def passes(part: str, chosen_N: NDArray[np.bool_], micro_batch: int, rank: int, 
     return [one(i) for i in range(count)]
 
 
-def empty_pass(part: str) -> Pass:
-    """With one row that counts nothing."""
+def weighted_passes(batch: Batch, coefficients_K: Floats, split: Callable[[str, NDArray[np.bool_]], list[Pass]]) -> list[tuple[Pass, Floats, float]]:
+    """The passes of one step with the advantages (N,) that the coefficients make, and what they add up to in the pass's part.
+
+    At least one: without any, sharded gradients and their reduction would be left in the air.
+    """
+    planned: list[tuple[Pass, Floats, float]] = []
+    for part in batch.parts:
+        own_K = batch.members(part)
+        if share := float(coefficients_K[own_K].sum()):
+            planned += [(one, batch.advantages_NK[:, own_K] @ coefficients_K[own_K], share) for one in split(part, batch.part_N == part)]
     nothing = np.zeros(0, dtype=np.int64)
-    return Pass(part, nothing, nothing, 1)
+    return planned or [(Pass(batch.parts[0], nothing, nothing, 1), np.zeros(len(batch.part_N)), 0.0)]
 
 
 def rows_of_pass(rows: Mapping[str, torch.Tensor], one: Pass, advantages_M: Floats) -> dict[str, torch.Tensor]:

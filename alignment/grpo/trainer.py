@@ -6,6 +6,7 @@ advantage (`sum`, `gdpo`, `balanced`), or of gradients that were kept apart (`pc
 of its part's rows with the KL term. The overrides say what each relies on upstream (trl 1.16, transformers 5.19).
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import DistributedType
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from transformers import PrinterCallback
@@ -28,7 +28,7 @@ from alignment.grpo.gradients import gram, weighted_sum
 from alignment.grpo.kept import PAST, keep_checkpoint, kept_state
 from alignment.grpo.learnt import Learnt
 from alignment.grpo.objectives import capability_of, objectives_of
-from alignment.grpo.passes import Pass, empty_pass, passes, rows_of_pass
+from alignment.grpo.passes import Pass, passes, rows_of_pass, weighted_passes
 from alignment.grpo.policy import Policy
 from alignment.grpo.probe import CellGradients, PastGradients, Probe, cell_gradients, trained_layers
 from alignment.grpo.report import combination_report, gradient_report, reward_report
@@ -65,6 +65,8 @@ class CapabilityTrainer(GRPOTrainer):
         weights: Callable[[Capability], Mapping[str, float]] = component_weights,
     ) -> None:
         self.recipe, self.strategy = recipe, strategy_named(recipe.strategy)
+        if self.strategy.gradients == "apart" and "true" in (os.environ.get("ACCELERATE_USE_FSDP"), os.environ.get("ACCELERATE_USE_DEEPSPEED")):
+            raise RecipeError(f"strategy: {recipe.strategy!r} keeps gradients apart, which needs them whole on every process; use 'balanced' here")
         self.report: dict[str, Any] = {}
         self._samples, self._kept = samples, kept
         self._scorer = ComponentScorer(score, models)
@@ -85,8 +87,6 @@ class CapabilityTrainer(GRPOTrainer):
         )
         self.remove_callback(PrinterCallback)  # the journal tells instead
         self._update = ActualUpdate(self, projects=recipe.projected == "update")
-        if self.strategy.gradients == "apart" and self.accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
-            raise RecipeError(f"strategy: {recipe.strategy!r} keeps gradients apart, which needs them whole on every process; use 'balanced' here")
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
         """Relies on upstream returning the raw (N, F) rewards of all processes in the order of `reward_funcs`, NaN where one is unscored."""
@@ -130,7 +130,7 @@ class CapabilityTrainer(GRPOTrainer):
         self.report = reward_report(self._batch) | self._learnt.report(self._batch, self._weights_of, self.recipe)
         apart = self.strategy.gradients == "apart" and self._batch.live_K.any()
         loss = self._step_of_apart(model, rows) if apart else self._step_at_once(model, rows)
-        self._must_be_finite("loss", loss.item())
+        self._must_be_finite("loss", self.accelerator.gather(loss.reshape(1)).cpu().numpy())  # all processes stop, or none
         self.accelerator.gradient_state._set_sync_gradients(True)  # accelerate's optimizer makes its step only then
         self._step += 1
         seconds, tokens = time.perf_counter() - started, int(self._tokens_N.sum())
@@ -145,14 +145,9 @@ class CapabilityTrainer(GRPOTrainer):
         batch = self._batch
         average = self._learnt.average
         coefficients_K = self._combine(average.signal_of(batch.names), average.gram_of(batch.names)).coefficients_K
-        planned: list[tuple[Pass, Floats, float]] = []
-        for part in batch.parts:
-            own_K = batch.members(part)
-            if share := float(coefficients_K[own_K].sum()):
-                planned += [(p, batch.advantages_NK[:, own_K] @ coefficients_K[own_K], share) for p in self._passes(part, batch.part_N == part)]
-        # Without any, sharded gradients and their reduction would be left in the air.
-        planned = planned or [(empty_pass(batch.parts[0]), np.zeros(len(batch.part_N)), 0.0)]
-        probe = Probe(batch, self.recipe.probe_prompts, shared=self.state.global_step % self.recipe.probe_every == 0)
+        planned = weighted_passes(batch, coefficients_K, self._passes)
+        unmeasured = [name for name in batch.live_names if np.isnan(average.cross_of([name])).all()]
+        probe = Probe(batch, self.recipe.probe_prompts, shared=bool(unmeasured) or self.state.global_step % self.recipe.probe_every == 0)
         looks = self.strategy.gradients == "probe" and len(probe.names) > 0
         with cell_gradients(self._layers, self.model.get_input_embeddings(), len(probe.names)) if looks else nullcontext() as cells:
             if cells is not None:
@@ -164,6 +159,7 @@ class CapabilityTrainer(GRPOTrainer):
                 losses.append(self._backward(model, rows, one, advantages_N, share, sync=i == len(planned) - 1))
         if cells is not None:
             cells.sums = {layer: self.accelerator.reduce(gradients, "mean") for layer, gradients in cells.sums.items()}
+            self.report["unmeasured"] = unmeasured
             found = self._past.met(cells, probe.names, self.recipe.probe_average)
             self._learnt = replace(self._learnt, average=average.with_estimate(found, probe.names, self.recipe.probe_average))
         if self.strategy.gradients != "none":
@@ -242,7 +238,11 @@ class CapabilityTrainer(GRPOTrainer):
         if self.strategy.levels:
             weights_K = equal_lengths(sampled_KK, weights_K, batch.live_K)
         nothing_K = np.zeros(len(weights_K))
-        combined = self.strategy.combine(gram_KK, weights_K, batch.live_K, self._rng) if batch.live_K.any() else Combined(nothing_K, nothing_K, 0.0)
+        if not batch.live_K.any():
+            combined = Combined(nothing_K, nothing_K, 0.0)
+        else:  # what is not live has its KL term alone, which neither opposes nor is to be opposed
+            combined = self.strategy.combine(gram_KK, weights_K * batch.live_K, batch.live_K, self._rng)
+            combined = combined._replace(coefficients_K=np.where(batch.live_K, combined.coefficients_K, weights_K))
         self.report |= combination_report(batch, weights_K, combined)
         return combined
 
