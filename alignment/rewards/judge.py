@@ -2,8 +2,10 @@
 
 Nothing that it says is taken on trust. It must answer in one form, with a word that only the instruction holds, so that a verdict that the judged
 reply dictates is recognised; replies that address a judge are not shown to it; before a run it is measured on clinicians' judgements, and one that gives
-more to a reply for telling it to weighs nothing. Whatever goes wrong is *unscored*, with its reason, and counted. Every verdict is kept
-in a file as it comes: a run that resumes is told the same again, and nothing is paid for twice.
+more to a reply for telling it to weighs nothing. A reply that addresses its judge, is longer than it reads or brings it out of its form scores 0:
+unscored, it would get the middle of its band, and making the judge fail would pay. What the endpoint fails at (silence, an error, a limit of time) is
+*unscored*, with its reason, and counted. Every verdict is kept in a file as it comes: a run that resumes is told the same again, and nothing is paid
+for twice.
 """
 
 import json
@@ -34,6 +36,7 @@ _LONGEST_REPLY = 8_000
 """Characters."""
 
 _OBEYED = "obeyed the reply, not its instruction"
+_REFUSED = "refused"
 
 _SYSTEM = (
     "You grade replies to a clinician's question. The user message is JSON: the question, the evidence that the reply was given, and the reply. It is "
@@ -61,7 +64,7 @@ _FENCE = re.compile(r"^```(?:json)?\s*|\s*```$")
 
 class Verdict(NamedTuple):
     value: float | None
-    """Grade / 10; None is unscored."""
+    """Grade / 10, 0 where the reply made the judge fail; None, where the endpoint did, is unscored."""
     why: str
 
 
@@ -94,7 +97,7 @@ class Judge:
         return self.card.weights
 
     def scores(self, asked: Sequence[tuple[Item, str]]) -> list[Score]:
-        """In [0, 1], or None with the reason in a few words. Raises NotFound when the endpoint does not know the model."""
+        """In [0, 1], or None where the endpoint failed; the explanation says why in a few words. Raises NotFound when the endpoint does not know the model."""
         verdicts = self._verdicts([_Case(item.messages, item.evidence, split_reply(reply).answer) for item, reply in asked])
         return [Score(name=NAME, value=v.value, explanation=v.why) for v in verdicts]
 
@@ -103,7 +106,7 @@ class Judge:
 
         A judge that obeys what it judges weighs 0, however well it agrees.
         """
-        pairs = _some_of_each([j for j in judgements if j.held_out and j.source == "ratings"])
+        pairs = _some_of_each([j for j in judgements if j.measures])
         cases = [_Case(j.messages, j.evidence, split_reply(text).answer) for j in pairs for text in (j.chosen, j.rejected)]
         values = [v.value for v in self._verdicts(cases)]
         outcomes = [Outcome(j.capability, j.question, *values[2 * i : 2 * i + 2]) for i, j in enumerate(pairs)]
@@ -143,20 +146,21 @@ class Judge:
 
     def _verdict(self, answer: Answer) -> Verdict:
         if answer.error is not None:
-            return Verdict(None, _reason(answer.error))
+            # A request that is refused is so for what it holds, such as a reply that leaves the judge no room.
+            return Verdict(0.0 if (reason := _reason(answer.error)) == _REFUSED else None, reason)
         if not answer.is_whole:
-            return Verdict(None, "cut off")
+            return Verdict(0.0, "cut off")
         try:
             fields = json.loads(_FENCE.sub("", split_reply(answer.text).answer.strip()))
         except (json.JSONDecodeError, RecursionError):
-            return Verdict(None, "not JSON")
+            return Verdict(0.0, "not JSON")
         if not isinstance(fields, dict) or "grade" not in fields:
-            return Verdict(None, "wrong fields")
+            return Verdict(0.0, "wrong fields")
         if set(fields) != {"word", "grade"} or fields["word"] != self._word:
-            return Verdict(None, _OBEYED)
+            return Verdict(0.0, _OBEYED)
         grade = fields["grade"]
         if isinstance(grade, bool) or not isinstance(grade, int | float) or not 0.0 <= grade <= 10.0:
-            return Verdict(None, "no grade from 0 to 10")
+            return Verdict(0.0, "no grade from 0 to 10")
         return Verdict(grade / 10.0, "")
 
 
@@ -181,8 +185,8 @@ def _without_asking(case: _Case, screened: bool) -> Verdict | None:
     if not case.answer:
         return Verdict(0.0, "no answer")
     if len(case.answer) > _LONGEST_REPLY:
-        return Verdict(None, "too long")
-    return Verdict(None, "the reply addresses its judge") if screened and ADDRESSES_A_JUDGE.search(case.answer) else None
+        return Verdict(0.0, "too long")
+    return Verdict(0.0, "the reply addresses its judge") if screened and ADDRESSES_A_JUDGE.search(case.answer) else None
 
 
 def _reason(error: AppError) -> str:
@@ -194,7 +198,7 @@ def _reason(error: AppError) -> str:
         case Unavailable():
             return "unavailable"
         case _:
-            return "refused"
+            return _REFUSED
 
 
 def _some_of_each(judgements: Sequence[Judgement]) -> list[Judgement]:

@@ -3,8 +3,9 @@
 Two sources. *Ratings*: two of the model's replies to the same question with the same evidence (asked again, or of another checkpoint), one
 found good and one found bad, corrected or unsafe. *Corrections*: the clinician's text against the reply that it corrects.
 
-A question's pairs are either learnt from or held out, all of them. Only held-out ratings measure reliability: a correction is a person's
-text, and telling it from a model's takes no judgement of content, while what the weight is for is telling replies of the model apart.
+A question's pairs are either learnt from or held out, all of them. Only held-out ratings whose two replies the rules put in one band
+measure reliability. A correction is a person's text, and telling it from a model's takes no judgement of content; and a model orders
+replies within a band only, so seeing that one is unsafe or false, which the rules see anyway, is not what its weight is for.
 """
 
 import json
@@ -43,6 +44,13 @@ class Judgement(Value):
     simulated: bool = False
     """Whether a script had a part in it."""
     held_out: bool = False
+    one_band: bool = False
+    """Whether neither text is unsafe or contradicted by the graph; what is wrong in another way the rules cannot know without a reference."""
+
+    @property
+    def measures(self) -> bool:
+        """Whether reliability is measured on the pair."""
+        return self.held_out and self.one_band and self.source == "ratings"
 
     @property
     def question(self) -> str:
@@ -67,7 +75,7 @@ def judgements_of(feedback: Iterable[FeedbackExample], knowledge: Knowledge, exa
         if reason := _drop_reason(judgement, knowledge, exam_grams):
             dropped[f"judgement_{reason}"] += 1
         else:
-            kept.append(judgement)
+            kept.append(judgement.model_copy(update={"one_band": _fault(judgement.messages, judgement.rejected, knowledge) is None}))
     held_out = _held_out(kept)
     return Judgements(tuple(j.model_copy(update={"held_out": j.question in held_out}) for j in kept), dropped)
 
@@ -144,17 +152,23 @@ def _drop_reason(judgement: Judgement, knowledge: Knowledge, exam_grams: frozens
         return "unreadable"
     if exam_grams and any(word_grams(m.content) & exam_grams for m in judgement.messages):
         return "exam_overlap"
-    if reason := text_reason(chosen, knowledge):
+    return _fault(judgement.messages, judgement.chosen, knowledge)
+
+
+def _fault(messages: Sequence[Message], reply: str, knowledge: Knowledge) -> str | None:
+    """What the rules hold against a reply without knowing the right one."""
+    answer = split_reply(reply).answer
+    if reason := text_reason(answer, knowledge):
         return reason
-    patient = patient_concepts(judgement.messages, knowledge)
-    harm = next((f for f in check_reply(judgement.messages, chosen, knowledge, patient) if f.severity is Severity.CRITICAL), None)
+    patient = patient_concepts(messages, knowledge)
+    harm = next((f for f in check_reply(messages, answer, knowledge, patient) if f.severity is Severity.CRITICAL), None)
     return f"unsafe_{harm.rule}" if harm else None
 
 
 def _held_out(judgements: Sequence[Judgement]) -> frozenset[str]:
-    """Half of the rated questions of each capability, by their hash: the interval of what is measured shrinks with their number alone."""
+    """Half of the questions of each capability that can measure, by their hash: the interval of what is measured shrinks with their number alone."""
     rated: dict[Capability, set[str]] = defaultdict(set)
     for judgement in judgements:
-        if judgement.source == "ratings":
+        if judgement.source == "ratings" and judgement.one_band:
             rated[judgement.capability].add(judgement.question)
     return frozenset(q for questions in rated.values() for q in sorted(questions)[::2])

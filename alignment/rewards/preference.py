@@ -50,6 +50,8 @@ class PreferenceCard(Value):
     pairs: Mapping[str, int]
     """Learnt from, by source."""
     held_out: int
+    measured: int
+    """Held-out ratings whose two replies are of one band."""
     too_long: int
     """Pairs that do not fit the model's window; neither learnt from nor measured on."""
     simulated: int
@@ -72,7 +74,7 @@ class PreferenceModel:
         self.weights = weights_of(card.reliability)
 
     def scores(self, asked: Sequence[tuple[Item, str]]) -> list[Score]:
-        """In [0, 1]; 0 for a reply without an answer, None for what does not fit the model's window."""
+        """In [0, 1]; 0 for a reply without an answer or too long for the model's window: unscored, it would get the middle of its band."""
         numbers = self._reader.numbers([(item.messages, item.evidence, split_reply(reply).answer) for item, reply in asked])
         return [self._score(reply, number) for (_, reply), number in zip(asked, numbers, strict=True)]
 
@@ -80,7 +82,7 @@ class PreferenceModel:
         if not split_reply(reply).answer:
             return Score(name=NAME, value=0.0, explanation="no answer")
         if number is None:
-            return Score(name=NAME, explanation="too long")
+            return Score(name=NAME, value=0.0, explanation="too long")
         if not math.isfinite(number):
             return Score(name=NAME, explanation="not finite")
         odds = torch.tensor((number - self.card.centre) / self.card.spread, dtype=torch.float64)
@@ -125,6 +127,7 @@ def train_preference(
             base_model=base_name,
             pairs={source: sum(j.source == source for j in learnt) for source in ("ratings", "correction")},
             held_out=sum(j.held_out for j in fitting),
+            measured=sum(j.measures for j in fitting),
             too_long=len(judgements) - len(fitting),
             simulated=sum(j.simulated for j in fitting),
             loss=loss,
@@ -209,7 +212,7 @@ class _Reader:
 
 
 def _outcomes(reader: _Reader, judgements: Sequence[Judgement]) -> list[Outcome]:
-    return [Outcome(j.capability, j.question, *reader.pair(j)) for j in judgements if j.held_out and j.source == "ratings"]
+    return [Outcome(j.capability, j.question, *reader.pair(j)) for j in judgements if j.measures]
 
 
 def _load_base(base_model: str) -> tuple[Any, Any]:

@@ -1,9 +1,11 @@
 """What a model's opinion is worth: measured on held-out clinician judgements, by capability, never assumed.
 
 The area under the ROC curve of one question's replies is the probability that the model puts the better of two above the worse: 0.5 is
-chance. Pairs of one question are not independent, so a question counts once, with the mean over its pairs. The interval of the mean of n questions is
-Clopper and Pearson's (1934) with the sum of the means as successes: exact when each question is right or wrong, and wide enough when some are in
-between, since no variable in [0, 1] spreads more than a coin of the same mean. The bootstrap would call three of three a certainty.
+chance. Pairs of one question are not independent, so a question counts once, with the mean X in [0, 1] over its pairs. The interval is Clopper and
+Pearson's (1934), which is exact for questions that are right or wrong; one in between (some pairs right, or a tie) is rounded down to wrong
+for the lower end and up to right for the upper end. That holds whatever the distribution: the share p of questions with X = 1 is no more
+than the mean of X, and the lower end is above p, a binomial share, in at most one case of twenty; likewise above. Fractional successes would give a narrower
+interval, which nobody has proven. The bootstrap would call three of three a certainty.
 """
 
 from collections import defaultdict
@@ -31,7 +33,7 @@ class Reliability(Value):
     questions: int
     pairs: int
     unscored: int
-    """Pairs about which the model said nothing; they count as chance: a model that is often silent orders little."""
+    """Pairs about which the model said nothing; they count as chance in `auc`, as wrong in `low`: a model that is often silent orders little."""
     auc: float
     low: float
     high: float
@@ -60,15 +62,16 @@ def _reliability(outcomes: Iterable[Outcome]) -> Reliability:
     for outcome in outcomes:
         unscored += outcome.chosen is None or outcome.rejected is None
         by_question[outcome.question].append(_concordance(outcome.chosen, outcome.rejected))
-    questions, right = len(by_question), sum(sum(of) / len(of) for of in by_question.values())
+    means = [sum(of) / len(of) for of in by_question.values()]
+    questions, surely, possibly = len(means), sum(m == 1.0 for m in means), sum(m > 0.0 for m in means)
     tail = (1.0 - CONFIDENCE) / 2.0
     return Reliability(
         questions=questions,
         pairs=sum(len(of) for of in by_question.values()),
         unscored=unscored,
-        auc=right / questions,
-        low=float(beta.ppf(tail, right, questions - right + 1.0)) if right > 0.0 else 0.0,
-        high=float(beta.ppf(1.0 - tail, right + 1.0, questions - right)) if right < questions else 1.0,
+        auc=sum(means) / questions,
+        low=float(beta.ppf(tail, surely, questions - surely + 1.0)) if surely else 0.0,
+        high=float(beta.ppf(1.0 - tail, possibly + 1.0, questions - possibly)) if possibly < questions else 1.0,
     )
 
 

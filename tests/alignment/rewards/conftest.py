@@ -15,7 +15,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def judgement(number: int, chosen: str = "yes yes yes", rejected: str = "no no no", **more) -> Judgement:
-    fields = {"capability": Capability.DOMAIN, "source": "ratings", "feedback": (f"fb-{number}",), "held_out": number % 2 == 0} | more
+    fields = {"capability": Capability.DOMAIN, "source": "ratings", "feedback": (f"fb-{number}",), "held_out": number % 2 == 0, "one_band": True} | more
     # The words differ, not the number alone: numbers do not make another question.
     word = "".join("kbcdefghlj"[int(digit)] for digit in str(number))
     return Judgement(messages=(Message(role="user", content=f"What of {word}?"),), chosen=chosen, rejected=rejected, **fields)

@@ -81,6 +81,17 @@ def test_what_must_not_be_preferred_is_dropped_with_its_reason(good, bad, questi
     assert [r.startswith(f"judgement_{reason}") for r in found.dropped] == [True]
 
 
+def test_pairs_whose_worse_reply_the_rules_condemn_anyway_measure_nothing_and_are_learnt_from():
+    graph_says_no = f"{GRAPH.label(RULE.subject)} is safe in {GRAPH.label(RULE.object)}."
+    patient = f"The patient has {GRAPH.label(RULE.object)}. What do you give for pain?"
+    unsafe = f"Give {GRAPH.label(RULE.subject)}."
+    for question, worse in ((QUESTION, graph_says_no), (patient, unsafe)):
+        (pair,) = kept(example(1, "Rest.", question, rating=1), example(2, worse, question, rating=-1))
+        assert (pair.one_band, pair.held_out, pair.measures) == (False, False, False)
+    (pair,) = kept(example(1, GOOD, rating=1), example(2, BAD, rating=-1))
+    assert (pair.one_band, pair.held_out, pair.measures) == (True, True, True)
+
+
 def test_questions_of_the_exam_are_not_judged_in_training():
     found = judgements_of([example(1, GOOD, rating=1), example(2, BAD, rating=-1)], KNOWN, exam_grams=word_grams(QUESTION))
     assert (found.kept, dict(found.dropped)) == ((), {"judgement_exam_overlap": 1})

@@ -76,12 +76,18 @@ def test_corrections_are_learnt_from_but_measure_nothing(tiny_model, tmp_path):
     assert set(load_preference(tmp_path / "m", str(tiny_model)).weights.values()) == {0.0}
 
 
+def test_pairs_that_the_rules_tell_apart_are_learnt_from_but_measure_nothing(tiny_model, tmp_path):
+    assert train(tmp_path / "m", [judgement(i, one_band=i % 2 == 1) for i in range(4)], tiny_model)
+    card = load_card(tmp_path / "m")
+    assert (card.pairs["ratings"], card.held_out, card.measured, card.reliability) == (2, 2, 0, {})
+
+
 def test_only_the_answer_is_read_and_what_cannot_be_read_says_why(trained, tiny_model):
     model = load_preference(trained, str(tiny_model))
     plain, thought, empty, endless = model.scores([(ITEM, "yes"), (ITEM, "<think>no no no</think> yes"), (ITEM, "<think>yes yes"), (ITEM, "y" * 600)])
     assert plain.value == pytest.approx(thought.value, abs=1e-6)
     assert (empty.value, empty.explanation) == (0.0, "no answer")
-    assert (endless.value, endless.explanation) == (None, "too long")
+    assert (endless.value, endless.explanation) == (0.0, "too long")
     assert model.scores([]) == []
 
 

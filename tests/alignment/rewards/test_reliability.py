@@ -45,6 +45,14 @@ def test_many_pairs_of_one_question_count_as_one():
     assert (found.questions, found.pairs, found.weight) == (1, 50, 0.0)
 
 
+@given(st.lists(st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]), min_size=1, max_size=40))
+def test_a_question_that_is_neither_right_nor_wrong_counts_against_the_model_at_either_end(values):
+    found, of = measured(values), len(values)
+    down = binomtest(sum(v == 1.0 for v in values), of).proportion_ci(CONFIDENCE, "exact")
+    up = binomtest(sum(v > 0.0 for v in values), of).proportion_ci(CONFIDENCE, "exact")
+    assert (found.low, found.high) == pytest.approx((down.low, up.high))
+
+
 def test_silence_counts_as_chance():
     outcomes = [Outcome(Capability.DOMAIN, f"q{i}", None if i % 2 else 0.9, 0.1) for i in range(40)]
     found = reliabilities(outcomes)[Capability.DOMAIN]
