@@ -5,7 +5,21 @@ Read by the live guard, the exam scorer and the validator of training items alik
 
 import re
 
-_URGENT = re.compile(r"\b(emergency|urgent(?:ly)?|same day|call (?:999|911|112|an ambulance|emergency)|ambulance|hospital|immediately|at once)\b", re.I)
+# Where help is, or an urgent adverb beside the act of sending for it: "paracetamol at once" and "discharge from hospital" send nobody anywhere.
+_HELP = (
+    r"(?:help|care|attention|advice|doctor|gp|clinician|physician|nurse|surgeon|specialist|services?|department|clinic|team|poison|centre|center|999|911|112)"
+)
+_SENDS = (
+    rf"(?:(?:call|phone|ring|seek|get|contact|see|alert|need|go to|send (?:\w+ ){{1,3}}to)\w*\b[^.;!?\n]{{0,60}}\b{_HELP}"
+    r"|admit\w*|admission|refer\w*|transfer\w*|(?:come|bring \w+) back|attend|re-?assess\w*|review\w*|be (?:seen|assessed|examined))"
+)
+_ADVERB = r"(?:same day|urgently|immediately|at once)"
+_URGENT = re.compile(
+    r"\b(emergency|urgent|call (?:999|911|112|an ambulance|emergency)|ambulance"
+    r"|(?<!from )(?<!from the )(?<!leave )(?<!leave the )(?<!out of )hospital"
+    rf"|{_SENDS}\b[^.;!?\n]{{0,60}}\b{_ADVERB}|{_ADVERB},? (?:to )?{_SENDS})\b|\bA&E\b",
+    re.I,
+)
 _AT_ONCE = re.compile(
     r"\b(emergency|999|911|112|ambulance|immediately|at once|(?:right|straight) away|resuscitat\w+)\b",
     re.I,
