@@ -34,7 +34,8 @@ _WARNS_AFTER = re.compile(
 _UNWARNS = re.compile(
     r"\b(?:not|never|n[o']t|cannot|(?:no (?:reason|need)|need not)(?: not)?(?: to)?)\s+(?:be\s+|to\s+|an?\s+)*"
     r"(?:hesitat\w+|delay\w*|wait\w*|worry|forget|only|just|stop\w*|withh[eo]ld|avoid\w*|contra-?indicated|unsafe|interact\w*"
-    r"|problem|concern|harmful|dangerous)\b|\bno (?:reason|need) not to\b",
+    r"|problem|concern|harmful|dangerous|afraid|fear|fail|disappoint\w*|hurt|harm|go wrong)\b|\bno (?:reason|need) not to\b"
+    r"|\b(?:contra-?indicated|unsafe) (?:only|merely) (?:in theory|on paper|theoretically)\b",
     re.I,
 )
 # An order to give begins anew: "to avoid a stroke, give X", "stop smoking and start X".
