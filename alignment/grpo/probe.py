@@ -66,6 +66,24 @@ class CellGradients:
             self.sums[layer][cell.number] += weighted.flatten(0, 1).T @ inputs[cell.rows].float().flatten(0, 1)
 
 
+class _Tap(torch.autograd.Function):
+    """The identity, whose backward pass hands on what goes by.
+
+    The layer's input is kept as autograd keeps it for the layer itself: stored once, and under gradient checkpointing let go and made anew.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, output: torch.Tensor, inputs: torch.Tensor, gathered: CellGradients, layer: int) -> torch.Tensor:
+        ctx.save_for_backward(inputs)
+        ctx.gathered, ctx.layer = gathered, layer
+        return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx: Any, delta: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        ctx.gathered.add(ctx.layer, ctx.saved_tensors[0], delta)
+        return delta, None, None, None
+
+
 def trained_layers(model: torch.nn.Module) -> list[torch.nn.Module]:
     """The linear layers whose weights learn: the two matrices of every LoRA."""
     return [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.weight.requires_grad]
@@ -80,10 +98,8 @@ def cell_gradients(layers: Sequence[torch.nn.Module], embeddings: torch.nn.Modul
     gathered = CellGradients(count)
 
     def of_layer(i: int) -> Any:
-        def listen(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-            if output.requires_grad:
-                x = inputs[0].detach()
-                output.register_hook(lambda delta: gathered.add(i, x, delta))
+        def listen(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> Any:
+            return _Tap.apply(output, inputs[0], gathered, i) if output.requires_grad else output
 
         return listen
 

@@ -1,10 +1,12 @@
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.checkpoint import checkpoint
 
 from alignment.grpo.noise import split_half_cosines
 from alignment.grpo.probe import SIGNAL_FLOOR, Cell, CellGradients, Estimate, GramAverage, PastGradients, cell_gradients, trained_layers
@@ -23,11 +25,14 @@ class TwoLayers(torch.nn.Module):
         self.down = torch.nn.ModuleList(torch.nn.Linear(6, 2, bias=False) for _ in range(2))
         self.up = torch.nn.ModuleList(torch.nn.Linear(2, 6, bias=False) for _ in range(2))
 
-    def forward(self, ids):
+    def forward(self, ids, checkpointed=False):
         x = self.embeddings(ids)
-        for base, down, up in zip(self.base, self.down, self.up, strict=True):
-            x = torch.tanh(base(x) + up(down(x)))
+        for parts in zip(self.base, self.down, self.up, strict=True):
+            x = checkpoint(self.layer, x, *parts, use_reentrant=False) if checkpointed else self.layer(x, *parts)
         return x.sum(dim=(1, 2))
+
+    def layer(self, x, base, down, up):
+        return torch.tanh(base(x) + up(down(x)))
 
 
 def test_cells_hold_the_gradients_that_backward_passes_of_their_own_would_give():
@@ -47,6 +52,33 @@ def test_cells_hold_the_gradients_that_backward_passes_of_their_own_would_give()
     np.testing.assert_allclose(cells.gram(), (flat @ flat.T).numpy(), rtol=1e-5)
     model(ids)
     assert len(cells.sums) == 4  # nothing listens any more
+
+
+def saved_for(ids, checkpointed, looks):
+    """Bytes that stay from the forward to the backward pass, each storage counted once, and the cells' Gram matrix."""
+    model, storages = TwoLayers(), {}
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+
+    def pack(tensor):
+        if tensor.untyped_storage().data_ptr() not in weights:
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with cell_gradients(trained_layers(model), model.embeddings, 1) if looks else nullcontext() as cells:
+        if looks:
+            cells.cells = [Cell(0, torch.arange(len(ids)), torch.ones(len(ids)))]
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            value = model(ids, checkpointed).sum()
+        value.backward()
+    return sum(storages.values()), cells.gram() if looks else None
+
+
+def test_looking_keeps_no_activations_that_autograd_does_not_keep():
+    ids = torch.arange(20).reshape(5, 4)
+    plain, looked = saved_for(ids, False, True), saved_for(ids, True, True)
+    np.testing.assert_allclose(looked[1], plain[1])
+    assert plain[0] == saved_for(ids, False, False)[0]
+    assert looked[0] == saved_for(ids, True, False)[0] < plain[0]
 
 
 def met(past, gradients_KD, names, keep=0.9):
