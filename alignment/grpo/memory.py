@@ -133,13 +133,13 @@ def memory_needed(shape: Shape, recipe: Recipe, prompt_tokens: int, replies: int
 
 def _kept_for_each_token(shape: Shape, recipe: Recipe, number: int) -> int:
     kept_by_block = shape.kept_by_block(recipe.lora_rank, number)
-    # The probe of `balanced` holds what goes into each LoRA matrix, in the adapter's float32. Without checkpointing autograd holds the same
-    # tensors on a CPU; on a GPU it holds bfloat16 copies instead.
-    held = 4 * sum(i + recipe.lora_rank for i, _ in shape.projections) if recipe.strategy == "balanced" else 0
+    # The probe of `balanced` holds what goes into each LoRA matrix, in the adapter's float32: on a CPU the tensors that autograd holds as well,
+    # on a GPU beside its bfloat16 copies.
+    held = 4 * sum(i + recipe.lora_rank for i, _ in shape.projections) if recipe.strategy == "balanced" and number == 2 else 0
     if recipe.gradient_checkpointing:
         # The inputs of all blocks, one block that is computed again, and the gradients in it.
-        return shape.layers * (number * shape.hidden + held) + 2 * kept_by_block
-    return (shape.layers + 1) * kept_by_block + (shape.layers * held if number == 2 else 0)
+        return shape.layers * number * shape.hidden + 2 * (kept_by_block + held)
+    return (shape.layers + 1) * kept_by_block + shape.layers * held
 
 
 def _generation(shape: Shape, recipe: Recipe, prompt_tokens: int, replies: int, number: int, gpu_bytes: int) -> int:
