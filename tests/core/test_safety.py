@@ -68,9 +68,9 @@ def test_a_warning_reaches_its_own_drug_only(knowledge: Knowledge) -> None:
         "Not only warfarin helps.",
         "The drug of choice is warfarin, never colchicine.",
         "Give warfarin even though it is contraindicated.",
-        "Colchicine. Or warfarin 5 mg, which cannot fail.",
-        "One must not be afraid of warfarin. Colchicine is another.",
-        "Warfarin is unsafe only in theory, colchicine works too.",
+        "Paracetamol. Or warfarin 5 mg, which cannot fail.",
+        "One must not be afraid of warfarin. Paracetamol is another.",
+        "Warfarin is unsafe only in theory, paracetamol works too.",
     ],
 )
 def test_a_warning_of_something_else_or_a_denied_one_does_not_hide_a_recommendation(knowledge: Knowledge, reply: str) -> None:
