@@ -77,9 +77,16 @@ class Recipe(Value):
 
     # --- objectives, and how their gradients become one step
     strategy: Literal["sum", "gdpo", "pcgrad", "mgda", "cagrad", "exact", "balanced"] = "balanced"
-    """A name of `alignment.grpo.strategies`: plain sums (`sum`, `gdpo`), gradients kept apart (`pcgrad`, `mgda`, `cagrad`, `exact`), or ours."""
+    """A name of `alignment.grpo.strategies`: plain sums (`sum`, `gdpo`), gradients kept apart (`pcgrad`, `mgda`, `cagrad`, `exact`), or ours.
+
+    `sum` and `gdpo` are there for comparison: as published they do not keep bands, so an unsafe or wrong reply can outscore a safe or right one.
+    """
     objectives: Literal["capability", "component"] = "capability"
-    """What must not be opposed: each capability as a whole, or each reward component of each capability (conflicts on the same replies)."""
+    """What must not be opposed: each capability as a whole, or each reward component of each capability (conflicts on the same replies).
+
+    Of capabilities every strategy but `sum` and `gdpo` keeps bands in the advantages; of components `balanced` alone does, those that keep gradients
+    apart add components as they are.
+    """
     projected: Literal["gradient", "update"] = "gradient"
     """What is made to oppose no objective: the gradient, or (with `exact` alone) the step that the optimizer makes of the plain gradient."""
     probe_prompts: int = Field(default=0, ge=0)

@@ -8,15 +8,10 @@ Values are (G, F), or (P, G, F) for several groups; NaN (or infinity) is unscore
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from alignment.arrays import Floats, Ints
 from alignment.rewards import MODEL_COMPONENTS, RIGHT, band_of, banded_advantages
-
-Floats = NDArray[np.float64]
-
-_BAND_GAP = 0.1
-"""How far below the worst reply of a band the best of the next lower band ends up, in standard deviations of a component."""
-_FLAT = 1e-6
+from alignment.rewards.bands import normalised, ordered_by_band
 
 
 def group_advantages(values_GF: Floats, components: Sequence[str], weights: Mapping[str, float]) -> Floats:
@@ -31,8 +26,8 @@ def group_advantages(values_GF: Floats, components: Sequence[str], weights: Mapp
     if scored_G.sum() < 2:
         return advantages_G
     raw_S = _weighted_mean(component_advantages(values_GF[scored_G], components), components, weights)
-    banded_S = _ordered_by_band(raw_S, bands(values_GF[scored_G], components))
-    advantages_G[scored_G] = _normalised(banded_S)
+    banded_S = ordered_by_band(raw_S, bands(values_GF[scored_G], components))
+    advantages_G[scored_G] = normalised(banded_S)
     return advantages_G
 
 
@@ -40,31 +35,51 @@ def component_advantages(values_GF: Floats, components: Sequence[str]) -> Floats
     """Every component's own advantages (G, F) in one group: mean 0, standard deviation 1; a model's are banded, so that it lifts no wrong reply."""
     values_GF = _finite(values_GF)
     bands_G = bands(values_GF, components)
-    columns = [banded_advantages(v_G, bands_G) if name in MODEL_COMPONENTS else _normalised(v_G) for name, v_G in zip(components, values_GF.T, strict=True)]
+    columns = [banded_advantages(v_G, bands_G) if name in MODEL_COMPONENTS else normalised(v_G) for name, v_G in zip(components, values_GF.T, strict=True)]
     return np.stack(columns, axis=1)
+
+
+def in_band_order(advantages_G: Floats, values_GF: Floats, components: Sequence[str]) -> Floats:
+    """One group's advantages (G,), of whatever origin, with lower bands moved below higher ones: mean 0 and as much spread as before.
+
+    All 0 where nothing told the replies apart: bands order what a strategy says, they do not speak in its place.
+    """
+    values_GF = _finite(values_GF)
+    scored_G = ~np.isnan(values_GF).all(axis=1)
+    ordered_G = np.zeros(len(advantages_G))
+    if scored_G.any():
+        said_S = advantages_G[scored_G]
+        standard_S = normalised(said_S)
+        if standard_S.any():
+            ordered_G[scored_G] = normalised(ordered_by_band(standard_S, bands(values_GF[scored_G], components))) * said_S.std()
+    return ordered_G
 
 
 def plain_advantages(values_GF: Floats, components: Sequence[str], weights: Mapping[str, float]) -> Floats:
     """Plain GRPO's advantages (G,): the weighted components are added, then normalised (TRL's `sum_then_normalize`).
 
-    A model's are its banded advantages here too: added raw, they would lift wrong replies over right ones.
+    For comparison, as published: bands are not kept, so an unsafe reply can outscore a safe one by what else it does well. A model's component
+    is its banded advantages here too: added raw, it would lift wrong replies over right ones.
     """
     values_GF = _finite(values_GF)
     bands_G = bands(values_GF, components)
     columns = [banded_advantages(v_G, bands_G) if name in MODEL_COMPONENTS else v_G for name, v_G in zip(components, values_GF.T, strict=True)]
     rewards_G = np.nansum(np.stack(columns, axis=1) * _in_order(components, weights), axis=1)
     rewards_G[np.isnan(values_GF).all(axis=1)] = np.nan
-    return _normalised(rewards_G)
+    return normalised(rewards_G)
 
 
 def whitened_advantages(values_PGF: Floats, components: Sequence[str], weights_P: Sequence[Mapping[str, float]]) -> Floats:
-    """GDPO's advantages (P, G): components normalised in their group, added, and normalised over the whole batch (`normalize_then_sum`)."""
+    """GDPO's advantages (P, G): components normalised in their group, added, and normalised over the whole batch (`normalize_then_sum`).
+
+    For comparison, as published: bands are not kept, so an unsafe reply can outscore a safe one by what else it does well.
+    """
     raw_PG = np.stack([component_advantages(v_GF, components) @ _in_order(components, w) for v_GF, w in zip(values_PGF, weights_P, strict=True)])
     raw_PG[~np.isfinite(values_PGF).any(axis=2)] = np.nan
-    return _normalised(raw_PG.reshape(-1)).reshape(raw_PG.shape)
+    return normalised(raw_PG.reshape(-1)).reshape(raw_PG.shape)
 
 
-def bands(values_GF: Floats, components: Sequence[str]) -> NDArray[np.int64]:
+def bands(values_GF: Floats, components: Sequence[str]) -> Ints:
     """The band of every reply, as integers that grow with worth."""
 
     def column(name: str) -> list[float | None]:
@@ -87,20 +102,3 @@ def _weighted_mean(columns_SF: Floats, components: Sequence[str], weights: Mappi
     """Over the components that tell the replies apart."""
     weights_F = _in_order(components, weights) * columns_SF.any(axis=0)
     return columns_SF @ weights_F / weights_F.sum() if weights_F.any() else np.zeros(len(columns_SF))
-
-
-def _normalised(values: Floats) -> Floats:
-    """Mean 0 and standard deviation 1 over the values that are known; 0 where one is not, and all 0 where they do not differ."""
-    known = np.isfinite(values)
-    spread = float(values[known].std()) if known.any() else 0.0
-    return np.where(known, (values - values[known].mean()) / spread, 0.0) if spread > _FLAT else np.zeros(values.shape)
-
-
-def _ordered_by_band(raw_S: Floats, bands_S: NDArray[np.int64]) -> Floats:
-    ordered_S, ceiling = raw_S.copy(), np.inf
-    for band in sorted(set(bands_S.tolist()), reverse=True):
-        members = bands_S == band
-        # The whole band moves down together, so that order and distances within it stay.
-        ordered_S[members] -= max(0.0, float(raw_S[members].max()) - ceiling)
-        ceiling = float(ordered_S[members].min()) - _BAND_GAP
-    return ordered_S

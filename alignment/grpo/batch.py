@@ -9,14 +9,12 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alignment.grpo.advantages import Floats, component_advantages, group_advantages, plain_advantages, whitened_advantages
+from alignment.arrays import Bools, Floats, Ints
+from alignment.grpo.advantages import component_advantages, group_advantages, in_band_order, plain_advantages, whitened_advantages
 from alignment.grpo.objectives import Objective, capability_of, part_of
 from alignment.rewards import RIGHT, Band, band_of
 from core.types import Capability, TrainingSample
-
-Ints = NDArray[np.int64]
 
 
 class Batch:
@@ -60,7 +58,7 @@ class Batch:
         return sorted(set(self.part_P.tolist()))
 
     @cached_property
-    def live_K(self) -> NDArray[np.bool_]:
+    def live_K(self) -> Bools:
         """Objectives whose replies differ in worth; the others have no policy gradient to oppose."""
         return np.asarray(self.advantages_NK.any(axis=0))
 
@@ -76,9 +74,22 @@ class Batch:
     def rows_of(self, part: str) -> Ints:
         return np.flatnonzero(self.part_N == part)
 
-    def members(self, part: str) -> NDArray[np.bool_]:
+    def members(self, part: str) -> Bools:
         """Which objectives (K,) are about the part."""
         return np.array([o.part == part for o in self.objectives], dtype=bool)
+
+    def combined(self, part: str, coefficients_K: Floats) -> Floats:
+        """The one advantage (N,) that the coefficients make of a part's objectives; what is made of components keeps the bands.
+
+        Where the order of the bands moves something the step is not the combination of gradients that was asked for: bands come first.
+        """
+        own_K = self.members(part)
+        said_N = self.advantages_NK[:, own_K] @ coefficients_K[own_K]
+        if all(o.component is None for o in self.objectives if o.part == part):
+            return said_N
+        said_PG = said_N.reshape(-1, self.group_size)
+        values_PGF = self.values_NF.reshape(*said_PG.shape, -1)
+        return np.stack([in_band_order(a_G, v_GF, self.components) for a_G, v_GF in zip(said_PG, values_PGF, strict=True)]).reshape(-1)
 
     def flat_share(self) -> float:
         """Share of the prompts whose replies are all worth the same, which teach nothing."""

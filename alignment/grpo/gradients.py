@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from alignment.grpo.advantages import Floats
+from alignment.arrays import Floats
 
 Gradient = Sequence[torch.Tensor]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from alignment.arrays import Floats
 from alignment.grpo import budget, weights
-from alignment.grpo.advantages import Floats
 from alignment.grpo.batch import Batch
 from alignment.grpo.budget import KlBudget, budget_for
 from alignment.grpo.objectives import Objective, capability_of

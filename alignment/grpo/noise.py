@@ -6,9 +6,8 @@ would look like through the noise, so it is the ceiling that cosines between obj
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from alignment.arrays import Floats
 
 
 def split_half_cosines(squares_K: Floats, cross_K: Floats) -> Floats:

@@ -9,12 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
+from alignment.arrays import Floats
 from alignment.grpo.objectives import ANCHOR_PREFIX
 from core.types import Capability
 
-Floats = NDArray[np.float64]
 Rows = Sequence[Mapping[str, Any]]
 
 # Okabe and Ito's palette, told apart by colour-blind readers too. A capability has one colour in every panel.

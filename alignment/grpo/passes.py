@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from alignment.grpo.advantages import Floats
-from alignment.grpo.batch import Batch, Ints
+from alignment.arrays import Bools, Floats, Ints
+from alignment.grpo.batch import Batch
 
 
 class Pass(NamedTuple):
@@ -26,7 +25,7 @@ class Pass(NamedTuple):
     """Rows that each process makes it with, those that count nothing among them; at least 1."""
 
 
-def passes(part: str, chosen_N: NDArray[np.bool_], micro_batch: int, rank: int, processes: int) -> list[Pass]:
+def passes(part: str, chosen_N: Bools, micro_batch: int, rank: int, processes: int) -> list[Pass]:
     """The chosen rows, at most `micro_batch` of each process at a time. Process r has the r-th of equal shares of the batch."""
     share = len(chosen_N) // processes
     rows_R = [np.flatnonzero(chosen_N[r * share : (r + 1) * share]) for r in range(processes)]
@@ -40,16 +39,15 @@ def passes(part: str, chosen_N: NDArray[np.bool_], micro_batch: int, rank: int, 
     return [one(i) for i in range(count)]
 
 
-def weighted_passes(batch: Batch, coefficients_K: Floats, split: Callable[[str, NDArray[np.bool_]], list[Pass]]) -> list[tuple[Pass, Floats, float]]:
+def weighted_passes(batch: Batch, coefficients_K: Floats, split: Callable[[str, Bools], list[Pass]]) -> list[tuple[Pass, Floats, float]]:
     """The passes of one step with the advantages (N,) that the coefficients make, and what they add up to in the pass's part.
 
     At least one: without any, sharded gradients and their reduction would be left in the air.
     """
     planned: list[tuple[Pass, Floats, float]] = []
     for part in batch.parts:
-        own_K = batch.members(part)
-        if share := float(coefficients_K[own_K].sum()):
-            planned += [(one, batch.advantages_NK[:, own_K] @ coefficients_K[own_K], share) for one in split(part, batch.part_N == part)]
+        if share := float(coefficients_K[batch.members(part)].sum()):
+            planned += [(one, batch.combined(part, coefficients_K), share) for one in split(part, batch.part_N == part)]
     nothing = np.zeros(0, dtype=np.int64)
     return planned or [(Pass(batch.parts[0], nothing, nothing, 1), np.zeros(len(batch.part_N)), 0.0)]
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from alignment.grpo.advantages import Floats
+from alignment.arrays import Floats
 from alignment.grpo.batch import Batch
 from alignment.grpo.passes import Pass
 
@@ -120,10 +120,9 @@ class Probe:
     """Which rows of a step are measured, and what for. Cell i is the gradient of the loss of objective `names[i]`."""
 
     def __init__(self, batch: Batch, prompts: int, shared: bool) -> None:
-        """`prompts` of each part in passes of their own, 0 for all; `shared`: whether components that share their replies are measured."""
+        """`prompts` of each part in passes of their own, 0 for all; `shared`: whether components, which share their replies, are measured."""
         self._batch = batch
-        parts = [batch.objectives[k].part for k in np.flatnonzero(batch.live_K)]
-        self._measured = [int(k) for k in np.flatnonzero(batch.live_K) if shared or parts.count(batch.objectives[k].part) == 1]
+        self._measured = [int(k) for k in np.flatnonzero(batch.live_K) if shared or batch.objectives[k].component is None]
         place_P = np.array([np.sum(batch.part_P[:i] == part) for i, part in enumerate(batch.part_P)])
         self._probed_P = place_P < prompts if prompts else np.ones(len(place_P), dtype=bool)
 
@@ -132,17 +131,17 @@ class Probe:
         return [self._batch.names[k] for k in self._measured]
 
     def riding(self, one: Pass, share: float, device: torch.device) -> list[Cell]:
-        """The cell of a pass that the step makes anyway, with the coefficient `share`; none where objectives share its rows."""
-        own = [i for i, k in enumerate(self._measured) if self._batch.objectives[k].part == one.part]
-        if len(own) != 1 or not len(one.mine):
+        """The cell of a pass that the step makes anyway, with the coefficient `share`; none for components: they share its rows, and bands order it."""
+        own = [i for i, k in enumerate(self._measured) if self._batch.names[k] == one.part]
+        if not own or not len(one.mine):
             return []
         rows = torch.arange(len(one.mine), device=device)
         return [Cell(own[0], rows, torch.full((len(rows),), 1.0 / share, device=device))]
 
     def left_out(self, ridden: Collection[str]) -> list[str]:
         """Parts whose objectives no pass of the step shows."""
-        parts = [self._batch.objectives[k].part for k in self._measured]
-        return sorted({part for part in parts if parts.count(part) > 1 or part not in ridden})
+        measured = [self._batch.objectives[k] for k in self._measured]
+        return sorted({o.part for o in measured if o.component is not None or o.part not in ridden})
 
     def rows_of(self, part: str) -> Any:
         """The rows (N,) of a part to measure; those that no objective tells from their group have no gradient."""

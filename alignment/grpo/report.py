@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from alignment.grpo.advantages import Floats
+from alignment.arrays import Floats
 from alignment.grpo.balance import conflict_rate, cosines, min_norm_weights
 from alignment.grpo.batch import Batch
 from alignment.grpo.noise import split_half_cosines

@@ -20,7 +20,7 @@ from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from transformers import PrinterCallback
 
-from alignment.grpo.advantages import Floats
+from alignment.arrays import Floats
 from alignment.grpo.balance import equal_lengths
 from alignment.grpo.batch import Batch
 from alignment.grpo.config import training_config

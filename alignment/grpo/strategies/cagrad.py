@@ -14,8 +14,9 @@ times |g_0|. No division by 1 + c or 1 + c^2 afterwards, which the authors' code
 import numpy as np
 from scipy.optimize import brentq
 
+from alignment.arrays import Bools, Floats
 from alignment.grpo.balance import checked, nearest_to_zero, vectors_with
-from alignment.grpo.strategies.strategy import Bools, Combined, Floats, Strategy, combined
+from alignment.grpo.strategies.strategy import Combined, Strategy, combined
 
 C = 0.5
 _LEAST = 1e-8

@@ -5,8 +5,9 @@ The step is the nearest to the plain one that opposes no constrained objective t
 
 import numpy as np
 
+from alignment.arrays import Bools, Floats
 from alignment.grpo.balance import balance
-from alignment.grpo.strategies.strategy import Bools, Combined, Floats, Strategy
+from alignment.grpo.strategies.strategy import Combined, Strategy
 
 
 def combine(gram_KK: Floats, weights_K: Floats, constrained_K: Bools, rng: np.random.Generator) -> Combined:

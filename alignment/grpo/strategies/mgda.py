@@ -9,8 +9,9 @@ that MGDA, as published, has no weights, so an anchor is an objective like any o
 
 import numpy as np
 
+from alignment.arrays import Bools, Floats
 from alignment.grpo.balance import checked, min_norm_weights
-from alignment.grpo.strategies.strategy import Bools, Combined, Floats, Strategy, combined
+from alignment.grpo.strategies.strategy import Combined, Strategy, combined
 
 
 def combine(gram_KK: Floats, weights_K: Floats, constrained_K: Bools, rng: np.random.Generator) -> Combined:

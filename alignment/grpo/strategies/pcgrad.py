@@ -9,8 +9,9 @@ lengths of what is projected. Without conflict it is the plain sum. An anchor (n
 
 import numpy as np
 
+from alignment.arrays import Bools, Floats
 from alignment.grpo.balance import checked
-from alignment.grpo.strategies.strategy import Bools, Combined, Floats, Strategy, combined
+from alignment.grpo.strategies.strategy import Combined, Strategy, combined
 
 
 def combine(gram_KK: Floats, weights_K: Floats, constrained_K: Bools, rng: np.random.Generator) -> Combined:

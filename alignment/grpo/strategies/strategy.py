@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from alignment.arrays import Bools, Floats
 
 
 class Combined(NamedTuple):

@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from alignment.grpo.advantages import bands, component_advantages, group_advantages, plain_advantages, whitened_advantages
 from alignment.grpo.batch import Batch
 from alignment.grpo.objectives import objectives_of
+from alignment.grpo.passes import Pass, weighted_passes
 from alignment.grpo.strategies import STRATEGIES, strategy_named
 from alignment.recipe import load_recipe
 from alignment.rewards import MODEL_COMPONENTS, Band, ComponentScorer, banded_advantages
@@ -116,6 +117,53 @@ def test_the_advantages_of_a_step_keep_the_bands_under_every_strategy(name, kind
         for j in range(len(worth)):
             assert worth[i] >= worth[j] or models[i] <= models[j]
             assert worth[i] >= worth[j] or without[i] > without[j] - 1e-9 or final[i] <= final[j]
+
+
+def step_of(values, name, kind, weights=WEIGHTS, coefficients=None):
+    """The batch of one group and what multiplies each reply's gradient in the one backward pass."""
+    kind = kind if strategy_named(name).advantages == "components" else "capability"
+    components = COMPONENTS[: values.shape[1]]
+    batch = Batch(values, [SAMPLE], objectives_of([SAMPLE], kind, lambda _: weights), components, lambda _: weights, strategy_named(name).advantages)
+    by_component = {o.name: weights.get(o.component, 1.0) for o in batch.objectives}
+    coefficients_K = np.array([by_component[n] if coefficients is None else coefficients[i] for i, n in enumerate(batch.names)])
+    whole = [Pass("domain", np.arange(len(values)), np.arange(len(values)), len(values))]
+    return batch, weighted_passes(batch, coefficients_K, lambda part, chosen: whole)[0][1]
+
+
+@settings(max_examples=300)
+@given(GROUPS, RELIABILITY, st.lists(st.floats(1e-3, 5.0), min_size=len(COMPONENTS), max_size=len(COMPONENTS)))
+@pytest.mark.parametrize("kind", ["capability", "component"])
+def test_in_balanced_no_reply_outscores_one_of_a_higher_band(kind, values, reliability, coefficients):
+    _, final = step_of(values, "balanced", kind, WEIGHTS | dict.fromkeys(MODEL_COMPONENTS, reliability), coefficients)
+    worth, known = bands(values, COMPONENTS), scored(values)
+    for i in np.flatnonzero(known):
+        for j in np.flatnonzero(known):
+            assert worth[i] >= worth[j] or final[i] < final[j] or not final.any()
+
+
+@settings(max_examples=200)
+@given(GROUPS, st.lists(st.floats(1e-3, 5.0), min_size=len(COMPONENTS), max_size=len(COMPONENTS)))
+def test_bands_change_neither_the_mean_nor_the_size_of_what_components_say(values, coefficients):
+    values = values[scored(values[:, : len(RULES)])][:, : len(RULES)]
+    if len(values) < 2:
+        return
+    batch, final = step_of(values, "balanced", "component", WEIGHTS, coefficients)
+    said = batch.advantages_NK @ np.array(coefficients)[: len(batch.names)]
+    assert final.mean() == pytest.approx(0.0, abs=1e-9)
+    assert final.std() == pytest.approx(said.std(), abs=1e-5)
+
+
+UNSAFE_AND_RIGHT = np.array([[1.0, 1.0, 0.0, 1.0]] * 2 + [[0.0, 0.0, 1.0, 0.0]] * 2)
+"""Two replies that are right and in form and harm, two that are wrong, out of form and safe."""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "keeps"), [("balanced", "capability", True), ("balanced", "component", True), ("sum", "capability", False), ("gdpo", "capability", False)]
+)
+def test_the_baselines_as_published_keep_no_bands_and_ours_does(name, kind, keeps):
+    _, final = step_of(UNSAFE_AND_RIGHT, name, kind)
+    assert bool(final[:2].max() < final[2:].min()) is keeps
+    assert bool(final[:2].min() > final[2:].max()) is not keeps
 
 
 @settings(max_examples=150)

@@ -1,0 +1,8 @@
+"""Arrays by what they hold; their shape is in the name of the variable."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
