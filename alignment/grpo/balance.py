@@ -14,12 +14,10 @@ Left out: noise. A cosine below an objective's own split-half noise is treated l
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from alignment.arrays import Bools, Floats
 from core.errors import TrainingError
-
-Floats = NDArray[np.float64]
 
 FEASIBILITY = 1e-8
 """No constraint is missed by more than this, relative to |g_k| times sum_j (w_j + lambda_j) |g_j|: the lengths that are added up."""
@@ -36,7 +34,7 @@ _MOST = 4.0
 """An objective's push is made at most this much stronger or weaker: the length of a nearly flat one says little."""
 
 
-def equal_lengths(gram_KK: Floats, weights_K: Floats, live_K: NDArray[np.bool_]) -> Floats:
+def equal_lengths(gram_KK: Floats, weights_K: Floats, live_K: Bools) -> Floats:
     """Base weights with which every objective pushes as hard as its weight says: w_k m / |g_k|, where m is the weighted mean of the lengths.
 
     The loss divides by a constant, so a gradient is the longer the longer the replies are, and the plain sum goes where replies are long.
@@ -61,7 +59,7 @@ class Balance(NamedTuple):
     """|d - sum w g|^2 / |sum w g|^2: the share of the plain step that had to go, or be added, in [0, inf)."""
 
 
-def balance(gram_KK: Floats, weights_K: Floats, constrained_K: NDArray[np.bool_] | None = None) -> Balance:
+def balance(gram_KK: Floats, weights_K: Floats, constrained_K: Bools | None = None) -> Balance:
     """The balanced direction from the Gram matrix of the gradients.
 
     An estimate that is not positive semi-definite stands for the nearest that is, in units of its diagonal's lengths.
