@@ -105,10 +105,12 @@ class Conduct(NamedTuple):
 
 def conduct(results: Sequence[Result]) -> Conduct:
     steps = [s for r in results for s in r.steps]
+    judged = [s for r in results for s in r.steps if not REGIMES[r.regime].opposed]  # opposed components know no right or wrong
     pairs = _pairs(steps)
     every = [c for values in pairs.values() for c in values]
     return Conduct(
-        *(_mean(s.get(key) for s in steps) for key in ("never", "always", "conflict_rate")),
+        *(_mean(s.get(key) for s in judged) for key in ("never", "always")),
+        _mean(s.get("conflict_rate") for s in steps),
         _mean(every),
         min((_mean(values) for values in pairs.values()), default=float("nan")),
         _mean(c for s in steps for c in s.get("ceiling", ()) if c is not None),
