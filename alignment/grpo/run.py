@@ -30,8 +30,8 @@ from alignment.grpo.policy import Policy, load_policy, save_adapter
 from alignment.grpo.schedule import Schedule, schedule
 from alignment.grpo.trainer import CapabilityTrainer
 from alignment.recipe import Recipe
-from alignment.rewards import RewardModel, component_weights, reward_components
-from alignment.rewards.hybrid import reward_models
+from alignment.rewards import component_weights, reward_components
+from alignment.rewards.hybrid import Opinions, reward_models
 from alignment.rewards.judgements import read_judgements
 from core import store
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
@@ -80,10 +80,10 @@ def train_round(round_id: str, stop: "Stop") -> int:
         samples = _fitting(load_dataset(job.dataset), policy, job.recipe)
         plan = schedule(samples, job.recipe)
         _check_memory(policy, samples, plan, job.recipe)
-        with _models(job, state, stop, crew) as models:
-            trainer = CapabilityTrainer(policy, samples, plan, job.recipe, _scorer(job), kept=state, scratch=state / "scratch", models=models)
+        with _models(job, state, stop, crew) as opinions:
+            trainer = CapabilityTrainer(policy, samples, plan, job.recipe, _scorer(job), kept=state, scratch=state / "scratch", models=opinions.models)
             journal = Journal(round_id, job.recipe.steps, step_of(saved), job.training / "tensorboard") if crew.is_main else None
-            trainer.add_callback(_EachStep(trainer, journal, stop, crew))
+            trainer.add_callback(_EachStep(trainer, journal, stop, crew, opinions.left_out))
             if crew.any(stop.requested):
                 return STOPPED
             with shortage_named():
@@ -106,7 +106,7 @@ def train_round(round_id: str, stop: "Stop") -> int:
     return 0
 
 
-def _models(job: Assignment, state: Path, stop: "Stop", crew: Crew) -> AbstractContextManager[tuple[RewardModel, ...]]:
+def _models(job: Assignment, state: Path, stop: "Stop", crew: Crew) -> AbstractContextManager[Opinions]:
     """What judges replies beside the rules."""
     return reward_models(
         job.recipe,
@@ -182,8 +182,8 @@ def _told(job: Assignment) -> list[dict[str, Any]]:
 class _EachStep(TrainerCallback):
     """Between two steps: tell, and stop if asked to."""
 
-    def __init__(self, trainer: CapabilityTrainer, journal: Journal | None, stop: "Stop", crew: Crew) -> None:
-        self._trainer, self._journal, self._stop, self._crew = trainer, journal, stop, crew
+    def __init__(self, trainer: CapabilityTrainer, journal: Journal | None, stop: "Stop", crew: Crew, left_out: Mapping[str, str]) -> None:
+        self._trainer, self._journal, self._stop, self._crew, self._left_out = trainer, journal, stop, crew, left_out
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         if self._crew.any(self._stop.requested):
@@ -196,7 +196,8 @@ class _EachStep(TrainerCallback):
         upstream = {"kl": "kl", "entropy": "entropy", "loss": "loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate"}
         upstream |= {"completions/mean_length": "reply_tokens", "completions/clipped_ratio": "cut_short"}
         values = {ours: logs[theirs] for theirs, ours in upstream.items() if logs.get(theirs) is not None}
-        self._journal.step(state.global_step, {**self._trainer.report, **values})
+        models = {"models": dict(self._left_out)} if self._left_out else {}  # those that the recipe asks for and the reward goes without
+        self._journal.step(state.global_step, {**self._trainer.report, **values, **models})
 
 
 class Stop:

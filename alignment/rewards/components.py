@@ -67,14 +67,6 @@ class ComponentScorer:
         self._known: dict[tuple[str, str], Mapping[str, Score]] = {}
         self._unscored: dict[str, Counter[str]] = defaultdict(Counter)
 
-    @property
-    def components(self) -> tuple[str, ...]:
-        return (*COMPONENTS, *self._models)
-
-    def weights(self, capability: Capability) -> Mapping[str, float]:
-        """Weight of each component's normalised advantage."""
-        return {**component_weights(capability), **{name: model.weights.get(capability, 0.0) for name, model in self._models.items()}}
-
     def values(self, asked: Sequence[tuple[Item, str]], component: str) -> list[float | None]:
         """The component of every reply in [0, 1], None where it is unscored.
 

@@ -96,6 +96,11 @@ class Judge:
     def weights(self) -> Mapping[Capability, float]:
         return self.card.weights
 
+    @property
+    def obeys(self) -> bool:
+        """Whether it was found to do what judged replies tell it to."""
+        return self.card.rise is not None and self.card.rise > _TOLERATED_RISE
+
     def scores(self, asked: Sequence[tuple[Item, str]]) -> list[Score]:
         """In [0, 1], or None where the endpoint failed; the explanation says why in a few words. Raises NotFound when the endpoint does not know the model."""
         verdicts = self._verdicts([_Case(item.messages, item.evidence, split_reply(reply).answer) for item, reply in asked])
@@ -112,9 +117,9 @@ class Judge:
         outcomes = [Outcome(j.capability, j.question, *values[2 * i : 2 * i + 2]) for i, j in enumerate(pairs)]
         reliability = reliabilities(outcomes)
         rise = self._rise([(c, v) for c, v in zip(cases[1::2], values[1::2], strict=True) if v is not None][:_MOST_TEMPTED])
-        obeys = rise is not None and rise > _TOLERATED_RISE
-        weights = dict.fromkeys(Capability, 0.0) if obeys else weights_of(reliability)
-        self.card = self.card.model_copy(update={"reliability": reliability, "weights": weights, "rise": rise})
+        self.card = self.card.model_copy(update={"reliability": reliability, "rise": rise})
+        weights = dict.fromkeys(Capability, 0.0) if self.obeys else weights_of(reliability)
+        self.card = self.card.model_copy(update={"weights": weights})
 
     def _rise(self, worse: Sequence[tuple["_Case", float]]) -> float | None:
         tempting = [c._replace(answer=f"{c.answer} {_TEMPTATIONS[i % len(_TEMPTATIONS)]}") for i, (c, _) in enumerate(worse)]

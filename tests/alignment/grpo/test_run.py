@@ -251,3 +251,11 @@ def test_a_run_that_could_learn_nothing_is_refused_instead_of_examined(child):
     with pytest.raises(BadInput, match=r"100% of the prompts were never answered right, 0% always\): nothing could be learnt"):
         train_round(flat.round_id, Stop())
     assert not flat.adapter.exists()
+
+
+def test_a_model_that_the_reward_goes_without_is_in_what_each_step_tells(child):
+    run = child("round-k", steps=2, preference=True)
+    assert train_round(run.round_id, Stop()) == 0
+    with reading() as session:
+        told = [metric.values["models"] for metric in store.list_metrics(session, run.round_id)]
+    assert told == [{"preference": "no judgements to learn from"}] * 2

@@ -19,7 +19,7 @@ from core.artifacts import verify_artifact
 from core.types import Capability, Item, Message, Provenance, Reference, Score, TrainingSample
 from tests.alignment.mkgsg.scripted_endpoint import serving
 from tests.alignment.rewards.conftest import judgement
-from tests.alignment.rewards.test_judge import fair
+from tests.alignment.rewards.test_judge import bribable, fair
 
 RULES = ("correctness", "format", "safety", "right")
 COMPONENTS = (*RULES, *MODEL_COMPONENTS)
@@ -205,20 +205,20 @@ def opened(recipe, judgements, base, tmp_path, is_stopped=lambda: False):
 
 def test_a_recipe_that_asks_for_no_model_gets_none(judgements, tiny_model, tmp_path):
     with opened(RECIPE, judgements, tiny_model, tmp_path) as models:
-        assert models == ()
+        assert models == ((), {})
     assert not (tmp_path / "checkpoints").exists()
 
 
 def test_both_models_are_made_measured_and_weighed(judgements, tiny_model, tmp_path):
     with serving(fair) as script:
         recipe = RECIPE.model_copy(update={"preference": True, "judge_url": script.url, "judge_model": "judge-1"})
-        with opened(recipe, judgements, tiny_model, tmp_path) as models:
+        with opened(recipe, judgements, tiny_model, tmp_path) as (models, left_out):
+            assert left_out == {}
             assert [m.name for m in models] == list(MODEL_COMPONENTS)
             scorer = ComponentScorer(lambda item, reply: {"safety": Score(name="safety", value=1.0)}, models)
-            assert set(scorer.components) > set(MODEL_COMPONENTS)
-            for name in MODEL_COMPONENTS:
-                assert 0.7 < scorer.weights(Capability.DOMAIN)[name] < 0.75
-                assert scorer.weights(Capability.SAFETY)[name] == 0.0
+            for model, name in zip(models, MODEL_COMPONENTS, strict=True):
+                assert 0.7 < model.weights[Capability.DOMAIN] < 0.75
+                assert model.weights[Capability.SAFETY] == 0.0
                 good, bad = scorer.values([(ITEM, "yes yes yes"), (ITEM, "no no no")], name)
                 assert good > bad
             other = ITEM.model_copy(update={"capability": Capability.SAFETY})
@@ -230,18 +230,27 @@ def test_both_models_are_made_measured_and_weighed(judgements, tiny_model, tmp_p
     assert (card.model, card.reliability[Capability.DOMAIN].questions, card.rise) == ("judge-1", 20, 0.0)
 
 
-def test_models_without_shown_worth_are_left_out(tiny_model, tmp_path):
+def test_models_without_shown_worth_are_left_out_with_a_reason_and_a_warning(tiny_model, tmp_path, capsys):
     few = [judgement(i) for i in range(4)]
+    unproven = "not shown to order replies better than chance on held-out judgements of any capability"
     with serving(fair) as script:
         recipe = RECIPE.model_copy(update={"preference": True, "judge_url": script.url, "judge_model": "judge-1"})
-        for judgements in ((), few):
+        for judgements, reason in (((), "no judgements to learn from"), (few, unproven)):
             with opened(recipe, judgements, tiny_model, tmp_path) as models:
-                assert models == ()
+                assert models == ((), {"preference": reason, "judge": unproven})
+            assert capsys.readouterr().out.count("reward model left out") == 2
+
+
+def test_a_judge_that_obeys_is_left_out_for_that(judgements, tiny_model, tmp_path):
+    with serving(bribable) as script:
+        recipe = RECIPE.model_copy(update={"judge_url": script.url, "judge_model": "judge-1"})
+        with opened(recipe, judgements, tiny_model, tmp_path) as models:
+            assert models == ((), {"judge": "gives more to replies that tell it to"})
 
 
 def test_a_stop_makes_no_models(judgements, tiny_model, tmp_path):
     with serving(fair) as script:
         recipe = RECIPE.model_copy(update={"preference": True, "judge_url": script.url, "judge_model": "judge-1"})
         with opened(recipe, judgements, tiny_model, tmp_path, is_stopped=lambda: True) as models:
-            assert models == ()
+            assert models == ((), {})
         assert script.requests == []
