@@ -1,4 +1,4 @@
-"""Gradients to try the balance on: random, singular, opposed to within a rounding error, lengths over many orders of magnitude."""
+"""Gradients to try the balance on: random, singular, opposed to within almost nothing, lengths over many orders of magnitude."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Case(NamedTuple):
         return self.gradients_KD @ self.gradients_KD.T
 
 
-BEYOND = "opposed beyond double precision"
+BEYOND = "opposed to within less than 1e-4"
 KINDS = ("generic", "few dimensions", "repeated", "near-opposed", BEYOND, "exactly opposed", "one against the rest", "lengths", "anchors")
 
 

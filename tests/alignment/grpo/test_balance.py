@@ -68,7 +68,7 @@ def test_a_thousand_random_programmes_agree_with_cvxpy_and_scipy():
         assert distance == pytest.approx(programme.by_scipy(), abs=1e-6), case.kind
 
 
-def test_where_rounding_hides_the_answer_the_step_is_feasible_and_not_longer_than_the_plain_one():
+def test_opposed_to_within_less_than_1e_4_the_step_is_feasible_and_not_longer_than_the_plain_one():
     for case in random_cases(1200, seed=1, kinds=(BEYOND,)):
         programme, step = programme_of(case), _step_of(case)
         assert (programme.bounds_CD @ step >= -1e-7).all()
