@@ -39,7 +39,9 @@ def train(rank, processes, port, make, results):
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
     if processes > 1:
-        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        # Where the number of threads is not said, accelerate warns, and a warning is an error here.
+        os.environ |= {name: str(value) for name, value in place.items()} | {"OMP_NUM_THREADS": "1"}
     torch.set_num_threads(1)
     found = {}
     for strategy in STRATEGIES:
