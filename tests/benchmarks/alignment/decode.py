@@ -1,13 +1,15 @@
 """Replies of a Qwen2 model to many prompts on one core, in samples of training and in exams: with transformers' `generate` they were most of a run.
 
 `generate` copies the whole cache, repeated for every head, at each token, and a batch lasts as long as its longest reply. Here the cache is
-written in place, heads that share keys read them once, and rows that are finished leave. The tokens are the same (see the test).
+written in place, heads that share keys read them once, rows that are finished leave, a LoRA is merged first, and what reads the same hidden
+states is one product. The tokens are the same (see the test).
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from peft.tuners.lora import LoraLayer
 from torch.nn import functional as F  # as everybody calls it
 
 _BATCH = 128
@@ -22,23 +24,54 @@ def decode(model: Any, prompts: Sequence[Sequence[int]], *, max_new_tokens: int,
     `model` is a Qwen2ForCausalLM in float32; its linear layers may carry a LoRA.
     """
     generator = torch.Generator().manual_seed(seed)
+    blocks = [_block(layer) for layer in model.model.layers]
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
     replies: list[list[int]] = [[] for _ in prompts]
     for start in range(0, len(order), _BATCH):
         chosen = order[start : start + _BATCH]
-        for i, reply in zip(chosen, _decode_batch(model, [prompts[i] for i in chosen], max_new_tokens, temperature, generator), strict=True):
+        for i, reply in zip(chosen, _decode_batch(model, blocks, [prompts[i] for i in chosen], max_new_tokens, temperature, generator), strict=True):
             replies[i] = reply
     return replies
 
 
-def _decode_batch(model: Any, prompts: Sequence[Sequence[int]], new: int, temperature: float, generator: torch.Generator) -> list[list[int]]:
+class _Block(NamedTuple):
+    """The merged weights of a layer: (out, in)."""
+
+    qkv: torch.Tensor
+    qkv_bias: torch.Tensor
+    o: torch.Tensor
+    gate_up: torch.Tensor
+    down: torch.Tensor
+
+
+def _block(layer: Any) -> _Block:
+    attention, mlp = layer.self_attn, layer.mlp
+    read = (attention.q_proj, attention.k_proj, attention.v_proj)
+    return _Block(
+        torch.cat([_merged(p) for p in read]),
+        torch.cat([p.bias for p in read]),
+        _merged(attention.o_proj),
+        torch.cat([_merged(mlp.gate_proj), _merged(mlp.up_proj)]),
+        _merged(mlp.down_proj),
+    )
+
+
+def _merged(linear: Any) -> torch.Tensor:
+    if not isinstance(linear, LoraLayer):
+        return linear.weight  # type: ignore[no-any-return]  # a linear layer's is a tensor
+    return linear.get_base_layer().weight + sum(linear.get_delta_weight(name) for name in linear.active_adapters)  # type: ignore[no-any-return]  # as above
+
+
+def _decode_batch(
+    model: Any, blocks: Sequence[_Block], prompts: Sequence[Sequence[int]], new: int, temperature: float, generator: torch.Generator
+) -> list[list[int]]:
     lengths_B = torch.tensor([len(p) for p in prompts])
     width = int(lengths_B.max())
     tokens_BS = torch.zeros(len(prompts), width, dtype=torch.long)
     for row, prompt in enumerate(prompts):
         tokens_BS[row, : len(prompt)] = torch.tensor(prompt)  # on the left: a row's position is its place in the cache
     cache = _Cache(model.config, len(prompts), width + new)
-    hidden_BSH = _forward(model, tokens_BS, torch.arange(width).expand(len(prompts), -1), cache)
+    hidden_BSH = _forward(model, blocks, tokens_BS, torch.arange(width).expand(len(prompts), -1), cache)
     last_BH = hidden_BSH[torch.arange(len(prompts)), lengths_B - 1]
     replies: list[list[int]] = [[] for _ in prompts]
     rows, places_B, is_done_B = list(range(len(prompts))), lengths_B, torch.zeros(len(prompts), dtype=torch.bool)
@@ -54,7 +87,7 @@ def _decode_batch(model: Any, prompts: Sequence[Sequence[int]], new: int, temper
             kept = (~is_done_B).nonzero().flatten()
             rows, next_B, places_B, is_done_B = [rows[i] for i in kept.tolist()], next_B[kept], places_B[kept], is_done_B[kept]
             cache.keep(kept)
-        last_BH = _forward(model, next_B[:, None], places_B[:, None], cache)[:, 0]
+        last_BH = _forward(model, blocks, next_B[:, None], places_B[:, None], cache)[:, 0]
         places_B = places_B + 1
     return replies
 
@@ -77,7 +110,7 @@ class _Cache:
         self.keys_LBKTD, self.values_LBKTD = self.keys_LBKTD[:, rows], self.values_LBKTD[:, rows]
 
 
-def _forward(model: Any, tokens_BS: torch.Tensor, places_BS: torch.Tensor, cache: _Cache) -> torch.Tensor:
+def _forward(model: Any, blocks: Sequence[_Block], tokens_BS: torch.Tensor, places_BS: torch.Tensor, cache: _Cache) -> torch.Tensor:
     """Hidden states (B, S, H) after the last norm. Tokens go to their places in the cache and see what is at or before them."""
     inner, config = model.model, model.config
     rows, steps = tokens_BS.shape
@@ -91,10 +124,10 @@ def _forward(model: Any, tokens_BS: torch.Tensor, places_BS: torch.Tensor, cache
     later = (torch.arange(length) > places_BS[:, :, None]).repeat(1, shared, 1)
     hidden_from_X = torch.zeros(later.shape).masked_fill_(later, -torch.inf).repeat_interleave(config.num_key_value_heads, dim=0)
     where = (torch.arange(rows)[:, None], places_BS)
-    for index, layer in enumerate(inner.layers):
-        attention = layer.self_attn
-        normed = _norm(hidden_BSH, layer.input_layernorm)
-        queries, keys, values = (p(normed).view(rows, steps, -1, head).transpose(1, 2) for p in (attention.q_proj, attention.k_proj, attention.v_proj))
+    heads = [config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads]
+    for index, (layer, block) in enumerate(zip(inner.layers, blocks, strict=True)):
+        read = F.linear(_norm(hidden_BSH, layer.input_layernorm), block.qkv, block.qkv_bias)
+        queries, keys, values = read.view(rows, steps, -1, head).transpose(1, 2).split(heads, dim=1)
         queries, keys = queries * cos + _turned(queries) * sin, keys * cos + _turned(keys) * sin
         cache.keys_LBKTD[index].transpose(1, 2)[where] = keys.transpose(1, 2)
         cache.values_LBKTD[index].transpose(1, 2)[where] = values.transpose(1, 2)
@@ -102,8 +135,9 @@ def _forward(model: Any, tokens_BS: torch.Tensor, places_BS: torch.Tensor, cache
         keys_XTD, values_XTD = (c[index, :, :, :length].flatten(0, 1) for c in (cache.keys_LBKTD, cache.values_LBKTD))
         scores_XQT = torch.baddbmm(hidden_from_X, queries.reshape(-1, shared * steps, head), keys_XTD.transpose(1, 2), alpha=head**-0.5)
         seen = torch.bmm(scores_XQT.softmax(dim=-1), values_XTD)
-        hidden_BSH = hidden_BSH + attention.o_proj(seen.reshape(rows, -1, steps, head).transpose(1, 2).reshape(rows, steps, -1))
-        hidden_BSH = hidden_BSH + layer.mlp(_norm(hidden_BSH, layer.post_attention_layernorm))
+        hidden_BSH = hidden_BSH + F.linear(seen.reshape(rows, -1, steps, head).transpose(1, 2).reshape(rows, steps, -1), block.o)
+        gate, up = F.linear(_norm(hidden_BSH, layer.post_attention_layernorm), block.gate_up).chunk(2, dim=-1)
+        hidden_BSH = hidden_BSH + F.linear(F.silu(gate) * up, block.down)
     return _norm(hidden_BSH, inner.norm)
 
 
