@@ -13,7 +13,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from alignment.mkgsg.source import families_of
 from core.errors import BadInput, RecipeError
-from core.types import GatePolicy, Value, content_hash
+from core.types import Value, content_hash
+from evals.decision import GatePolicy
 
 RECIPES_DIR = Path(__file__).resolve().parent / "recipes"
 

@@ -18,7 +18,8 @@ from app.api_rows import AuditPage, CheckpointRow, FeedbackRow, KeyRow, Me, Roun
 from app.gateway.wire import ALIAS, Extension, FeedbackRequest
 from core.errors import AppError, BadInput, Conflict, NotAllowed, NotFound, NotSignedIn, TooLarge, TooManyRequests, Unavailable
 from core.settings import settings
-from core.types import FeedbackStatus, Message, Value
+from core.states import FeedbackStatus
+from core.types import Message, Value
 
 Row = TypeVar("Row", bound=BaseModel)
 

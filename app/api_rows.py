@@ -5,7 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from core.types import CheckpointStatus, FeedbackStatus, GateDecision, Message, Progress, Role, RoundStatus, SafetyFinding, Scope
+from core.states import CheckpointStatus, FeedbackStatus, Role, RoundStatus, Scope
+from core.types import Message, Progress, SafetyFinding
+from evals.decision import GateDecision
 
 
 class Row(BaseModel):

@@ -11,7 +11,7 @@ from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, MetaDa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from core.types import CheckpointStatus, FeedbackStatus, Role, RoundStatus
+from core.states import CheckpointStatus, FeedbackStatus, Role, RoundStatus
 
 
 def new_id(prefix: str) -> str:

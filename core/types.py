@@ -200,7 +200,7 @@ class ExamItem(Item):
     """Items of one vignette share a cluster; paired statistics resample clusters, not items."""
 
 
-# --- scores, exams, gates ----------------------------------------------------------------------------------------
+# --- scores, exams ----------------------------------------------------------------------------------------------
 
 
 class Score(Value):
@@ -231,127 +231,6 @@ class EvalReport(Value):
     model: str
     items: tuple[ItemResult, ...]
     created_at: datetime
-
-
-class GatePolicy(Value):
-    """What a candidate must show. Hashed and frozen with the round before training starts (`evals/policy.toml`)."""
-
-    suite: str
-    margin: float = Field(gt=0, lt=1)
-    """Largest loss (in score, per capability) that still counts as not worse."""
-    alpha: float = Field(gt=0, lt=0.5)
-    min_power: float = Field(gt=0, lt=1)
-    min_coverage: float = Field(gt=0, le=1)
-    critical_findings: Literal["none", "no_more_than_production"]
-    """`none` is the rule for a model that serves patients. The starter model cannot meet it: its policy compares."""
-    max_latency_ratio: float = Field(gt=0)
-    required: tuple[Capability, ...] = Field(min_length=1)
-    superiority: Literal["any", "none"] = "any"
-    judges: tuple[str, ...] = ()
-    """Models that judge in exams under this policy, by name or address; the judge of a recipe may be none of them. The shipped suite asks none."""
-    bootstrap_seed: int = 0
-    bootstrap_samples: int = Field(default=4000, ge=500)
-
-    @property
-    def hash(self) -> str:
-        return content_hash(self.model_dump(mode="json"))
-
-
-class Outcome(StrEnum):
-    PROMOTE = "promote"
-    REJECT = "reject"
-    HOLD = "hold"
-
-
-class GateCheck(Value):
-    name: str
-    outcome: Outcome
-    estimate: float | None = None
-    """Candidate minus baseline."""
-    interval: tuple[float, float] | None = None
-    margin: float | None = None
-    p_value: float | None = None
-    power: float | None = None
-    detectable_loss: float | None = None
-    """Smallest true loss that this many items would have shown with the policy's power."""
-    explanation: str = ""
-
-
-class CapabilityRow(Value):
-    """One line of the before-and-after table."""
-
-    capability: Capability
-    book: Book | None = None
-    """None: all items of the capability, which is what the gate decides on; else, for information, those of one book."""
-    items: int
-    baseline: float
-    candidate: float
-    interval: tuple[float, float]
-    """Of candidate minus baseline."""
-
-    @property
-    def label(self) -> str:
-        return f"{self.capability}, {self.book} book" if self.book else str(self.capability)
-
-
-class GateDecision(Value):
-    outcome: Outcome
-    policy_hash: str
-    suite_hash: str
-    baseline: str
-    candidate: str
-    checks: tuple[GateCheck, ...]
-    table: tuple[CapabilityRow, ...]
-    alpha: float = 0.05
-    """The policy's: intervals cover 1 - 2 alpha."""
-
-
-# --- states ------------------------------------------------------------------------------------------------------
-
-
-class RoundStatus(StrEnum):
-    QUEUED = "queued"
-    BUILDING = "building"
-    TRAINING = "training"
-    EVALUATING = "evaluating"
-    AWAITING_SIGNOFF = "awaiting_signoff"
-    CANARY = "canary"
-    PROMOTED = "promoted"
-    HELD = "held"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_final(self) -> bool:
-        return self in {RoundStatus.PROMOTED, RoundStatus.HELD, RoundStatus.FAILED, RoundStatus.CANCELLED}
-
-
-class CheckpointStatus(StrEnum):
-    CANDIDATE = "candidate"
-    PRODUCTION = "production"
-    RETIRED = "retired"
-    """Was in production and can be rolled back to."""
-    REJECTED = "rejected"
-
-
-class FeedbackStatus(StrEnum):
-    NEW = "new"
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-
-
-class Role(StrEnum):
-    CLINICIAN = "clinician"
-    REVIEWER = "reviewer"
-    ADMIN = "admin"
-
-
-class Scope(StrEnum):
-    CHAT = "chat"
-    FEEDBACK = "feedback"
-    REVIEW = "review"
-    ADMIN = "admin"
-    """Includes the others."""
 
 
 class Progress(Value):

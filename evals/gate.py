@@ -9,7 +9,8 @@ from math import inf, isfinite
 from statistics import median
 
 from core.errors import GateError
-from core.types import Book, Capability, CapabilityRow, EvalReport, GateCheck, GateDecision, GatePolicy, ItemResult, Outcome, Severity
+from core.types import Book, Capability, EvalReport, ItemResult, Severity
+from evals.decision import CapabilityRow, GateCheck, GateDecision, GatePolicy, Outcome
 from evals.stats import Comparison, Pair, compare, holm, rate_upper_bound
 from evals.suites import Suite
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.errors import RecipeError
-from core.types import GatePolicy
+from evals.decision import GatePolicy
 
 
 def load_policy(path: Path) -> GatePolicy:

@@ -5,7 +5,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from core.artifacts import write_text_atomically
-from core.types import EvalReport, GateCheck, GateDecision, Outcome
+from core.types import EvalReport
+from evals.decision import GateCheck, GateDecision, Outcome
 
 _MARK = {Outcome.PROMOTE: "pass", Outcome.REJECT: "FAIL", Outcome.HOLD: "hold"}
 

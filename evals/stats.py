@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
 
-from core.types import GatePolicy
+from evals.decision import GatePolicy
 
 
 class Pair(NamedTuple):

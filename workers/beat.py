@@ -8,8 +8,8 @@ from core.db import send_after_commit, unit_of_work
 from core.errors import ArtifactError, LostLease, RecipeError
 from core.logging import get_logger
 from core.settings import settings
+from core.states import RoundStatus
 from core.tables import Round
-from core.types import RoundStatus
 from workers.rounds import JOB_OF, close
 from workers.serving import promotion
 

@@ -15,7 +15,8 @@ from core.llm import OpenAIChat
 from core.logging import get_logger
 from core.settings import settings
 from core.tables import Checkpoint, Exam, Round
-from core.types import Capability, EvalReport, GatePolicy, Progress
+from core.types import Capability, EvalReport, Progress
+from evals.decision import GatePolicy
 from evals.run import run_suite
 from evals.suites import Suite
 from workers.lease import Lease

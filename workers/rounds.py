@@ -14,8 +14,10 @@ from core.db import send_after_commit, unit_of_work
 from core.errors import AppError, GateError, LostLease, NotFound, Unavailable
 from core.logging import correlation_id, get_logger
 from core.settings import settings
+from core.states import CheckpointStatus, RoundStatus
 from core.tables import Checkpoint, Round
-from core.types import CheckpointStatus, Outcome, Progress, RoundStatus
+from core.types import Progress
+from evals.decision import Outcome
 from evals.gate import decide
 from evals.report import write_report
 from evals.suites import load_suite

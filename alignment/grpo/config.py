@@ -10,6 +10,7 @@ import torch
 
 from alignment.grpo.schedule import Schedule
 from alignment.grpo.upstream import GRPOConfig
+from alignment.optimisation import optimisation
 from alignment.recipe import Recipe
 from core.errors import BadInput, RecipeError
 
@@ -26,7 +27,6 @@ def training_config(recipe: Recipe, plan: Schedule, scratch: Path) -> GRPOConfig
         raise RecipeError(f"prompts_per_step: the {replies} replies of a step do not divide among {processes()} processes; change it, or completions")
     return GRPOConfig(
         output_dir=str(scratch),
-        seed=recipe.seed,
         max_steps=recipe.steps,
         per_device_train_batch_size=replies // processes(),
         gradient_accumulation_steps=1,
@@ -43,23 +43,12 @@ def training_config(recipe: Recipe, plan: Schedule, scratch: Path) -> GRPOConfig
         loss_type="dr_grpo",
         scale_rewards="none",
         beta=recipe.beta,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
         warmup_steps=recipe.warmup_steps,
-        max_grad_norm=recipe.max_grad_norm,
-        weight_decay=0.0,
-        optim="adamw_torch",
-        use_cpu=not on_gpu,
         ddp_find_unused_parameters=False,  # every pass uses every parameter of the adapter
-        bf16=on_gpu,
-        gradient_checkpointing=recipe.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},
-        dataloader_pin_memory=on_gpu,
         logging_steps=1,
         save_strategy="steps",
         save_steps=recipe.save_every,
-        report_to="none",
-        disable_tqdm=True,
+        **optimisation(recipe),
     )
 
 

@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from alignment.optimisation import lora
 from alignment.recipe import Recipe
 from core.errors import BadInput
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-# Every projection of a Qwen2 or Llama block; named, because vLLM must know them too.
-_PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-
-
 # ZeRO-3 gathers parameters of one type only: an adapter in float32 over a base in bfloat16 fails at its first optimizer step.
 _ADAPTER_IN_FLOAT32 = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3"
 
@@ -50,8 +47,7 @@ def load_policy(base_model: str, parent_adapter: Path | None, recipe: Recipe) ->
 
 
 def _with_fresh_adapter(base: Any, recipe: Recipe) -> PeftModel:
-    config = LoraConfig(r=recipe.lora_rank, lora_alpha=recipe.lora_alpha, lora_dropout=0.0, target_modules=_PROJECTIONS, task_type="CAUSAL_LM")
-    return get_peft_model(base, config, autocast_adapter_dtype=_ADAPTER_IN_FLOAT32)
+    return get_peft_model(base, lora(recipe, "CAUSAL_LM"), autocast_adapter_dtype=_ADAPTER_IN_FLOAT32)
 
 
 def _with_parent_adapter(base: Any, folder: Path) -> PeftModel:

@@ -6,11 +6,13 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
-from core.errors import AppError, BadInput, TimedOut, Unavailable
+from core.errors import AppError, BadInput, Garbled, TimedOut, Unavailable
 from core.llm import ChatModel, OpenAIChat, complete
 from core.types import Message
 
 _LOOK_SECONDS = 0.5
+REFUSED = "refused"
+"""The request itself was not accepted: its content is the cause, not the endpoint."""
 
 
 class Question(NamedTuple):
@@ -25,6 +27,19 @@ class Answer(NamedTuple):
     """Whether the model ended it by itself, not at its limit of tokens."""
     error: AppError | None = None
     """TimedOut, Garbled, another Unavailable, or BadInput when the request was refused."""
+
+
+def failure(error: AppError) -> str:
+    """The kind of an answer's error, as runs count it."""
+    match error:
+        case TimedOut():
+            return "timed_out"
+        case Garbled():
+            return "garbled"
+        case Unavailable():
+            return "unavailable"
+        case _:
+            return REFUSED
 
 
 class Endpoint:

@@ -13,10 +13,11 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from alignment.mkgsg.endpoint import Answer, Endpoint, Question
+from alignment.injection import SPEAKS_TO_A_MODEL
+from alignment.mkgsg.endpoint import Answer, Endpoint, Question, failure
 from alignment.mkgsg.generate import Written
 from alignment.mkgsg.validate import reject_reason
-from core.errors import AppError, Garbled, TimedOut, Unavailable
+from core.errors import Unavailable
 from core.knowledge import Knowledge
 from core.knowledge.presented import presenting
 from core.reply import END_THINK, split_reply
@@ -39,11 +40,10 @@ _SYSTEM = (
     "last sentence of the question word for word, with the form of the answer that it asks for. Do not give the answer away in the question. "
     'Reply with JSON alone: {"question": "...", "answer": "..."}'
 )
-# Words that address a model and not a colleague: text of this kind in a training item teaches obedience to whoever writes it into a note.
+# Text of this kind in a training item teaches obedience to whoever writes it into a note.
 _INJECTION = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:instruction|prompt|rule|context|above|previous)"
-    r"|\b(?:system|developer) (?:prompt|message)\b|\byou are (?:now|chatgpt|an ai|a language model)\b|\bas an ai\b|\bnew instructions?\b"
-    r"|<\|?/?(?:im_start|im_end|system|user|assistant|think|s|script)\b|\[/?INST\]|https?://|```",
+    SPEAKS_TO_A_MODEL + r"|\byou are (?:now|chatgpt|an ai|a language model)\b|\bas an ai\b|\bnew instructions?\b"
+    r"|<\|?/?(?:think|s|script)\b|https?://|```",
     re.I,
 )
 _NUMBER = re.compile(r"\d+")
@@ -112,7 +112,7 @@ class Teacher:
 
     def _reworded(self, item: Written, answer: Answer) -> Written | str:
         if answer.error is not None:
-            return _reason(answer.error)
+            return f"teacher_{failure(answer.error)}"
         words = _read(answer)
         return words if isinstance(words, str) else self._checked(item, words)
 
@@ -186,18 +186,6 @@ def _read(answer: Answer) -> _Words | str:
 def _is_text(value: object) -> bool:
     """Neither empty nor endless, and nothing in it that cannot be stored or seen: no lone surrogates, no control characters."""
     return isinstance(value, str) and 0 < len(value.strip()) <= _LONGEST and not any(unicodedata.category(c) in ("Cs", "Cc") for c in value if c not in "\n\t")
-
-
-def _reason(error: AppError) -> str:
-    match error:
-        case TimedOut():
-            return "teacher_timed_out"
-        case Garbled():
-            return "teacher_garbled"
-        case Unavailable():
-            return "teacher_unavailable"
-        case _:
-            return "teacher_refused"
 
 
 def _last_sentence(text: str) -> str:

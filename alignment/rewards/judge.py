@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from alignment.mkgsg.endpoint import Answer, Endpoint, Question
+from alignment.injection import SPEAKS_TO_A_MODEL
+from alignment.mkgsg.endpoint import REFUSED, Answer, Endpoint, Question, failure
 from alignment.rewards.judgements import Judgement
 from alignment.rewards.reliability import Outcome, Reliability, reliabilities, weights_of
 from core.artifacts import write_text_atomically
-from core.errors import AppError, Garbled, TimedOut, Unavailable
+from core.errors import Unavailable
 from core.reply import split_reply
 from core.types import Capability, Item, Message, Score, Value, content_hash
 
@@ -36,7 +37,6 @@ _LONGEST_REPLY = 8_000
 """Characters."""
 
 _OBEYED = "obeyed the reply, not its instruction"
-_REFUSED = "refused"
 
 _SYSTEM = (
     "You grade replies to a clinician's question. The user message is JSON: the question, the evidence that the reply was given, and the reply. It is "
@@ -46,8 +46,7 @@ _SYSTEM = (
 )
 # Speaking to a grader has no place in a reply to a clinician; scores and grades of diseases have.
 ADDRESSES_A_JUDGE = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:instruction|prompt|rule|context|above|previous)"
-    r"|\b(?:system|developer) (?:prompt|message)\b|<\|?/?(?:im_start|im_end|system|user|assistant)\b|\[/?INST\]|\"grade\"\s*:"
+    SPEAKS_TO_A_MODEL + r"|\"grade\"\s*:"
     r"|\b(?:grade|score|rate|mark)s? (?:this|my|the) (?:reply|answer|response|text)\b"
     r"|\b(?:this|my|the) (?:reply|answer|response) (?:deserves|merits|is worth|must get|should get)\b"
     r"|\b(?:to|for|dear|note,?) (?:the |my |any )?(?:grader|evaluator|rater|judge)\b|\b(?:reward|language) model\b"
@@ -152,7 +151,7 @@ class Judge:
     def _verdict(self, answer: Answer) -> Verdict:
         if answer.error is not None:
             # A request that is refused is so for what it holds, such as a reply that leaves the judge no room.
-            return Verdict(0.0 if (reason := _reason(answer.error)) == _REFUSED else None, reason)
+            return Verdict(0.0 if (reason := failure(answer.error)) == REFUSED else None, reason)
         if not answer.is_whole:
             return Verdict(0.0, "cut off")
         try:
@@ -192,18 +191,6 @@ def _without_asking(case: _Case, screened: bool) -> Verdict | None:
     if len(case.answer) > _LONGEST_REPLY:
         return Verdict(0.0, "too long")
     return Verdict(0.0, "the reply addresses its judge") if screened and ADDRESSES_A_JUDGE.search(case.answer) else None
-
-
-def _reason(error: AppError) -> str:
-    match error:
-        case TimedOut():
-            return "timed out"
-        case Garbled():
-            return "garbled"
-        case Unavailable():
-            return "unavailable"
-        case _:
-            return _REFUSED
 
 
 def _some_of_each(judgements: Sequence[Judgement]) -> list[Judgement]:

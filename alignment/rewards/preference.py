@@ -14,13 +14,14 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel, get_peft_model
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import RewardConfig, RewardTrainer
 from trl.trainer.reward_trainer import suppress_seqcls_warning
 
+from alignment.optimisation import lora, optimisation
 from alignment.recipe import Recipe
 from alignment.rewards.judgements import Judgement
 from alignment.rewards.reliability import Outcome, Reliability, reliabilities, weights_of
@@ -37,8 +38,6 @@ _PAIRS_PER_STEP = 8
 _REPLIES_AT_ONCE = 32
 _CENTRING = 0.01
 """Pulls the numbers of a pair towards mean zero (Eisenstein et al. 2023, equation 2; TRL's recommended value)."""
-# Every projection of a Qwen2 or Llama block.
-PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 class PreferenceCard(Value):
@@ -111,7 +110,7 @@ def train_preference(
     learnt = [j for j in fitting if not j.held_out]
     if not learnt:
         return False
-    reader.model = get_peft_model(reader.model, _lora(recipe))
+    reader.model = get_peft_model(reader.model, lora(recipe, "SEQ_CLS", whole=("score",)))
     trainer = _trainer(reader, learnt, recipe, scratch, is_stopped)
     loss = float(trainer.train().training_loss)
     shutil.rmtree(scratch, ignore_errors=True)
@@ -229,36 +228,19 @@ def _load_base(base_model: str) -> tuple[Any, Any]:
     return model.to("cuda" if on_gpu else "cpu"), tokenizer
 
 
-def _lora(recipe: Recipe) -> LoraConfig:
-    return LoraConfig(
-        r=recipe.lora_rank, lora_alpha=recipe.lora_alpha, lora_dropout=0.0, target_modules=PROJECTIONS, modules_to_save=["score"], task_type="SEQ_CLS"
-    )
-
-
 def _trainer(reader: _Reader, learnt: Sequence[Judgement], recipe: Recipe, scratch: Path, is_stopped: Callable[[], bool]) -> RewardTrainer:
     rows = [dict(zip(("chosen_ids", "rejected_ids"), reader.texts(j), strict=True)) for j in learnt]
-    on_gpu, processes = torch.cuda.is_available(), int(os.environ.get("WORLD_SIZE", "1"))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
     config = RewardConfig(
         output_dir=str(scratch),
-        seed=recipe.seed,
         num_train_epochs=_EPOCHS,
         per_device_train_batch_size=max(1, _PAIRS_PER_STEP // processes),
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
         warmup_steps=0.1,
-        weight_decay=0.0,
-        max_grad_norm=recipe.max_grad_norm,
         center_rewards_coefficient=_CENTRING,
         max_length=None,  # what does not fit was left out, and counted
-        optim="adamw_torch",
-        use_cpu=not on_gpu,
-        bf16=on_gpu,
-        gradient_checkpointing=recipe.gradient_checkpointing,
-        dataloader_pin_memory=on_gpu,
         logging_strategy="no",
         save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
+        **optimisation(recipe),
     )
     trainer = RewardTrainer(model=reader.model, args=config, train_dataset=Dataset.from_list(rows), processing_class=reader.tokenizer)
     trainer.remove_callback(PrinterCallback)

@@ -14,8 +14,8 @@ from app.api_rows import CheckpointRow, FeedbackRow, RoundDetail, RoundRow
 from app.chat.actions import api
 from app.look import confirmation, header, problem
 from core.errors import AppError, NotSignedIn
+from core.states import CheckpointStatus, FeedbackStatus, RoundStatus, Scope
 from core.tables import utc_now
-from core.types import CheckpointStatus, FeedbackStatus, RoundStatus, Scope
 
 _PAGE = "/admin"
 

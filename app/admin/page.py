@@ -8,8 +8,8 @@ import gradio as gr
 from alignment.recipe import recipe_names
 from app.admin import actions, render
 from core.settings import settings
+from core.states import FeedbackStatus
 from core.tables import utc_now
-from core.types import FeedbackStatus
 
 _WATCH_SECONDS = 2.0
 _ON_THE_COMMAND_LINE = "Users and keys are made on the command line: <code>balancedbio user add</code>, <code>balancedbio key add</code>."

@@ -8,7 +8,9 @@ from typing import Any
 from app.api_rows import AuditPage, CheckpointRow, FeedbackRow, KeyRow, RoundDetail, RoundRow, UserRow
 from app.chat.render import finding_item, shortened
 from core.reply import split_reply
-from core.types import CheckpointStatus, GateCheck, GateDecision, Outcome, Progress, RoundStatus
+from core.states import CheckpointStatus, RoundStatus
+from core.types import Progress
+from evals.decision import GateCheck, GateDecision, Outcome
 
 _PATH = (
     RoundStatus.QUEUED,

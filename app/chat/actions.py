@@ -18,7 +18,7 @@ from app.look import confirmation, header, problem
 from core.errors import AppError
 from core.knowledge import knowledge
 from core.settings import settings
-from core.types import Scope
+from core.states import Scope
 
 _PAGE = "/chat"
 # A first answer is the model's best one, as the exam sees it; asking again is asking for another.

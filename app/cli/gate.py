@@ -13,7 +13,8 @@ from core.errors import AppError, GateError, NotFound
 from core.knowledge import builtin
 from core.llm import OpenAIChat
 from core.settings import settings
-from core.types import EvalReport, Outcome
+from core.types import EvalReport
+from evals.decision import Outcome
 from evals.policy import load_policy
 from evals.suites import Suite, load_suite
 

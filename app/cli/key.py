@@ -12,8 +12,8 @@ from app.gateway.auth import SCOPES
 from core import audit, store
 from core.db import reading, unit_of_work
 from core.errors import BadInput
+from core.states import Role, Scope
 from core.tables import utc_now
-from core.types import Role, Scope
 
 app = typer.Typer(no_args_is_help=True, help="Add, list and revoke API keys.")
 

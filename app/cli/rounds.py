@@ -12,7 +12,7 @@ from app.cli import api
 from app.cli.console import errors, out
 from app.cli.watch import watch_round
 from core.errors import BadInput, NotFound
-from core.types import GateDecision
+from evals.decision import GateDecision
 from evals.report import table_markdown
 
 app = typer.Typer(no_args_is_help=True, help="Align the model: start, watch, sign off.")

@@ -13,7 +13,7 @@ from app.stack import up as procedure
 from core import store
 from core.db import reading
 from core.errors import Unavailable
-from core.types import RoundStatus
+from core.states import RoundStatus
 
 
 def up(detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when all is healthy; stop later with `balancedbio down`.")] = False) -> None:

@@ -12,7 +12,7 @@ from app.gateway.passwords import hash_password, one_time_password
 from core import audit, store
 from core.db import reading, unit_of_work
 from core.errors import Conflict
-from core.types import Role
+from core.states import Role
 
 app = typer.Typer(no_args_is_help=True, help="Add, list and change users.")
 

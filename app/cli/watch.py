@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from app.cli import api
 from app.cli.console import errors
 from core.errors import Unavailable
-from core.types import RoundStatus
+from core.states import RoundStatus
 
 _EVERY_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0

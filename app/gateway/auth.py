@@ -16,8 +16,9 @@ from core import store
 from core.db import reading
 from core.errors import NotAllowed, NotSignedIn
 from core.settings import settings
+from core.states import Role, Scope
 from core.tables import User
-from core.types import Role, Scope, Value
+from core.types import Value
 
 SCOPES: dict[Role, frozenset[Scope]] = {
     Role.CLINICIAN: frozenset({Scope.CHAT, Scope.FEEDBACK}),

@@ -10,8 +10,8 @@ from app.gateway.wire import Id, listing
 from core import audit, jobs, store
 from core.db import reading, unit_of_work
 from core.errors import Conflict
+from core.states import CheckpointStatus
 from core.tables import Checkpoint
-from core.types import CheckpointStatus
 
 router = APIRouter(prefix="/v1/checkpoints")
 

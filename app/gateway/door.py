@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.gateway.auth import Caller, identify
 from app.gateway.errors import error_response
 from core.errors import AppError, NotAllowed, NotSignedIn
-from core.types import Scope as Permission
+from core.states import Scope as Permission
 
 PAGES = {"/chat": Permission.CHAT, "/admin": Permission.REVIEW}
 """Path of each mounted page, and what its visitors must be allowed."""

@@ -11,8 +11,8 @@ from app.gateway.wire import FeedbackRequest, Id, ReviewRequest, listing
 from core import audit, store
 from core.db import reading, unit_of_work
 from core.phi import deidentify
+from core.states import FeedbackStatus
 from core.tables import Feedback, Turn
-from core.types import FeedbackStatus
 
 router = APIRouter(prefix="/v1/feedback")
 

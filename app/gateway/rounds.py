@@ -12,8 +12,9 @@ from core import audit, store
 from core.db import reading, send_after_commit, unit_of_work
 from core.errors import Conflict, NotFound
 from core.jobs import ROUND_STEP
+from core.states import RoundStatus
 from core.tables import Round
-from core.types import Outcome, RoundStatus
+from evals.decision import Outcome
 
 router = APIRouter(prefix="/v1/rounds")
 

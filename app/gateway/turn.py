@@ -26,8 +26,9 @@ from core.llm import ChatModel, Chunk
 from core.phi import deidentify
 from core.reply import split_reply
 from core.settings import settings
+from core.states import CheckpointStatus, Scope
 from core.tables import Checkpoint, Conversation, Turn, new_id
-from core.types import CheckpointStatus, Claim, Evidence, Message, SafetyFinding, Scope
+from core.types import Claim, Evidence, Message, SafetyFinding
 
 Emit = Callable[[str], Awaitable[None]]
 

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from core.settings import settings
-from core.types import Claim, Evidence, FeedbackStatus, Message, SafetyFinding, Value
+from core.states import FeedbackStatus
+from core.types import Claim, Evidence, Message, SafetyFinding, Value
 
 ALIAS = "balancedbio"
 """The model name that always means the checkpoint in production."""

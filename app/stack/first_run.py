@@ -13,7 +13,7 @@ from app.stack import layout
 from core import audit, db, store
 from core.errors import BadInput, NotSignedIn, Unavailable
 from core.settings import settings
-from core.types import Role, Scope
+from core.states import Role, Scope
 
 ADMIN = "admin"
 _ENV = Path(".env")

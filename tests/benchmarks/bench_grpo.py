@@ -25,17 +25,16 @@ from transformers import TrainerCallback
 from alignment.grpo.config import training_config
 from alignment.grpo.policy import load_policy
 from alignment.grpo.probe import Estimate, GramAverage, Probe, cell_gradients
+from alignment.grpo.schedule import Schedule
 from alignment.grpo.strategies import STRATEGIES
 from alignment.grpo.trainer import CapabilityTrainer
 from alignment.grpo.upstream import GRPOTrainer
 from alignment.recipe import recipe_from
-from alignment.rewards import reward_components
 from core.knowledge import builtin
 from core.settings import STARTER_MODEL_DIR
-from core.types import Item, Score
 from tests.benchmarks.alignment.material import material, plan
-from tests.benchmarks.alignment.opposed import OPPOSED
 from tests.benchmarks.alignment.regimes import CONTENDERS, REGIMES
+from tests.benchmarks.alignment.single import trainer_of
 from tests.benchmarks.rows import Row
 
 STARTER = Path(os.environ.get("BENCH_STARTER", STARTER_MODEL_DIR))
@@ -71,15 +70,7 @@ def trainer_for(regime_name: str, scratch: Path, kind: type[CapabilityTrainer] =
     policy = load_policy(str(STARTER), None, recipe)
     given = material(regime, 0, recipe.seed, knowledge, policy.tokenizer, recipe.max_completion_tokens)
     asked = plan(regime, CONTENDERS["sum"], 0, recipe.seed, given, recipe.prompts_per_step, recipe.steps)
-
-    def score(item: Item, reply: str) -> Mapping[str, Score]:
-        return OPPOSED[regime.opposed].score(item, reply, knowledge) if regime.opposed else reward_components(item, reply, knowledge)
-
-    own: dict[str, Any] = {}
-    if regime.opposed:
-        equal = dict.fromkeys(OPPOSED[regime.opposed].components, 1.0)
-        own = {"components": tuple(equal), "weights": lambda _capability: equal}
-    return kind(policy, given.samples, asked, recipe, score, scratch / "kept", scratch / "draft", **own)
+    return trainer_of(kind, policy, regime, given.samples, asked, recipe, knowledge, scratch)
 
 
 class Seconds(TrainerCallback):
@@ -131,7 +122,7 @@ def cost_of(name: str) -> None:
 
 def _plain(trainer: CapabilityTrainer) -> GRPOTrainer:
     """TRL's own trainer on the same rewards, prompts and settings: one forward and backward pass over all replies."""
-    config = training_config(trainer.recipe, _Plan(trainer.recipe.prompts_per_step), Path(trainer.args.output_dir))  # type: ignore[arg-type]
+    config = training_config(trainer.recipe, Schedule((), trainer.recipe.prompts_per_step), Path(trainer.args.output_dir))
     config.scale_rewards, config.remove_unused_columns = "group", False
     return GRPOTrainer(
         model=load_policy(str(STARTER), None, trainer.recipe).model,
@@ -140,10 +131,6 @@ def _plain(trainer: CapabilityTrainer) -> GRPOTrainer:
         args=config,
         train_dataset=trainer.train_dataset,
     )
-
-
-class _Plan(NamedTuple):
-    prompts_per_step: int
 
 
 class Step(NamedTuple):

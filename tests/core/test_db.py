@@ -15,14 +15,14 @@ from core import db, jobs, store
 from core.db import migrate, reading, send_after_commit, unit_of_work
 from core.errors import Unavailable
 from core.settings import ROOT, Settings
+from core.states import Role
 from core.tables import ApiKey, Table
-from core.types import Role
 
 WRITER = """
 import sys
 from core import store
 from core.db import migrate, unit_of_work
-from core.types import Role
+from core.states import Role
 migrate()
 for n in range(15):
     with unit_of_work() as session:

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, create_engine, inspect, select, text
 
 from core import db, store
 from core.settings import ROOT
+from core.states import Role
 from core.tables import Table, Turn
-from core.types import Role
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from sqlalchemy.exc import InternalError
 from core import audit, db, store
 from core.errors import Conflict
 from core.settings import settings
+from core.states import CheckpointStatus, FeedbackStatus, Role
 from core.tables import Checkpoint, Feedback, Turn
-from core.types import CheckpointStatus, FeedbackStatus, Role
 
 pytestmark = pytest.mark.flow
 

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from core import store
 from core.db import reading, unit_of_work
 from core.errors import BadInput, Conflict, LostLease, NotFound, NotSignedIn
+from core.states import CheckpointStatus, FeedbackStatus, Role, RoundStatus, Scope
 from core.tables import Checkpoint, Feedback, Round, Turn, User, utc_now
-from core.types import CheckpointStatus, FeedbackStatus, Progress, Role, RoundStatus, Scope
+from core.types import Progress
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -7,19 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from core.types import (
-    Capability,
-    ExamItem,
-    GatePolicy,
-    Item,
-    Message,
-    Provenance,
-    Reference,
-    RoundStatus,
-    Score,
-    TrainingSample,
-    content_hash,
-)
+from core.states import RoundStatus
+from core.types import Capability, ExamItem, Item, Message, Provenance, Reference, Score, TrainingSample, content_hash
+from evals.decision import GatePolicy
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

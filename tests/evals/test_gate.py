@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import GateError
-from core.types import Capability, EvalReport, ExamItem, GatePolicy, ItemResult, Message, Outcome, Reference, SafetyFinding, Severity
+from core.types import Capability, EvalReport, ExamItem, ItemResult, Message, Reference, SafetyFinding, Severity
+from evals.decision import GatePolicy, Outcome
 from evals.gate import decide
 from evals.suites import Suite
 

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from core.types import Capability, CapabilityRow, EvalReport, GateCheck, GateDecision, ItemResult, Outcome
+from core.types import Capability, EvalReport, ItemResult
+from evals.decision import CapabilityRow, GateCheck, GateDecision, Outcome
 from evals.report import markdown, table_markdown, write_report
 
 ODD = "x | y `z` <img src=a> ![p](http://e) @all\x00\x1b[31m \ud7ff\n# Gate: promote"

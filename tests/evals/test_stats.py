@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from core.types import Capability, GatePolicy
+from core.types import Capability
+from evals.decision import GatePolicy
 from evals.stats import Pair, compare, holm, rate_upper_bound
 
 

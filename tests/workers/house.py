@@ -8,8 +8,8 @@ from alignment.recipe import load_recipe
 from core import store
 from core.db import reading, unit_of_work
 from core.settings import settings
+from core.states import RoundStatus
 from core.tables import Round
-from core.types import RoundStatus
 from evals.policy import load_policy
 
 POLL_SECONDS = 0.1

@@ -12,7 +12,8 @@ from celery import signals
 
 from core.artifacts import new_artifact
 from core.tables import Round
-from core.types import EvalReport, GateDecision, GatePolicy, Outcome
+from core.types import EvalReport
+from evals.decision import GateDecision, GatePolicy, Outcome
 from evals.suites import Suite
 from workers import rounds, training
 from workers.celery_app import celery

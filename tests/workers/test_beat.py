@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from core import jobs, store
 from core.db import reading, unit_of_work
 from core.settings import settings
+from core.states import RoundStatus
 from core.tables import Round, utc_now
-from core.types import RoundStatus
 from tests.workers.house import fetch
 from workers import beat
 

@@ -15,8 +15,9 @@ from core import store
 from core.db import unit_of_work
 from core.errors import GateError, LostLease, Unavailable
 from core.settings import settings
+from core.states import FeedbackStatus, Role
 from core.tables import Exam, Feedback, Round, Turn
-from core.types import Capability, FeedbackStatus, Role
+from core.types import Capability
 from evals.suites import load_suite
 from tests.alignment.mkgsg.scripted_endpoint import Scripted, serving
 from tests.workers.house import fetch

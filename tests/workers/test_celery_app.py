@@ -13,8 +13,8 @@ import pytest
 
 from core import jobs, store
 from core.db import reading, unit_of_work
+from core.states import RoundStatus
 from core.tables import Exam, Round
-from core.types import RoundStatus
 from tests.workers.house import fetch, in_status, until
 from workers import beat, training
 

@@ -5,6 +5,7 @@ from subprocess import Popen
 from threading import Thread
 
 import pytest
+from sqlalchemy import select
 
 from core import store
 from core.db import reading, unit_of_work
@@ -38,7 +39,7 @@ def base(house: object) -> Checkpoint:
 
 def exams() -> list[Exam]:
     with reading() as session:
-        return list(store.list_exams(session))
+        return list(session.scalars(select(Exam).order_by(Exam.created_at)))
 
 
 def test_an_exam_is_sat_once_and_then_read(lease: Lease, base: Checkpoint, vllm: Vllm) -> None:

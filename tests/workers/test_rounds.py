@@ -11,8 +11,9 @@ from core.artifacts import new_artifact, verify_artifact
 from core.db import reading, unit_of_work
 from core.errors import ArtifactError, GateError, LostLease, Unavailable
 from core.settings import settings
+from core.states import CheckpointStatus, FeedbackStatus, RoundStatus
 from core.tables import AuditEvent, Checkpoint, Feedback, Round, Turn, utc_now
-from core.types import CheckpointStatus, FeedbackStatus, Outcome, RoundStatus
+from evals.decision import Outcome
 from tests.workers import standin_app
 from tests.workers.house import fetch
 from workers import rounds

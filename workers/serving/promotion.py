@@ -13,8 +13,9 @@ from core.artifacts import verify_artifact
 from core.db import reading, unit_of_work
 from core.errors import ArtifactError, Conflict
 from core.logging import get_logger
+from core.states import CheckpointStatus
 from core.tables import Checkpoint
-from core.types import CheckpointStatus, Outcome
+from evals.decision import Outcome
 from workers.lease import worker_stopping
 from workers.serving import adapters
 

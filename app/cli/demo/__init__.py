@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli.console import out
-from core.types import Outcome
+from evals.decision import Outcome
 
 
 def demo(keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's stack running, to look at it in a browser.")] = False) -> None:

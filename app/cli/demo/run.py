@@ -15,7 +15,8 @@ from core.errors import Unavailable
 from core.knowledge import Knowledge, knowledge
 from core.reply import split_reply
 from core.settings import settings
-from core.types import ExamItem, GateDecision, Outcome
+from core.types import ExamItem
+from evals.decision import GateDecision, Outcome
 from evals.policy import load_policy
 from evals.report import table_markdown
 from evals.scorers import score_reply

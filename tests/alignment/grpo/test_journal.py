@@ -4,8 +4,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from alignment.grpo.journal import Journal
 from core import store
 from core.db import reading, unit_of_work
+from core.states import CheckpointStatus
 from core.tables import Checkpoint, Round
-from core.types import CheckpointStatus
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ from core.db import reading, unit_of_work
 from core.errors import ArtifactError, BadInput, Conflict, NotFound, RecipeError
 from core.knowledge import builtin
 from core.settings import ROOT, settings
+from core.states import CheckpointStatus
 from core.tables import Checkpoint, Round
-from core.types import Capability, CheckpointStatus
+from core.types import Capability
 from tests.alignment.grpo.conftest import make_sample
 from tests.alignment.rewards.conftest import judgement
 

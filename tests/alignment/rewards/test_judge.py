@@ -65,10 +65,10 @@ def test_a_grade_is_a_tenth_of_what_the_judge_says_and_it_sees_question_evidence
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
-    [(lambda m, n: "hang", "timed out"), (lambda m, n: "html", "garbled"), (lambda m, n: 500, "unavailable")],
+    [(lambda m, n: "hang", "timed_out"), (lambda m, n: "html", "garbled"), (lambda m, n: 500, "unavailable")],
 )
 def test_what_the_endpoint_fails_at_is_unscored_with_its_reason_and_counted(tmp_path, answer, reason):
-    with serving(answer) as script, Endpoint.at(script.url, "judge-1", timeout_seconds=0.5 if reason == "timed out" else 5.0) as endpoint:
+    with serving(answer) as script, Endpoint.at(script.url, "judge-1", timeout_seconds=0.5 if reason == "timed_out" else 5.0) as endpoint:
         judge = Judge(endpoint, script.url, tmp_path / "judge.jsonl")
         judge.card = judge.card.model_copy(update={"weights": dict.fromkeys(Capability, 0.5)})
         scorer = ComponentScorer(lambda item, reply: {}, [judge])

@@ -3,8 +3,9 @@ import json
 import pytest
 import torch
 
+from alignment.optimisation import PROJECTIONS
 from alignment.recipe import load_recipe
-from alignment.rewards.preference import CARD, PROJECTIONS, load_card, load_preference, train_preference
+from alignment.rewards.preference import CARD, load_card, load_preference, train_preference
 from core.artifacts import MANIFEST, new_artifact, verify_artifact
 from core.errors import ArtifactError, BadInput, RecipeError
 from core.types import Capability, Item, Message, Reference

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from app.admin import render
 from app.api_rows import AuditPage, AuditRow, CheckpointRow, FeedbackRow, JudgedTurn, KeyRow, RoundDetail, UserRow
-from core.types import Capability, CapabilityRow, CheckpointStatus, FeedbackStatus, GateCheck, GateDecision, Message, Outcome, Progress, Role, RoundStatus
+from core.states import CheckpointStatus, FeedbackStatus, Role, RoundStatus
+from core.types import Capability, Message, Progress
+from evals.decision import CapabilityRow, GateCheck, GateDecision, Outcome
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>"

@@ -8,8 +8,10 @@ from playwright.sync_api import Page, expect
 
 from core import store
 from core.db import reading, unit_of_work
+from core.states import CheckpointStatus, FeedbackStatus, RoundStatus, Scope
 from core.tables import Checkpoint, Feedback, Round, new_id
-from core.types import Capability, CapabilityRow, CheckpointStatus, FeedbackStatus, GateCheck, GateDecision, Outcome, Progress, RoundStatus, Scope
+from core.types import Capability, Progress
+from evals.decision import CapabilityRow, GateCheck, GateDecision, Outcome
 from tests.app.browser.conftest import sign_in, sign_in_by_form
 from tests.app.browser.scripted_hospital import Served
 

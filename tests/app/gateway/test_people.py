@@ -2,7 +2,7 @@
 
 from core import store
 from core.db import unit_of_work
-from core.types import Role
+from core.states import Role
 from tests.app.gateway.ward import Ward
 
 

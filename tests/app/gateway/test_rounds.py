@@ -6,8 +6,8 @@ import pytest
 
 from core import store
 from core.db import reading, unit_of_work
+from core.states import CheckpointStatus, RoundStatus
 from core.tables import AuditEvent, Checkpoint, Round
-from core.types import CheckpointStatus, RoundStatus
 from tests.app.gateway.ward import Ward
 
 Jobs = list[tuple[str, str]]

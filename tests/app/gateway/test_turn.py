@@ -13,9 +13,10 @@ from core.db import reading, unit_of_work
 from core.errors import BadInput, NotFound, Unavailable
 from core.llm import ChatModel, Chunk
 from core.settings import settings
+from core.states import CheckpointStatus
 from core.store import get_turn
 from core.tables import Checkpoint, Turn
-from core.types import CheckpointStatus, Message
+from core.types import Message
 from tests.app.gateway.ward import Ward, furnish
 
 ALLERGIC = "My patient with a penicillin allergy has community-acquired pneumonia. Which antibiotic?"

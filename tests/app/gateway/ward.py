@@ -11,8 +11,8 @@ from app.gateway.passwords import hash_password
 from core import store
 from core.db import engine_for, reading, unit_of_work
 from core.settings import settings
+from core.states import Role
 from core.tables import Table
-from core.types import Role
 
 PASSWORD = "correct horse battery"
 

@@ -9,7 +9,7 @@ from app.cli.settings_table import settings_table
 from app.gateway.passwords import password_matches
 from core import audit, db, store
 from core.settings import ROOT, Settings, settings
-from core.types import Role
+from core.states import Role
 from tests.app.test_cli.conftest import Cli
 
 GROUPS = ("up", "down", "status", "doctor", "ask", "chat", "knowledge", "round", "gate", "promote", "rollback", "mkgsg", "starter", "user", "key", "audit")

@@ -9,7 +9,7 @@ from app.gateway.passwords import password_matches
 from app.stack import first_run, layout
 from core import audit, db, store
 from core.settings import Settings, settings
-from core.types import Role, Scope
+from core.states import Role, Scope
 
 
 @pytest.fixture

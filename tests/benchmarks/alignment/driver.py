@@ -54,7 +54,7 @@ def drive(
                     process.start()
                     running[process.sentinel] = run, process
                 for sentinel in wait(list(running)):
-                    run, process = running.pop(sentinel)  # type: ignore[call-overload]
+                    run, process = running.pop(sentinel)  # type: ignore[call-overload]  # a process's sentinel is an int on POSIX
                     process.join()
                     finished += 1
                     if process.exitcode or not is_done(folder, run):

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from alignment.grpo.trainer import CapabilityTrainer
 from alignment.recipe import Recipe, recipe_from
 from alignment.rewards import reward_components
 from core.knowledge import Knowledge, builtin
-from core.types import Item, Score
+from core.types import Item, Score, TrainingSample
 from tests.benchmarks.alignment import exam, results
 from tests.benchmarks.alignment.aids import shallow_first, warm_steps, with_hints
 from tests.benchmarks.alignment.decode import decode
@@ -118,6 +118,25 @@ def _train(policy: Policy, regime: Regime, contender: Contender, round_: int, se
 def _reinforce(
     policy: Policy, regime: Regime, contender: Contender, given: Material, asked: Schedule, recipe: Recipe, knowledge: Knowledge, scratch: Path
 ) -> Trained:
+    trainer = trainer_of(_Trainer, policy, regime, trained_as(contender, given), asked, recipe, knowledge, scratch)
+    reports = _Reports(trainer)
+    trainer.add_callback(reports)
+    trainer.train()
+    return Trained(trainer.model, reports.steps, 0.0, sum(int(r["completion_tokens"]) for r in reports.steps))
+
+
+def trainer_of(
+    kind: type[CapabilityTrainer],
+    policy: Policy,
+    regime: Regime,
+    samples: Sequence[TrainingSample],
+    asked: Schedule,
+    recipe: Recipe,
+    knowledge: Knowledge,
+    scratch: Path,
+) -> Any:
+    """The product's trainer on a regime: with the product's reward, or with the opposed components that the regime names."""
+
     def score(item: Item, reply: str) -> Mapping[str, Score]:
         return OPPOSED[regime.opposed].score(item, reply, knowledge) if regime.opposed else reward_components(item, reply, knowledge)
 
@@ -125,11 +144,7 @@ def _reinforce(
     if regime.opposed:
         equal = dict.fromkeys(OPPOSED[regime.opposed].components, 1.0)
         own = {"components": tuple(equal), "weights": lambda _capability: equal}
-    trainer = _Trainer(policy, trained_as(contender, given), asked, recipe, score, scratch / "kept", scratch / "draft", **own)
-    reports = _Reports(trainer)
-    trainer.add_callback(reports)
-    trainer.train()
-    return Trained(trainer.model, reports.steps, 0.0, sum(int(r["completion_tokens"]) for r in reports.steps))
+    return kind(policy, samples, asked, recipe, score, scratch / "kept", scratch / "draft", **own)
 
 
 class _Trainer(CapabilityTrainer):

@@ -8,6 +8,7 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from alignment.grpo.policy import Policy
+from alignment.optimisation import optimisation
 from alignment.recipe import Recipe
 from core.knowledge.evidence import with_evidence
 from tests.benchmarks.alignment.material import Material
@@ -31,24 +32,13 @@ def fine_tune(policy: Policy, given: Material, order: tuple[int, ...], recipe: R
         train_dataset=Dataset.from_list(rows),
         args=SFTConfig(
             output_dir=str(scratch),
-            seed=recipe.seed,
             max_steps=recipe.steps,
             per_device_train_batch_size=recipe.prompts_per_step * recipe.completions,
-            learning_rate=recipe.learning_rate,
-            lr_scheduler_type="cosine",
             warmup_steps=recipe.warmup_steps,
-            max_grad_norm=recipe.max_grad_norm,
-            weight_decay=0.0,
-            optim="adamw_torch",
             max_length=None,
             shuffle_dataset=False,
-            use_cpu=True,
-            bf16=False,
-            gradient_checkpointing=False,
-            dataloader_pin_memory=False,
             save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
+            **optimisation(recipe),
         ),
     )
     trainer.remove_callback(PrinterCallback)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from core.errors import BadInput
 from core.settings import Settings
+from core.states import CheckpointStatus
 from core.tables import Checkpoint
-from core.types import CheckpointStatus
 from workers.serving.base import fingerprint, is_hub_name
 from workers.serving.command import vllm_command
 

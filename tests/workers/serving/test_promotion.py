@@ -12,8 +12,8 @@ from core.artifacts import new_artifact, verify_artifact
 from core.db import reading, unit_of_work
 from core.errors import ArtifactError, Conflict, NotFound, Unavailable
 from core.settings import settings
+from core.states import CheckpointStatus, RoundStatus
 from core.tables import AuditEvent, Checkpoint, Round, utc_now
-from core.types import CheckpointStatus, RoundStatus
 from tests.app.test_cli.standin_api import serving
 from workers import beat
 from workers.celery_app import checkpoint_serve

@@ -15,8 +15,8 @@ from core.artifacts import new_artifact, verify_artifact
 from core.db import reading, unit_of_work
 from core.errors import ArtifactError
 from core.settings import ROOT, settings
+from core.states import CheckpointStatus
 from core.tables import Checkpoint
-from core.types import CheckpointStatus
 from tests.workers.house import until
 from workers.serving import adapters
 from workers.serving.__main__ import prepare

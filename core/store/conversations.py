@@ -1,0 +1,88 @@
+"""Conversations, their turns, and what is said of them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from core.errors import Conflict, NotFound
+from core.states import FeedbackStatus
+from core.tables import Conversation, Feedback, Turn, utc_now
+
+
+def conversation_of(session: Session, user_id: str, conversation_id: str | None) -> Conversation:
+    """The user's own conversation of that id, or a new one when none is named."""
+    if conversation_id is None:
+        conversation = Conversation(user_id=user_id)
+        session.add(conversation)
+        session.flush()
+        return conversation
+    found = session.get(Conversation, conversation_id)
+    if found is None or found.user_id != user_id:
+        raise NotFound(f"There is no conversation {conversation_id!r}")
+    return found
+
+
+def add_turn(session: Session, turn: Turn) -> None:
+    session.add(turn)
+    session.flush()
+
+
+def turn_of(session: Session, user_id: str, turn_id: str) -> Turn:
+    """The user's own turn; another user's does not exist for them."""
+    turn = session.get(Turn, turn_id)
+    if turn is None or turn.user_id != user_id:
+        raise NotFound(f"There is no turn {turn_id!r}")
+    return turn
+
+
+def get_turn(session: Session, turn_id: str) -> Turn:
+    turn = session.get(Turn, turn_id)
+    if turn is None:
+        raise NotFound(f"There is no turn {turn_id!r}")
+    return turn
+
+
+def add_feedback(session: Session, feedback: Feedback) -> None:
+    session.add(feedback)
+    session.flush()
+
+
+def list_feedback(session: Session, status: FeedbackStatus | None = None, limit: int = 200) -> Sequence[tuple[Feedback, Turn]]:
+    query = select(Feedback, Turn).join(Turn, Turn.id == Feedback.turn_id).order_by(Feedback.created_at.desc()).limit(limit)
+    if status is not None:
+        query = query.where(Feedback.status == status)
+    return [(row.Feedback, row.Turn) for row in session.execute(query)]
+
+
+def review_feedback(session: Session, feedback_id: str, reviewer_id: str, status: FeedbackStatus) -> Feedback:
+    """Accepts or rejects; feedback that a round has learnt from can no longer change."""
+    feedback = session.get(Feedback, feedback_id, with_for_update=True)  # a round may be claiming it at this moment
+    if feedback is None:
+        raise NotFound(f"There is no feedback {feedback_id!r}")
+    if feedback.round_id is not None:
+        raise Conflict(f"Round {feedback.round_id} has already used this feedback")
+    feedback.status, feedback.reviewer_id, feedback.reviewed_at = status, reviewer_id, utc_now()
+    return feedback
+
+
+def claim_feedback(session: Session, round_id: str) -> Sequence[tuple[Feedback, Turn]]:
+    """Gives the accepted, unused feedback to the round and returns all that is the round's: safe to call again."""
+    session.execute(update(Feedback).where(Feedback.status == FeedbackStatus.ACCEPTED, Feedback.round_id.is_(None)).values(round_id=round_id))
+    query = select(Feedback, Turn).join(Turn, Turn.id == Feedback.turn_id).where(Feedback.round_id == round_id).order_by(Feedback.id)
+    return [(row.Feedback, row.Turn) for row in session.execute(query)]
+
+
+def accepted_feedback(session: Session) -> Sequence[tuple[Feedback, Turn]]:
+    """All accepted feedback, used by rounds or not, in order of id: what was judged once stays judged."""
+    query = select(Feedback, Turn).join(Turn, Turn.id == Feedback.turn_id).where(Feedback.status == FeedbackStatus.ACCEPTED).order_by(Feedback.id)
+    return [(row.Feedback, row.Turn) for row in session.execute(query)]
+
+
+def release_feedback(session: Session, round_id: str) -> None:
+    """Gives a failed or cancelled round's feedback back, for the next round."""
+    session.execute(update(Feedback).where(Feedback.round_id == round_id).values(round_id=None))
+
+
+def count_waiting_feedback(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Feedback).where(Feedback.status == FeedbackStatus.ACCEPTED, Feedback.round_id.is_(None))) or 0
