@@ -90,10 +90,11 @@ class Recipe(Value):
     """
     projected: Literal["gradient", "update"] = "gradient"
     """What is made to oppose no objective: the gradient, or (with `exact` alone) the step that the optimizer makes of the plain gradient."""
-    probe_prompts: int = Field(default=0, ge=0)
-    """Most prompts of a part in a pass that only measures gradients (of components that share their replies, of anchors); 0: all."""
-    probe_every: int = Field(default=4, ge=1)
-    """Steps between two measurements of components that share their replies; all else is read off every step's own backward pass."""
+    probe_prompts: int = Field(default=5, ge=0)
+    """Most prompts of a part in a pass that only measures gradients (of components that share their replies, of anchors); 0: all.
+
+    All else is read off the step's own backward pass.
+    """
     probe_average: float = Field(default=0.9, ge=0.0, lt=1.0)
     """Share of what earlier steps found about the gradients that each new one leaves standing; 0: only the one before counts."""
     weight_rate: float = Field(default=0.0, ge=0.0, le=10.0)

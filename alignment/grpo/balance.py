@@ -31,26 +31,6 @@ _RIDGE = 2e-7
 _ROUNDS = 2
 
 
-_MOST = 4.0
-"""An objective's push is made at most this much stronger or weaker: the length of a nearly flat one says little."""
-
-
-def equal_lengths(gram_KK: Floats, weights_K: Floats, live_K: Bools) -> Floats:
-    """Base weights with which every objective pushes as hard as its weight says: w_k m / |g_k|, where m is the weighted mean of the lengths.
-
-    The loss divides by a constant, so a gradient is the longer the longer the replies are, and the plain sum goes where replies are long.
-    Homogeneous in the weights; another unit of the gradients changes nothing. What is not live, weighs nothing or has no length stays.
-    """
-    lengths = np.sqrt(np.clip(np.diag(gram_KK), 0.0, None))
-    counted = live_K & (weights_K > 0.0) & (lengths > _TINY)
-    if not counted.any():
-        return weights_K
-    mean = float(weights_K[counted] @ lengths[counted] / weights_K[counted].sum())
-    factors = np.ones(len(weights_K))
-    factors[counted] = np.clip(mean / lengths[counted], 1.0 / _MOST, _MOST)
-    return weights_K * factors
-
-
 class Balance(NamedTuple):
     coefficients_K: Floats
     """w_k + lambda_k: the balanced direction is the sum of the gradients with these factors."""

@@ -22,11 +22,15 @@ class Objective(NamedTuple):
     @property
     def is_anchor(self) -> bool:
         """Anchors weigh nothing; they only constrain."""
-        return self.part.startswith(ANCHOR_PREFIX)
+        return is_anchor_part(self.part)
 
 
 def is_anchor(sample: TrainingSample) -> bool:
     return sample.provenance.source == "anchor"
+
+
+def is_anchor_part(part: str) -> bool:
+    return part.startswith(ANCHOR_PREFIX)
 
 
 def part_of(sample: TrainingSample) -> str:

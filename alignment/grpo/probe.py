@@ -119,10 +119,10 @@ def cell_gradients(layers: Sequence[torch.nn.Module], embeddings: torch.nn.Modul
 class Probe:
     """Which rows of a step are measured, and what for. Cell i is the gradient of the loss of objective `names[i]`."""
 
-    def __init__(self, batch: Batch, prompts: int, shared: bool) -> None:
-        """`prompts` of each part in passes of their own, 0 for all; `shared`: whether components, which share their replies, are measured."""
+    def __init__(self, batch: Batch, prompts: int) -> None:
+        """`prompts` of each part in passes of their own, 0 for all."""
         self._batch = batch
-        self._measured = [int(k) for k in np.flatnonzero(batch.live_K) if shared or batch.objectives[k].component is None]
+        self._measured = np.flatnonzero(batch.live_K).tolist()
         place_P = np.array([np.sum(batch.part_P[:i] == part) for i, part in enumerate(batch.part_P)])
         self._probed_P = place_P < prompts if prompts else np.ones(len(place_P), dtype=bool)
 

@@ -21,7 +21,6 @@ from safetensors.torch import load_file, save_file
 from transformers import PrinterCallback
 
 from alignment.arrays import Floats
-from alignment.grpo.balance import equal_lengths
 from alignment.grpo.batch import Batch
 from alignment.grpo.config import training_config
 from alignment.grpo.gradients import gram, weighted_sum
@@ -144,22 +143,20 @@ class CapabilityTrainer(GRPOTrainer):
         """One backward pass over the re-weighted advantages; a probe looks on, for the coefficients of the steps to come."""
         batch = self._batch
         average = self._learnt.average
-        coefficients_K = self._combine(average.signal_of(batch.names), average.gram_of(batch.names)).coefficients_K
-        planned = weighted_passes(batch, coefficients_K, self._passes)
-        unmeasured = [name for name in batch.live_names if np.isnan(average.cross_of([name])).all()]
-        probe = Probe(batch, self.recipe.probe_prompts, shared=bool(unmeasured) or self.state.global_step % self.recipe.probe_every == 0)
+        coefficients_K = self._combine(average.signal_of(batch.names)).coefficients_K
+        planned = weighted_passes(batch, coefficients_K, self._passes, holds=self.recipe.beta > 0.0 and bool(batch.live_K.any()))
+        probe = Probe(batch, self.recipe.probe_prompts)
         looks = self.strategy.gradients == "probe" and len(probe.names) > 0
         with cell_gradients(self._layers, self.model.get_input_embeddings(), len(probe.names)) if looks else nullcontext() as cells:
             if cells is not None:
-                self._look_apart(model, rows, probe, cells, {p.part for p, _, _ in planned})
+                self._look_apart(model, rows, probe, cells, {weighed.one.part for weighed in planned if weighed.tells})
             losses = []
-            for i, (one, advantages_N, share) in enumerate(planned):
+            for i, weighed in enumerate(planned):
                 if cells is not None:
-                    cells.cells = probe.riding(one, share, rows["row"].device)
-                losses.append(self._backward(model, rows, one, advantages_N, share, sync=i == len(planned) - 1))
+                    cells.cells = probe.riding(weighed.one, weighed.share, rows["row"].device) if weighed.tells else ()
+                losses.append(self._backward(model, rows, weighed.one, weighed.advantages_N, weighed.held, sync=i == len(planned) - 1))
         if cells is not None:
             cells.sums = {layer: self.accelerator.reduce(gradients, "mean") for layer, gradients in cells.sums.items()}
-            self.report["unmeasured"] = unmeasured
             found = self._past.met(cells, probe.names, self.recipe.probe_average)
             self._learnt = replace(self._learnt, average=average.with_estimate(found, probe.names, self.recipe.probe_average))
         if self.strategy.gradients != "none":
@@ -167,7 +164,7 @@ class CapabilityTrainer(GRPOTrainer):
         return torch.stack(losses).sum()
 
     def _look_apart(self, model: Any, rows: Any, probe: Probe, cells: CellGradients, ridden: Any) -> None:
-        """Small passes for what the step's own do not show: parts without weight, and every so often components that share their replies."""
+        """Small passes for what the step's own do not show: parts without weight, and components that share their replies."""
         first, scale = self.accelerator.process_index * len(rows["row"]), self.accelerator.num_processes / self.max_completion_length
         for one in [p for part in probe.left_out(ridden) for p in self._passes(part, probe.rows_of(part))]:
             inputs = rows_of_pass(rows, one, np.zeros(len(one.mine)))
@@ -198,7 +195,7 @@ class CapabilityTrainer(GRPOTrainer):
             losses_K.append(torch.stack(losses).sum())
         gram_KK = gram(gradients_K)
         self.report |= gradient_report(batch, gram_KK, np.diag(cross_K))
-        combined = self._combine(gram_KK, gram_KK)
+        combined = self._combine(gram_KK)
         coefficients_K = combined.coefficients_K
         if self.recipe.projected == "update":
             coefficients_K = coefficients_K - combined.multipliers_K  # the optimizer gets the plain step, and its own is projected
@@ -207,7 +204,7 @@ class CapabilityTrainer(GRPOTrainer):
         self._update.hold(parameters, gradients_K, batch)
         return (torch.stack(losses_K) * torch.as_tensor(coefficients_K, dtype=torch.float32, device=losses_K[0].device)).sum()
 
-    def _backward(self, model: Any, rows: Any, one: Pass, advantages_N: Floats, share: float, sync: bool = False) -> torch.Tensor:
+    def _backward(self, model: Any, rows: Any, one: Pass, advantages_N: Floats, held: float, sync: bool = False) -> torch.Tensor:
         """The loss of a pass, as a share of its part's mean loss, and its gradient added to `.grad`.
 
         Relies on the loss `dr_grpo` dividing by the rows it is given and a constant, weighing the KL term by `self.beta`, and writing that
@@ -216,7 +213,7 @@ class CapabilityTrainer(GRPOTrainer):
         capability, processes = capability_of(one.part), self.accelerator.num_processes
         mine = one.mine + self.accelerator.process_index * len(rows["row"])
         inputs = rows_of_pass(rows, one, advantages_N[mine])
-        self.beta = self._learnt.beta_of(capability, self.recipe) * share
+        self.beta = self._learnt.beta_of(capability, self.recipe) * held
         self.accelerator.gradient_state._set_sync_gradients(sync)
         with nullcontext() if sync else self.accelerator.no_sync(model):
             with self.compute_loss_context_manager():
@@ -227,16 +224,14 @@ class CapabilityTrainer(GRPOTrainer):
             self._kl[capability] = self._kl.get(capability, np.zeros(2)) + np.array([self._metrics["train"]["kl"][-1] * tokens, tokens])
         return loss.detach()
 
-    def _combine(self, gram_KK: Floats, sampled_KK: Floats) -> Combined:
-        """The strategy's coefficients from the Gram matrix it is to see; `sampled_KK` holds the noise that the optimizer sees as well.
+    def _combine(self, gram_KK: Floats) -> Combined:
+        """The strategy's coefficients from the Gram matrix that it is to see.
 
         All 0 when no group tells its replies apart: what is left then is rounding in the KL term, and Adam would make a full step of it.
         """
         batch = self._batch
         self._must_be_finite("gradient", gram_KK)
         weights_K = self._learnt.base_weights(batch, self._weights_of, self.recipe)
-        if self.strategy.levels:
-            weights_K = equal_lengths(sampled_KK, weights_K, batch.live_K)
         nothing_K = np.zeros(len(weights_K))
         if not batch.live_K.any():
             combined = Combined(nothing_K, nothing_K, 0.0)

@@ -152,7 +152,7 @@ class Watched(CapabilityTrainer):
         self.seen: list[Step] = []
 
     def _step_of_apart(self, model: Any, rows: Any) -> torch.Tensor:
-        probe = Probe(self._batch, 0, shared=True)
+        probe = Probe(self._batch, 0)
         with cell_gradients(self._layers, self.model.get_input_embeddings(), len(probe.names)) as cells:
             self._look_apart(model, rows, probe, cells, ())
         self._found = self._past.met(cells, probe.names, self.recipe.probe_average)

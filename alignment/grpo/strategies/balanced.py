@@ -7,4 +7,4 @@ before the only one is computed, and works unchanged where gradients are sharded
 from alignment.grpo.strategies.exact import combine
 from alignment.grpo.strategies.strategy import Strategy
 
-STRATEGY = Strategy(name="balanced", gradients="probe", advantages="components", combine=combine, levels=True)
+STRATEGY = Strategy(name="balanced", gradients="probe", advantages="components", combine=combine)

@@ -14,4 +14,4 @@ def combine(gram_KK: Floats, weights_K: Floats, constrained_K: Bools, rng: np.ra
     return Combined(*balance(gram_KK, weights_K, constrained_K))
 
 
-STRATEGY = Strategy(name="exact", gradients="apart", advantages="components", combine=combine, levels=True)
+STRATEGY = Strategy(name="exact", gradients="apart", advantages="components", combine=combine)

@@ -43,8 +43,6 @@ class Strategy:
     """How rewards become advantages. `sum`: weighted components are added, then normalised in the group. `gdpo`: each component is normalised
     in the group, added, then whitened over the batch. `components`: each objective's column is normalised in the group and stays apart."""
     combine: Combine
-    levels: bool = False
-    """Whether the base weights are first made to push equally hard (`alignment.grpo.balance.equal_lengths`)."""
 
 
 def as_weighted(gram_KK: Floats, weights_K: Floats, constrained_K: Bools, rng: np.random.Generator) -> Combined:

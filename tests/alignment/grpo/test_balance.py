@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from alignment.grpo.balance import FEASIBILITY, balance, conflict_rate, cosines, equal_lengths, min_norm_weights
+from alignment.grpo.balance import FEASIBILITY, balance, conflict_rate, cosines, min_norm_weights
 from core.errors import TrainingError
 from tests.alignment.grpo.gradients import BEYOND, objectives, random_cases
 from tests.alignment.grpo.programme import programme_of
@@ -157,25 +157,3 @@ def test_conflict_rate_counts_pairs_and_ignores_objectives_without_gradient():
     assert np.isnan(matrix[3]).all()
     assert conflict_rate(matrix) == pytest.approx(2 / 3)
     assert conflict_rate(np.ones((1, 1))) == 0.0
-
-
-@settings(max_examples=60, deadline=None)
-@given(objectives(), st.integers(-20, 20))
-def test_levelled_weights_push_as_hard_as_the_base_weights_say(case, power):
-    gradients, weights = case
-    live = np.arange(len(weights)) % 3 != 2
-    levelled = equal_lengths(gradients @ gradients.T, weights, live)
-    factors = levelled[weights > 0.0] / weights[weights > 0.0]
-    assert ((factors >= 0.25 * (1 - 1e-9)) & (factors <= 4.0 * (1 + 1e-9))).all()
-    assert (levelled[~live] == weights[~live]).all()
-    counted = live & (weights > 0.0) & (np.linalg.norm(gradients, axis=1) > 0.0)
-    pushes = (levelled * np.linalg.norm(gradients, axis=1))[counted] / weights[counted]
-    free = ((levelled / np.where(weights > 0.0, weights, 1.0))[counted] > 0.2501) & ((levelled / np.where(weights > 0.0, weights, 1.0))[counted] < 3.999)
-    assert pushes[free] == pytest.approx(pushes[free].max(initial=0.0), rel=1e-6)
-    assert equal_lengths(4.0**power * gradients @ gradients.T, 2.0**power * weights, live) == pytest.approx(2.0**power * levelled, rel=1e-6)
-
-
-def test_a_long_gradient_is_taken_back_and_a_short_one_brought_forward_fourfold_at_most():
-    gram = np.diag([4.0, 1.0, 1e-8])
-    assert equal_lengths(gram, np.full(3, 1 / 3), np.ones(3, dtype=bool)) == pytest.approx([0.5 / 3, 1.0 / 3, 4.0 / 3], rel=1e-3)
-    assert equal_lengths(np.zeros((2, 2)), np.array([0.3, 0.7]), np.ones(2, dtype=bool)).tolist() == [0.3, 0.7]

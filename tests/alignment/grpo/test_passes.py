@@ -1,9 +1,14 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignment.grpo.passes import Pass, passes, rows_of_pass
+from alignment.grpo.batch import Batch
+from alignment.grpo.objectives import objectives_of
+from alignment.grpo.passes import Pass, passes, rows_of_pass, weighted_passes
+from core.types import Capability
+from tests.alignment.grpo.conftest import make_sample
 
 
 @given(st.lists(st.booleans(), min_size=4, max_size=24), st.integers(1, 5), st.sampled_from([1, 2, 4]))
@@ -18,6 +23,23 @@ def test_processes_make_equally_many_passes_that_visit_every_row_once(chosen, mi
         assert all(len(one.mine) <= one.size <= micro_batch and one.size >= 1 for one in found)
         assert [one.size for one in found] == [one.size for one in by_process[0]]
         assert all((one.rows == other.rows).all() for one, other in zip(found, by_process[0], strict=True))
+
+
+def batch_of(*samples):
+    values = np.tile([[1.0], [0.0]], (len(samples), 1))
+    objectives = objectives_of(samples, "capability", lambda _: {"correctness": 1.0})
+    return Batch(values, samples, objectives, ["correctness"], lambda _: {"correctness": 1.0}, "components")
+
+
+@pytest.mark.parametrize(("holds", "multiplier", "expected"), [(True, 0.0, (0.0, 0.5)), (True, 0.2, (0.2, 0.7)), (False, 0.2, (0.2, 0.2)), (False, 0.0, None)])
+def test_anchors_have_the_kl_term_of_their_rows_whatever_the_constraints_say(holds, multiplier, expected):
+    batch = batch_of(make_sample(Capability.DOMAIN, 1), make_sample(Capability.DOMAIN, 2), make_sample(Capability.SAFETY, 3, "anchor"))
+    assert batch.names == ["anchor:safety", "domain"]
+    planned = weighted_passes(batch, np.array([multiplier, 1.0]), lambda part, chosen: passes(part, chosen, 64, 0, 1), holds=holds)
+    found = {p.one.part: (p.share, p.held) for p in planned}
+    assert {p.one.part: p.tells for p in planned if p.held} == {part: share == held for part, (share, held) in found.items()}
+    assert found.pop("domain") == (1.0, 1.0)
+    assert found.get("anchor:safety") == (pytest.approx(expected) if expected else None)
 
 
 def rows(n=3):

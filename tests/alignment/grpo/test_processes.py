@@ -47,7 +47,7 @@ def train(rank, processes, port, make, results):
     for strategy in STRATEGIES:
         # Two and a half or three prompts for each process, in micro-batches, so that one of them runs out of rows before the other. A small learning rate,
         # since Adam makes up to a whole one of the rounding in a gradient near zero.
-        trainer = make(f"{strategy}-{processes}", strategy=strategy, steps=2, micro_batch=3, probe_every=1, kl_budget=1e-4, weight_rate=0.5, learning_rate=1e-4)
+        trainer = make(f"{strategy}-{processes}", strategy=strategy, steps=2, micro_batch=3, kl_budget=1e-4, weight_rate=0.5, learning_rate=1e-4)
         trainer._generate_single_turn = partial(scripted, rank)
         gradients = Gradients()
         trainer.add_callback(gradients)

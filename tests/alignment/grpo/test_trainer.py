@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
+from alignment.grpo.passes import weighted_passes
 from alignment.grpo.probe import Estimate, GramAverage
 from alignment.grpo.strategies import STRATEGIES
 from core.artifacts import verify_artifact
@@ -122,6 +123,26 @@ def test_components_of_a_capability_are_objectives_that_share_its_weight(make_tr
     assert all(w == 0.0 for name, w in weights.items() if name.startswith("anchor:"))
 
 
+def always_right_where_held(item, reply):
+    """Anchors are right whatever is replied, so no constraint on them can be active."""
+    return vowel_score(item, reply) if item.provenance.source != "anchor" else dict.fromkeys(("correctness", "format"), Score(name="right", value=1.0))
+
+
+def test_an_anchor_that_is_always_right_is_held_by_its_kl_term(make_trainer, monkeypatch):
+    samples = [make_sample(Capability.DOMAIN, i) for i in range(4)] + [make_sample(Capability.SAFETY, 9, "anchor")]
+    found = {}
+    for held in (True, False):
+        if not held:
+            monkeypatch.setattr("alignment.grpo.trainer.weighted_passes", lambda *given, holds: weighted_passes(*given, holds=False))
+        trainer = make_trainer(f"{held}", samples=samples, score=always_right_where_held, steps=3, beta=1.0, prompts_per_step=2)
+        record = Record(trainer)
+        trainer.train()
+        assert not any(step["multipliers"].get("anchor:safety") for step in record.steps)
+        assert (record.steps[-1]["kl_by_capability"].get("safety", 0.0) > 0.0) == held
+        found[held] = adapter(trainer)
+    assert any(not torch.equal(p, found[False][name]) for name, p in found[True].items())
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_moves_the_adapter(make_trainer, strategy):
     trainer = make_trainer(strategy=strategy, steps=1)
@@ -141,7 +162,7 @@ def test_a_capability_over_its_budget_pays_more_and_one_that_lags_weighs_more(ma
     def score(item, reply):
         return {"format": Score(name="format", value=sum(c.isalpha() for c in reply) / max(len(reply), 1) * (item.capability is not Capability.SAFETY))}
 
-    trainer = make_trainer(steps=14, kl_budget=1e-4, weight_rate=5.0, weight_pull=0.0, learning_rate=3e-2, score=score)
+    trainer = make_trainer(steps=14, anchors_per_step=0, kl_budget=1e-4, weight_rate=5.0, weight_pull=0.0, learning_rate=3e-2, score=score)
     record = Record(trainer)
     trainer.train()
     assert set(record.steps[0]["betas"].values()) == {trainer.recipe.beta}
@@ -184,8 +205,8 @@ class Halt(TrainerCallback):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"probe_every": 2, "weight_rate": 0.5, "kl_budget": 1e-3, "learning_rate": 1e-2},
-        {"probe_every": 1, "objectives": "component"},
+        {"weight_rate": 0.5, "kl_budget": 1e-3, "learning_rate": 1e-2},
+        {"objectives": "component"},
         {"strategy": "pcgrad"},
         {"strategy": "exact", "projected": "update"},
         {"strategy": "sum"},

@@ -17,12 +17,13 @@ from tests.benchmarks.alignment.material import prompt_tokens
 from tests.benchmarks.alignment.opposed import OPPOSED
 from tests.benchmarks.alignment.regimes import MOST_PROMPT_TOKENS, Regime
 
-EACH = 40
+EACH = 80
 """Exam items of each capability, half of them open book where there are as many short ones."""
-COMBINATIONS = 15
+COMBINATIONS = 20
 """Items of each family that has combinations which the starter was never shown."""
-OPPOSED_ITEMS = 80
-SAMPLES = 4
+OPPOSED_ITEMS = 120
+SAMPLES = 2
+"""More questions tell more than more samples of the same ones."""
 COMBINED = "combinations"
 """The group of the held-out combinations; they count for no capability."""
 _EXAM_SEED = 20_261

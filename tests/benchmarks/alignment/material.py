@@ -25,6 +25,7 @@ POOL = 48
 """Items of each capability that the round is about."""
 ANCHORS = 8
 """Anchor items of each capability."""
+_ANCHORS_PER_STEP = 2
 _BOOKS = Books(open=0.4, lacking=0.0)
 _TOO_LONG = 4
 """So many items are drawn for each one wanted: most open-book ones are too long."""
@@ -85,7 +86,7 @@ def plan(regime: Regime, contender: Contender, round_: int, seed: int, given: Ma
     shares = regime.shares_of(round_, seed)
     subject = _endless(own, given.samples, shares, random.Random(f"order:{seed}:{round_}"))
     constraints = _endless(held, given.samples, dict.fromkeys(Capability, 1), random.Random(f"anchors:{seed}:{round_}"))
-    per_step = min(len(held), 1)
+    per_step = min(len(held), _ANCHORS_PER_STEP)
     order: list[int] = []
     for _ in range(steps):
         order += islice(subject, prompts - per_step)

@@ -11,18 +11,21 @@ SKEW: Final = 4
 """Prompts of the capability that a skewed round is about, for each prompt of another one: 80 % of the round."""
 
 BUDGET: Final[Mapping[str, Any]] = {
-    "prompts_per_step": 5,
+    "prompts_per_step": 8,
     "anchors_per_step": 0,
     "completions": 8,
     "max_completion_tokens": 80,
     "temperature": 0.8,
-    "steps": 20,
+    "steps": 16,
     "warmup_steps": 3,
     "learning_rate": 1.5e-3,
     "beta": 0.0,
     "save_every": 1_000_000,
 }
-"""Fields of every run's recipe: about a minute on one core. No KL term: it would hold all contenders back alike, and is a fifth of a step."""
+"""Fields of every run's recipe: about a minute on one core. A KL term is there where there are anchors: elsewhere it would hold all back alike."""
+KL: Final[Mapping[str, Any]] = {"beta": 0.05}
+"""For every contender of a regime with anchors, on the replies that it trains on; ours has it on its anchors' replies too."""
+
 MOST_PROMPT_TOKENS: Final = 110
 """Of the items trained on and examined: short ones, so that a run takes a minute."""
 
@@ -41,7 +44,7 @@ class Regime:
     opposed: str = ""
     """Name of the opposed components (`tests.benchmarks.alignment.opposed`) that replace the product's reward; empty: the product's."""
     anchors: bool = False
-    """Whether one prompt of each step is an anchor: for strategies that constrain, in place of a prompt about the round's subject."""
+    """Whether two prompts of each step are anchors: for strategies that constrain, in place of prompts about the round's subject."""
     rounds: int = 1
     """Rounds in a row, each from the adapter of the one before."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -74,11 +77,11 @@ class Contender:
 
 
 def _regimes() -> tuple[Regime, ...]:
-    by_component = {"objectives": "component", "steps": 16}
+    by_component = {"objectives": "component"}
     about_one = "80 % of the prompts are about one capability, with each seed another one; the rest spread over the others"
     return (
         Regime("balanced", "the five capabilities in equal shares"),
-        Regime("skewed", about_one, skewed=True, anchors=True),
+        Regime("skewed", about_one, skewed=True, anchors=True, recipe=KL),
         Regime(
             "opposed-refuse",
             "harmful requests are to be refused, harmless ones that look alike to be answered",
@@ -103,7 +106,7 @@ def _regimes() -> tuple[Regime, ...]:
             opposed="strict",
             recipe=by_component,
         ),
-        Regime("ten-rounds", "ten rounds in a row, each 80 % about another capability", skewed=True, anchors=True, rounds=10, recipe={"steps": 12}),
+        Regime("ten-rounds", "ten rounds in a row, each 80 % about another capability", skewed=True, anchors=True, rounds=10, recipe={**KL, "steps": 8}),
     )
 
 

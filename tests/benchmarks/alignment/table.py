@@ -13,6 +13,7 @@ from tests.benchmarks.alignment.regimes import CONTENDERS, REGIMES, START
 from tests.benchmarks.alignment.results import Result
 
 CONFIDENCE = 0.95
+OURS = "balanced"
 
 
 class Spread(NamedTuple):
@@ -74,6 +75,25 @@ def changes(results: Sequence[Result], start: Result, *, sampled: bool) -> Chang
         int((by_seed < -1e-9).sum()),
         sum(p < 1 - CONFIDENCE for p in holm(p_values)),
     )
+
+
+class Paired(NamedTuple):
+    """What ours is better by, seed by seed on the same prompts and questions; in points, sampled."""
+
+    mean: Spread
+    """Of the groups that count."""
+    worst: Spread
+    """The group that changed least in each seed."""
+
+
+def paired(ours: Sequence[Result], other: Sequence[Result], start: Result) -> Paired | None:
+    """Over the seeds that both have; None where there is none."""
+    counted = [g for g in start.sampled if g != COMBINED]
+    by_seed = [{r.seed: np.array([100 * (r.mean(g, sampled=True) - start.mean(g, sampled=True)) for g in counted]) for r in runs} for runs in (ours, other)]
+    shared = sorted(by_seed[0].keys() & by_seed[1].keys())
+    if not shared:
+        return None
+    return Paired(*(spread([float(of(by_seed[0][s]) - of(by_seed[1][s])) for s in shared]) for of in (np.mean, np.min)))
 
 
 def _p_below(result: Result, start: Result, group: str, *, sampled: bool) -> float:
@@ -149,7 +169,7 @@ def markdown(results: Sequence[Result]) -> str:
         start = starts.get(regime.exam)
         if own and start is not None:
             parts.append(f"## {regime.name}\n\n{regime.about[0].upper()}{regime.about[1:]}.\n")
-            parts += [_changes_table(own, start, sampled=True), _changes_table(own, start, sampled=False), _conduct_table(own)]
+            parts += [_changes_table(own, start, sampled=True), _changes_table(own, start, sampled=False), _paired_table(own, start), _conduct_table(own)]
             if regime.rounds > 1:
                 parts.append(_rounds_table(own, start))
     return "\n".join(parts)
@@ -182,6 +202,15 @@ def _changes_table(own: Mapping[str, Sequence[Result]], start: Result, *, sample
         cells = [_shown(found.by_group[g]) for g in groups] + [_shown(of(found)) for of in summaries.values()]
         lines.append(f"| {name} | {' | '.join(cells)} | {found.below_start}/{found.surely_below} |")
     return "\n".join(lines) + "\n"
+
+
+def _paired_table(own: Mapping[str, Sequence[Result]], start: Result) -> str:
+    """A difference is told from none where its interval leaves 0 out; elsewhere the two are tied as far as these seeds can tell."""
+    lines = [f"| {OURS} less ... (sampled, seeds paired) | mean | worst |", "|---|---|---|"]
+    for contender, seeds in own.items():
+        if contender != OURS and (found := paired(own.get(OURS, ()), seeds, start)) is not None:
+            lines.append(f"| {contender} ({found.mean.seeds}) | {' | '.join(_with_bounds(v) for v in found)} |")
+    return "\n".join(lines) + "\n" if len(lines) > 2 else ""
 
 
 def _conduct_table(own: Mapping[str, Sequence[Result]]) -> str:
@@ -219,7 +248,8 @@ def worst_by_round(result: Result, start: Result) -> list[float]:
 
 
 def _shown(found: Spread | None) -> str:
-    if found is None:
-        return ""
-    bounds = "" if np.isnan(found.low) else f" ({found.low:+.1f} to {found.high:+.1f})"
-    return f"{found.mean:+.1f}{bounds} [{found.worst:+.1f}]"
+    return "" if found is None else f"{_with_bounds(found)} [{found.worst:+.1f}]"
+
+
+def _with_bounds(found: Spread) -> str:
+    return f"{found.mean:+.1f}" + ("" if np.isnan(found.low) else f" ({found.low:+.1f} to {found.high:+.1f})")

@@ -7,7 +7,7 @@ from scipy import stats
 from core.types import Capability
 from tests.benchmarks.alignment.exam import COMBINED
 from tests.benchmarks.alignment.results import Result
-from tests.benchmarks.alignment.table import changes, conduct, markdown, spread, worst_by_round
+from tests.benchmarks.alignment.table import changes, conduct, markdown, paired, spread, worst_by_round
 
 GROUPS = [*(c.value for c in Capability), COMBINED]
 
@@ -57,6 +57,17 @@ def test_a_loss_within_its_noise_is_below_the_start_but_not_surely():
     found = changes([noisy, result("sum", 1, {"safety": -0.2})], START, sampled=True)
 
     assert (found.below_start, found.surely_below) == (2, 1)
+
+
+def test_ours_is_compared_seed_by_seed_where_both_have_the_seed():
+    ours = [result("balanced", 0, {"domain": 0.1}), result("balanced", 1, {"domain": -0.1, "safety": 0.2}), result("balanced", 7, {"domain": 0.3})]
+    others = [result("sum", 0, {"domain": 0.0}), result("sum", 1, {"domain": -0.2, "safety": 0.2}), result("sum", 5, {})]
+    found = paired(ours, others, START)
+
+    assert found is not None
+    assert (found.mean.seeds, found.mean.mean, found.worst.mean) == (2, pytest.approx(2.0), pytest.approx((0.0 + 10.0) / 2))
+    assert "| sum (2) | +2.0" in markdown([START, *ours, *others])
+    assert paired(ours, others[2:], START) is None
 
 
 def test_cosines_are_read_by_pair_of_objectives_and_missing_ones_left_out():
