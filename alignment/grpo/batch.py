@@ -50,10 +50,6 @@ class Batch:
         return [o.name for o in self.objectives]
 
     @property
-    def live_names(self) -> list[str]:
-        return [o.name for o, live in zip(self.objectives, self.live_K, strict=True) if live]
-
-    @property
     def parts(self) -> list[str]:
         return sorted(set(self.part_P.tolist()))
 

@@ -24,7 +24,7 @@ from transformers import TrainerCallback
 
 from alignment.grpo.config import training_config
 from alignment.grpo.policy import load_policy
-from alignment.grpo.probe import Estimate, GramAverage, Probe, cell_gradients
+from alignment.grpo.probe import Estimate, GramAverage, PastGradients, Probe, cell_gradients
 from alignment.grpo.schedule import Schedule
 from alignment.grpo.strategies import STRATEGIES
 from alignment.grpo.trainer import CapabilityTrainer
@@ -39,8 +39,7 @@ from tests.benchmarks.rows import Row
 
 STARTER = Path(os.environ.get("BENCH_STARTER", STARTER_MODEL_DIR))
 COST_STEPS = 12
-LIKENESS_STEPS = 40
-_KEEPS = (0.5, 0.8, 0.9, 0.95)
+LIKENESS_STEPS = 32
 _COST: Mapping[str, Any] = {
     "prompts_per_step": 10,
     "anchors_per_step": 0,
@@ -133,6 +132,12 @@ def _plain(trainer: CapabilityTrainer) -> GRPOTrainer:
     )
 
 
+Look = tuple[float, int]
+"""How `balanced` may look on: `probe_average`, and prompts of each part that it measures (0: all)."""
+LOOKS: tuple[Look, ...] = tuple((keep, prompts) for prompts in (2, 5, 0) for keep in (0.5, 0.8, 0.9, 0.95))
+_JUDGE: Look = (0.9, 0)
+
+
 class Step(NamedTuple):
     """What one step of an `exact` run saw."""
 
@@ -140,7 +145,7 @@ class Step(NamedTuple):
     weights_K: np.ndarray
     live_K: np.ndarray
     gram_KK: np.ndarray
-    found: Estimate
+    found: Mapping[Look, Estimate]
     """What `balanced` would have read off it."""
 
 
@@ -150,26 +155,29 @@ class Watched(CapabilityTrainer):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.seen: list[Step] = []
+        self._pasts = {look: PastGradients(self._past.names) for look in LOOKS}
 
     def _step_of_apart(self, model: Any, rows: Any) -> torch.Tensor:
-        probe = Probe(self._batch, 0)
-        with cell_gradients(self._layers, self.model.get_input_embeddings(), len(probe.names)) as cells:
-            self._look_apart(model, rows, probe, cells, ())
-        self._found = self._past.met(cells, probe.names, self.recipe.probe_average)
+        self._found: dict[Look, Estimate] = {}
+        for prompts in {prompts for _, prompts in LOOKS}:
+            probe = Probe(self._batch, prompts)
+            with cell_gradients(self._layers, self.model.get_input_embeddings(), len(probe.names)) as cells:
+                self._look_apart(model, rows, probe, cells, ())
+            for look in (look for look in LOOKS if look[1] == prompts):
+                self._found[look] = self._pasts[look].met(cells, probe.names, look[0])
         return super()._step_of_apart(model, rows)
 
-    def _combine(self, gram_KK: np.ndarray, sampled_KK: np.ndarray) -> Any:
-        batch = self._batch
-        combined = super()._combine(gram_KK, sampled_KK)
-        weights_K = combined.coefficients_K - combined.multipliers_K
-        live = np.flatnonzero(batch.live_K)
-        self.seen.append(Step(batch.live_names, weights_K[live], batch.live_K[live], gram_KK[np.ix_(live, live)], self._found))
+    def _combine(self, gram_KK: np.ndarray) -> Any:
+        combined, live = super()._combine(gram_KK), np.flatnonzero(self._batch.live_K)
+        names = [self._batch.names[k] for k in live]
+        weights_K = (combined.coefficients_K - combined.multipliers_K)[live]
+        self.seen.append(Step(names, weights_K, self._batch.live_K[live], gram_KK[np.ix_(live, live)], self._found))
         return combined
 
 
-def watched(regime: str, steps: int, keep: float, seed: int = 0, **fields: Any) -> list[Step]:
+def watched(regime: str, steps: int, seed: int = 0, **fields: Any) -> list[Step]:
     with tempfile.TemporaryDirectory() as scratch:
-        settings = {**_COST, "learning_rate": 1e-3, "temperature": 0.8, "steps": steps, "warmup_steps": 3, "probe_average": keep}
+        settings = {**_COST, "learning_rate": 1e-3, "temperature": 0.8, "steps": steps, "warmup_steps": 3}
         trainer = trainer_for(regime, Path(scratch), Watched, **{**settings, "strategy": "exact", "seed": seed, **fields})
         trainer.train()
     return trainer.seen
@@ -178,31 +186,35 @@ def watched(regime: str, steps: int, keep: float, seed: int = 0, **fields: Any) 
 class Likeness(NamedTuple):
     cosine: float
     """Mean cosine between the steps that the two strategies make of the same gradients."""
-    ours: float
-    """Share of the objectives that `balanced` would oppose in the later steps' noise-free products, and next what `exact` opposes."""
-    exact: float
+    multipliers: float
+    """Mean sum of the multipliers of `balanced`, and next that of `exact`."""
+    exact_multipliers: float
+    opposed: float
+    """Share of the objectives that the step of `balanced` would oppose in the later steps' noise-free products, and next that of `exact`."""
+    exact_opposed: float
 
 
-def replayed(steps: Sequence[Step], keep: float) -> Likeness:
+def replayed(steps: Sequence[Step], look: Look) -> Likeness:
     """What `balanced` would have done in each step of an `exact` run, judged by the products that the steps after it found.
 
     The first quarter, in which the average fills, is left out, and the last, which has too little after it.
     """
     rng, quarter = np.random.default_rng(0), len(steps) // 4
     names = sorted({name for step in steps for name in step.names})
-    average, cosines, opposed = GramAverage.empty(names), [], np.zeros(3)
+    average, cosines, multipliers, opposed = GramAverage.empty(names), [], [], np.zeros(3)
     for i, step in enumerate(steps):
-        ours = STRATEGIES["balanced"].combine(average.signal_of(step.names), step.weights_K, step.live_K, rng).coefficients_K
-        exact = STRATEGIES["exact"].combine(step.gram_KK, step.weights_K, step.live_K, rng).coefficients_K
-        average = average.with_estimate(step.found, step.names, keep)
+        ours = STRATEGIES["balanced"].combine(average.signal_of(step.names), step.weights_K, step.live_K, rng)
+        exact = STRATEGIES["exact"].combine(step.gram_KK, step.weights_K, step.live_K, rng)
+        average = average.with_estimate(step.found[look], step.names, look[0])
         if quarter <= i < len(steps) - quarter:
             later = GramAverage.empty(names)
             for after in steps[i + 1 :]:
-                later = later.with_estimate(after.found, after.names, 0.98)
+                later = later.with_estimate(after.found[_JUDGE], after.names, 0.98)
             truth_KK = np.nan_to_num(later.cross_of(step.names))
-            cosines.append(_cosine(ours, exact, step.gram_KK))
-            opposed += [np.sum(truth_KK @ ours < 0.0), np.sum(truth_KK @ exact < 0.0), len(step.names)]
-    return Likeness(float(np.nanmean(cosines)), *(float(x) for x in opposed[:2] / opposed[2]))
+            cosines.append(_cosine(ours.coefficients_K, exact.coefficients_K, step.gram_KK))
+            multipliers.append([ours.multipliers_K.sum(), exact.multipliers_K.sum()])
+            opposed += [np.sum(truth_KK @ ours.coefficients_K < 0.0), np.sum(truth_KK @ exact.coefficients_K < 0.0), len(step.names)]
+    return Likeness(float(np.nanmean(cosines)), *map(float, np.mean(multipliers, axis=0)), *map(float, opposed[:2] / opposed[2]))
 
 
 def _cosine(a_K: np.ndarray, b_K: np.ndarray, gram_KK: np.ndarray) -> float:
@@ -211,11 +223,14 @@ def _cosine(a_K: np.ndarray, b_K: np.ndarray, gram_KK: np.ndarray) -> float:
 
 
 def likeness_rows(regime: str) -> Iterator[Row]:
-    for keep in _KEEPS:
-        found = replayed(watched(regime, LIKENESS_STEPS, keep), keep)
-        yield Row("grpo", f"{regime}, average {keep}: cosine of balanced with exact", found.cosine, "")
-        note = f"exact: {100 * found.exact:.0f} %; judged by products of later steps"
-        yield Row("grpo", f"{regime}, average {keep}: objectives that the expected step opposes", 100 * found.ours, "%", note=note)
+    steps = watched(regime, LIKENESS_STEPS)
+    for look in LOOKS:
+        found, what = replayed(steps, look), f"{regime}, {look[1] or 'all'} prompts, average {look[0]}"
+        yield Row(
+            "grpo", f"{what}: cosine of balanced with exact", found.cosine, "", note=f"multipliers {found.multipliers:.3f} beside {found.exact_multipliers:.3f}"
+        )
+        note = f"exact: {100 * found.exact_opposed:.0f} %; judged by products of later steps"
+        yield Row("grpo", f"{what}: objectives that the step opposes", 100 * found.opposed, "%", note=note)
 
 
 def update_rows() -> Iterator[Row]:
