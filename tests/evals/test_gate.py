@@ -25,7 +25,7 @@ def small_heap() -> Iterator[None]:
 
 POLICY = GatePolicy(
     suite="test", margin=0.08, alpha=0.05, min_power=0.8, min_coverage=0.98, critical_findings="no_more_than_production",
-    max_latency_ratio=3.0, required=(Capability.DOMAIN, Capability.SAFETY), bootstrap_samples=500,
+    max_latency_ratio=3.0, required=(Capability.DOMAIN, Capability.SAFETY), resamples=999,
 )  # fmt: skip
 N = 150
 
