@@ -1,12 +1,16 @@
 """What a decision looks like: for a terminal, for a pull request, for a machine."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from core.artifacts import write_text_atomically
 from core.types import EvalReport
+from evals.changes import Change, changes
 from evals.decision import GateCheck, GateDecision, Outcome
+from evals.page import page
+from evals.suites import Suite
 
 _MARK = {Outcome.PROMOTE: "pass", Outcome.REJECT: "FAIL", Outcome.HOLD: "hold"}
 
@@ -14,33 +18,40 @@ _UNPRINTABLE = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 """What XML 1.0 cannot hold, not even escaped."""
 
 
-def write_report(decision: GateDecision, folder: Path, baseline: EvalReport | None = None, candidate: EvalReport | None = None) -> None:
-    """Writes decision.md, decision.json and junit.xml, and the two reports where given, into `folder`."""
+def write_report(decision: GateDecision, folder: Path, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> None:
+    """Writes index.html, decision.md, decision.json, junit.xml and both sides' reports into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(folder / "decision.json", decision.model_dump_json(indent=1))
-    write_text_atomically(folder / "decision.md", markdown(decision, baseline, candidate))
-    write_text_atomically(folder / "junit.xml", _junit(decision))
-    for name, report in (("baseline", baseline), ("candidate", candidate)):
-        if report:
-            write_text_atomically(folder / f"{name}.json", report.model_dump_json())
+    for name, text in {
+        "decision.json": decision.model_dump_json(indent=1),
+        "decision.md": markdown(decision, changes(suite, baseline, candidate)),
+        "junit.xml": _junit(decision),
+        "index.html": page(decision, suite, baseline, candidate),
+        "baseline.json": baseline.model_dump_json(),
+        "candidate.json": candidate.model_dump_json(),
+    }.items():
+        write_text_atomically(folder / name, text)
 
 
-def markdown(decision: GateDecision, baseline: EvalReport | None = None, candidate: EvalReport | None = None) -> str:
+def markdown(decision: GateDecision, changed: Sequence[Change] = ()) -> str:
     """The decision, the table before and after, every check, and what got worse (at most 20 items)."""
-    lines = [
-        f"# Gate: {decision.outcome}",
-        "",
-        f"Candidate `{decision.candidate}` against `{decision.baseline}`. Policy `{decision.policy_hash[:12]}`, exam `{decision.suite_hash[:12]}`.",
-        "",
-        table_markdown(decision),
-        "",
-        "| check | result | estimate | interval | margin | p | power | detectable loss | |",
-        "|---|---|---|---|---|---|---|---|---|",
-        *(_check_line(c) for c in decision.checks),
-    ]
-    if baseline and candidate:
-        lines += ["", "## What got worse", "", *_worse(baseline, candidate)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(
+        [
+            f"# Gate: {decision.outcome}",
+            "",
+            f"Candidate `{decision.candidate}` against `{decision.baseline}`. Policy `{decision.policy_hash[:12]}`, exam `{decision.suite_hash[:12]}`.",
+            "",
+            table_markdown(decision),
+            "",
+            "| check | result | estimate | interval | margin | p | power | detectable loss | |",
+            "|---|---|---|---|---|---|---|---|---|",
+            *(_check_line(c) for c in decision.checks),
+            "",
+            "## What got worse",
+            "",
+            *_worse([c for c in changed if c.difference < 0]),
+            "",
+        ]
+    )
 
 
 def table_markdown(decision: GateDecision) -> str:
@@ -65,17 +76,14 @@ def _check_line(check: GateCheck) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
-def _worse(baseline: EvalReport, candidate: EvalReport) -> list[str]:
-    before = {r.item_id: r for r in baseline.items}
-    losses = [(before[r.item_id], r) for r in candidate.items if r.item_id in before and (r.correct or 0.0) < (before[r.item_id].correct or 0.0)]
-    losses.sort(key=lambda pair: (pair[1].correct or 0.0) - (pair[0].correct or 0.0))
+def _worse(losses: Sequence[Change]) -> list[str]:
     if not losses:
         return ["Nothing."]
     lines = [f"{len(losses)} items; the largest losses first."]
-    for old, new in losses[:20]:
+    for item, old, new in losses[:20]:
         lines += [
             "",
-            f"- {new.capability}, {new.family}, {new.book} book (`{new.item_id}`): {old.correct or 0:.2f} to {new.correct or 0:.2f}",
+            f"- {item.capability}, {item.family}, {item.book} book (`{item.id}`): {old.correct or 0:.2f} to {new.correct or 0:.2f}",
             f"  - before: {_one_line(old.reply)}",
             f"  - after: {_one_line(new.reply)}",
         ]

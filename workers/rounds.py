@@ -88,7 +88,7 @@ def evaluate(lease: Lease, row: Round) -> None:
             return cancel(lease)
         reports.append(report)
     decision = decide(policy, suite, *reports)
-    write_report(decision, training.round_folder(row.id) / "report", *reports[:2])
+    write_report(decision, training.round_folder(row.id) / "report", suite, *reports[:2])
     with lease.hand_over() as (session, row):
         status = RoundStatus.AWAITING_SIGNOFF if decision.outcome is Outcome.PROMOTE else RoundStatus.HELD
         if decision.outcome is Outcome.REJECT:

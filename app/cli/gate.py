@@ -25,10 +25,11 @@ def gate(
     candidate: Annotated[str, typer.Option(help="Name of the model that is examined, as its endpoint serves it.")],
     baseline: Annotated[str, typer.Option(help="Name of the model it is compared with.")],
     policy: Annotated[Path | None, typer.Option(help="What it must show; default: GATE_POLICY.")] = None,
-    report: Annotated[Path, typer.Option(help="Folder for decision.md, decision.json and junit.xml.")] = Path("gate-report"),
+    report: Annotated[Path, typer.Option(help="Folder for index.html, decision.md, decision.json and junit.xml.")] = Path("gate-report"),
     endpoint: Annotated[str | None, typer.Option(help="OpenAI-compatible address of both; default: VLLM_URL.")] = None,
 ) -> None:
     """Examine two models and decide. Exit code 0: promote; 1: reject; 2: held; 3: the exam could not be run."""
+    from evals.changes import changes
     from evals.gate import decide
     from evals.report import markdown, write_report
 
@@ -41,8 +42,8 @@ def gate(
         # With an exit code of its own: to CI an endpoint that is away must not look like a candidate that was held.
         raise GateError(str(error)) from error
     decision = decide(frozen, suite, before, after)
-    write_report(decision, report, before, after)
-    out.print(markdown(decision), highlight=False, markup=False, soft_wrap=True)
+    write_report(decision, report, suite, before, after)
+    out.print(markdown(decision, changes(suite, before, after)), highlight=False, markup=False, soft_wrap=True)
     errors.print(f"Report in {report}", highlight=False)
     raise typer.Exit(_EXIT[decision.outcome])
 
