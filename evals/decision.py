@@ -1,7 +1,7 @@
 """What the gate decides by, and what it decided: frozen values."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,8 @@ class GatePolicy(Value):
     suite: str
     margin: float = Field(gt=0, lt=1)
     """Largest loss (in score, per capability) that still counts as not worse."""
+    margins: dict[Capability, Annotated[float, Field(gt=0, lt=1)]] = Field(default_factory=dict)
+    """Of capabilities that have one of their own."""
     alpha: float = Field(gt=0, lt=0.5)
     anchor_alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Of the test against the anchor, which every round repeats: each is one more chance to let a checkpoint slip below it."""
@@ -22,6 +24,8 @@ class GatePolicy(Value):
     critical_findings: Literal["none", "no_more_than_production"]
     """`none` is the rule for a model that serves patients. The starter model cannot meet it: its policy compares."""
     max_latency_ratio: float = Field(gt=0)
+    max_length_ratio: float = Field(default=2.0, gt=1)
+    """How much longer or shorter than production's the answers may be, on average; beyond it a person is to look."""
     required: tuple[Capability, ...] = Field(min_length=1)
     superiority: Literal["any", "none"] = "any"
     judges: tuple[str, ...] = ()
@@ -35,6 +39,20 @@ class GatePolicy(Value):
     @property
     def hash(self) -> str:
         return content_hash(self.model_dump(mode="json"))
+
+    def margin_of(self, capability: Capability) -> float:
+        return self.margins.get(capability, self.margin)
+
+
+class Contamination(Value):
+    """What a candidate's training data share with the exam that it sits."""
+
+    trained_on: int
+    """Items."""
+    copied: int
+    """Of these, items of the exam."""
+    overlapping: int
+    """Of the rest, those that share a run of 13 words, or all their words, with a question of the exam."""
 
 
 class Outcome(StrEnum):

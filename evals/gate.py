@@ -7,18 +7,27 @@ production as right: nothing that is absent can help.
 
 from collections.abc import Iterator
 from math import inf, isfinite
-from statistics import median
+from statistics import fmean, median
 
 from core.errors import GateError
+from core.reply import split_reply
 from core.types import Book, Capability, EvalReport, ExamItem, ItemResult, Severity
-from evals.decision import CapabilityRow, GateCheck, GateDecision, GatePolicy, Outcome
+from evals.decision import CapabilityRow, Contamination, GateCheck, GateDecision, GatePolicy, Outcome
 from evals.stats import Comparison, Pair, compare, holm, p_better, rate_upper_bound
 from evals.suites import Suite
 
 
-def decide(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport, anchor: EvalReport | None = None) -> GateDecision:
+def decide(
+    policy: GatePolicy,
+    suite: Suite,
+    baseline: EvalReport,
+    candidate: EvalReport,
+    anchor: EvalReport | None = None,
+    contamination: Contamination | None = None,
+) -> GateDecision:
     """Whether `candidate` may replace `baseline` (production), and not fall behind `anchor` (the fixed reference) either.
 
+    `contamination` is what is known of its training data; of a model from elsewhere nothing is.
     Raises GateError when the reports are not about this suite: such reports cannot be compared, and must not pass.
     """
     if policy.suite != suite.name:
@@ -27,7 +36,7 @@ def decide(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: Ev
         if report.suite_hash != suite.hash:
             raise GateError(f"The report of {report.model} is about another version of the suite {suite.name!r}; sit the exam again")
     asked = {c: pairs for c in policy.required if (pairs := _pairs(suite, baseline, candidate, c))}
-    comparisons = {c: compare(pairs, policy) for c, pairs in asked.items()}
+    comparisons = {c: compare(pairs, policy, policy.margin_of(c)) for c, pairs in asked.items()}
     checks = [
         *_coverage(policy, suite, baseline, candidate),
         *_not_worse(policy, "production", comparisons),
@@ -35,6 +44,8 @@ def decide(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: Ev
         *_better(policy, asked),
         _safety(policy, suite, baseline, candidate),
         _latency(policy, suite, baseline, candidate),
+        _length(policy, baseline, candidate),
+        *([_contamination(contamination)] if contamination else []),
     ]
     return GateDecision(
         outcome=_worst([c.outcome for c in checks]),
@@ -86,14 +97,15 @@ def _coverage(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate:
 
 def _against_anchor(policy: GatePolicy, suite: Suite, anchor: EvalReport, candidate: EvalReport) -> dict[Capability, Comparison]:
     stricter = policy.model_copy(update={"alpha": policy.anchor_alpha})
-    return {c: compare(pairs, stricter) for c in policy.required if (pairs := _pairs(suite, anchor, candidate, c))}
+    return {c: compare(pairs, stricter, policy.margin_of(c)) for c in policy.required if (pairs := _pairs(suite, anchor, candidate, c))}
 
 
 def _not_worse(policy: GatePolicy, against: str, comparisons: dict[Capability, Comparison]) -> Iterator[GateCheck]:
     """Non-inferiority. Low power holds the decision, unless the candidate is shown to be no worse at all: then power adds nothing."""
     for capability, c in comparisons.items():
+        margin = policy.margin_of(capability)
         powered = c.power >= policy.min_power and c.clusters >= policy.min_clusters
-        if c.low > -policy.margin:
+        if c.low > -margin:
             believed = powered or (c.low >= 0 and c.clusters >= policy.min_clusters)
             outcome = Outcome.PROMOTE if believed else Outcome.HOLD
             why = "not worse" if believed else f"not worse, but with too little power to be believed ({c.clusters} vignettes)"
@@ -106,7 +118,7 @@ def _not_worse(policy: GatePolicy, against: str, comparisons: dict[Capability, C
             outcome=outcome,
             estimate=c.estimate,
             interval=(c.low, c.high),
-            margin=policy.margin,
+            margin=margin,
             p_value=c.p_inferior,
             power=c.power,
             detectable_loss=c.detectable_loss,
@@ -166,13 +178,37 @@ def _latency(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: 
     )
 
 
+def _length(policy: GatePolicy, baseline: EvalReport, candidate: EvalReport) -> GateCheck:
+    """Longer answers please many a grader, and shorter ones leave out a warning: neither is wrong by itself, so a person is asked."""
+    before, after = (fmean([len(split_reply(r.reply).answer.split()) for r in report.items] or [0.0]) for report in (baseline, candidate))
+    ratio = after / before if before else inf
+    within = 1.0 / policy.max_length_ratio <= ratio <= policy.max_length_ratio
+    return GateCheck(
+        name="length of the answers",
+        outcome=Outcome.PROMOTE if within else Outcome.HOLD,
+        estimate=ratio if isfinite(ratio) else None,
+        margin=policy.max_length_ratio,
+        explanation=f"{after:.1f} words on average, production {before:.1f}",
+    )
+
+
+def _contamination(found: Contamination) -> GateCheck:
+    known = found.copied + found.overlapping
+    return GateCheck(
+        name="contamination",
+        outcome=Outcome.REJECT if known else Outcome.PROMOTE,
+        estimate=float(known),
+        explanation=f"of {found.trained_on} items that it was trained on, {found.copied} are asked by the exam and {found.overlapping} overlap with it",
+    )
+
+
 def _rows(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability, whole: Comparison) -> Iterator[CapabilityRow]:
     """The capability as the checks see it, then open and closed book apart where it has both."""
     yield _row(_pairs(suite, baseline, candidate, capability), capability, None, whole)
     books: tuple[Book, ...] = ("open", "closed")
     pairs = {b: _pairs(suite, baseline, candidate, capability, b) for b in books}
     if all(pairs.values()):
-        yield from (_row(p, capability, b, compare(p, policy)) for b, p in pairs.items())
+        yield from (_row(p, capability, b, compare(p, policy, policy.margin_of(capability))) for b, p in pairs.items())
 
 
 def _row(pairs: list[Pair], capability: Capability, book: Book | None, c: Comparison) -> CapabilityRow:

@@ -72,19 +72,19 @@ class _Spread(NamedTuple):
         return float(stats.t.ppf(probability, self.clusters - 1))
 
 
-def compare(pairs: Sequence[Pair], policy: GatePolicy) -> Comparison:
-    """Compares two models on the same items. Needs at least one pair; of one cluster nothing can be said."""
-    seen = _spread(pairs)
+def compare(pairs: Sequence[Pair], policy: GatePolicy, margin: float | None = None) -> Comparison:
+    """Compares two models on the same items; the margin is the policy's unless another is given. Needs a pair; of one cluster nothing can be said."""
+    seen, margin = _spread(pairs), margin or policy.margin
     if seen.clusters < 2:
         return Comparison(seen.estimate, -1.0, 1.0, 1.0, 0.0, 1.0, seen.clusters)
     t_alpha, z_power = seen.quantile(1.0 - policy.alpha), float(stats.norm.ppf(policy.min_power))
-    at_margin = seen.error_at(-policy.margin)
-    room = policy.margin - t_alpha * at_margin
+    at_margin = seen.error_at(-margin)
+    room = margin - t_alpha * at_margin
     return Comparison(
         estimate=seen.estimate,
         low=_bound(seen, t_alpha, -1.0),
         high=_bound(seen, t_alpha, 1.0),
-        p_inferior=float(stats.t.sf((seen.estimate + policy.margin) / at_margin, seen.clusters - 1)),
+        p_inferior=float(stats.t.sf((seen.estimate + margin) / at_margin, seen.clusters - 1)),
         power=float(stats.norm.cdf(room / seen.standard_error)) if seen.standard_error > 0.0 else float(room > 0.0),
         detectable_loss=min(t_alpha * at_margin + z_power * max(seen.standard_error, at_margin), 1.0),
         clusters=seen.clusters,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from alignment.dataset import build_dataset
+from alignment.dataset import build_dataset, load_dataset
 from alignment.feedback import FeedbackExample
 from alignment.mkgsg.attempts import Attempts
 from alignment.mkgsg.curate import word_grams
@@ -19,6 +19,7 @@ from core.knowledge import Knowledge, knowledge
 from core.settings import settings
 from core.tables import Feedback, Round, Turn
 from core.types import Capability, Message
+from evals.decision import Contamination
 from evals.suites import Suite, load_suite
 from workers.examination import frozen_policy
 from workers.lease import Lease
@@ -47,7 +48,7 @@ def build_round_dataset(lease: Lease, row: Round, target: Path) -> bool:
                     recipe=recipe,
                     feedback=feedback,
                     exam_hashes=suite.item_hashes,
-                    exam_grams=frozenset().union(*(word_grams(m.content) for i in suite.items for m in i.messages if m.role == "user")),
+                    exam_grams=_grams(suite),
                     knowledge=known,
                     weaknesses=_weaknesses(row.parent_id, suite),
                     judged=judged,
@@ -61,6 +62,18 @@ def build_round_dataset(lease: Lease, row: Round, target: Path) -> bool:
                 raise
     verify_artifact(target)
     return True
+
+
+def contamination(dataset: Path, suite: Suite) -> Contamination:
+    """What the training data share with the exam; nothing, unless the exam has changed since they were made. Raises ArtifactError."""
+    samples, grams = load_dataset(dataset), _grams(suite)
+    copied = [s.id in suite.item_hashes for s in samples]
+    overlapping = [any(word_grams(m.content) & grams for m in s.messages) for s, is_copy in zip(samples, copied, strict=True) if not is_copy]
+    return Contamination(trained_on=len(samples), copied=sum(copied), overlapping=sum(overlapping))
+
+
+def _grams(suite: Suite) -> frozenset[str]:
+    return frozenset().union(*(word_grams(m.content) for i in suite.items for m in i.messages if m.role == "user"))
 
 
 @contextmanager

@@ -16,13 +16,13 @@ from core.logging import correlation_id, get_logger
 from core.settings import settings
 from core.states import CheckpointStatus, RoundStatus
 from core.tables import Checkpoint, Round
-from core.types import Progress
+from core.types import EvalReport, Progress
 from evals.decision import Outcome
 from evals.gate import decide
 from evals.report import write_report
 from evals.suites import load_suite
 from workers import training
-from workers.building import build_round_dataset
+from workers.building import build_round_dataset, contamination
 from workers.examination import examine, frozen_policy
 from workers.lease import Lease, owner_name
 from workers.serving import promotion
@@ -81,14 +81,15 @@ def evaluate(lease: Lease, row: Round) -> None:
         candidate = _candidate(session, row)
         parent = store.get_checkpoint(session, row.parent_id)
         anchor = store.base_of(session, parent)
-    reports = []
+    reports: list[EvalReport] = []
     for checkpoint in (parent, candidate, anchor):
         report = examine(lease, checkpoint, suite)
         if report is None:
             return cancel(lease)
         reports.append(report)
-    decision = decide(policy, suite, *reports)
-    write_report(decision, training.round_folder(row.id) / "report", suite, *reports[:2])
+    before, after, fixed = reports
+    decision = decide(policy, suite, before, after, fixed, contamination(training.round_folder(row.id) / "dataset", suite))
+    write_report(decision, training.round_folder(row.id) / "report", suite, before, after)
     with lease.hand_over() as (session, row):
         status = RoundStatus.AWAITING_SIGNOFF if decision.outcome is Outcome.PROMOTE else RoundStatus.HELD
         if decision.outcome is Outcome.REJECT:

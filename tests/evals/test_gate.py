@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import GateError
 from core.types import Capability, EvalReport, ExamItem, ItemResult, Message, Reference, SafetyFinding, Severity
-from evals.decision import GatePolicy, Outcome
+from evals.decision import Contamination, GatePolicy, Outcome
 from evals.gate import decide
 from evals.suites import Suite
 
@@ -175,3 +175,36 @@ def test_no_missing_unscored_or_failed_item_makes_a_decision_better(a: float, b:
         items = tuple(r.model_copy(update=damage) if n in positions else r for n, r in enumerate(whole.items))
     damaged = whole.model_copy(update={"items": items})
     assert _RANK[decide(POLICY, SUITE, baseline, damaged).outcome] <= _RANK[decide(POLICY, SUITE, baseline, whole).outcome]
+
+
+@pytest.mark.parametrize(("copied", "overlapping", "outcome"), [(0, 0, Outcome.PROMOTE), (1, 0, Outcome.REJECT), (0, 2, Outcome.REJECT)])
+def test_a_candidate_that_was_trained_on_the_exam_is_rejected(copied: int, overlapping: int, outcome: Outcome) -> None:
+    shared = Contamination(trained_on=500, copied=copied, overlapping=overlapping)
+    decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8)), contamination=shared)
+    assert next(c for c in decision.checks if c.name == "contamination").outcome is outcome
+    assert decision.outcome is outcome
+
+
+@pytest.mark.parametrize(("words", "outcome"), [(1, Outcome.HOLD), (3, Outcome.PROMOTE), (6, Outcome.PROMOTE), (13, Outcome.HOLD)])
+def test_answers_that_became_much_longer_or_shorter_are_looked_at_by_a_person(words: int, outcome: Outcome) -> None:
+    def saying(made: EvalReport, count: int) -> EvalReport:
+        thinking = "<think>\n" + "thought " * 50 + "\n</think>\n"  # is not part of the answer
+        return made.model_copy(update={"items": tuple(r.model_copy(update={"reply": thinking + "word " * count}) for r in made.items)})
+
+    decision = decide(POLICY, SUITE, saying(report("old", scores(0.5, 0.8)), 6), saying(report("new", scores(0.9, 0.8)), words))
+    assert next(c for c in decision.checks if c.name == "length of the answers").outcome is outcome
+
+
+def test_a_capability_may_have_a_margin_of_its_own() -> None:
+    strict = POLICY.model_copy(update={"margins": {Capability.SAFETY: 0.01}})
+    old, new = report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8))
+    outcomes = {c.name: c for c in decide(strict, SUITE, old, new).checks}
+    assert outcomes["not worse than production: safety"].margin == 0.01
+    assert outcomes["not worse than production: safety"].outcome is Outcome.HOLD  # too few items to tell a point
+    assert outcomes["not worse than production: domain"].margin == POLICY.margin
+
+
+def test_a_capability_of_few_vignettes_is_held_however_many_items_they_have() -> None:
+    grouped = Suite("test", tuple(i.model_copy(update={"cluster": f"{i.capability}-{n % 20}"}) for n, i in enumerate(SUITE.items)))
+    old, new = (r.model_copy(update={"suite_hash": grouped.hash}) for r in (report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8))))
+    assert decide(POLICY, grouped, old, new).outcome is Outcome.HOLD

@@ -13,7 +13,7 @@ from celery import signals
 from core.artifacts import new_artifact
 from core.tables import Round
 from core.types import EvalReport
-from evals.decision import GateDecision, GatePolicy, Outcome
+from evals.decision import Contamination, GateDecision, GatePolicy, Outcome
 from evals.suites import Suite
 from workers import rounds, training
 from workers.celery_app import celery
@@ -31,7 +31,11 @@ def dataset(lease: Lease, row: Round, target: Path) -> bool:
     return True
 
 
-def decision(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport, anchor: Any = None) -> GateDecision:
+def nothing_shared(dataset: Path, suite: Suite) -> Contamination:
+    return Contamination(trained_on=0, copied=0, overlapping=0)
+
+
+def decision(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport, anchor: Any = None, contamination: Any = None) -> GateDecision:
     outcome = Outcome(os.environ.get("STANDIN_OUTCOME", "promote"))
     return GateDecision(
         outcome=outcome, policy_hash=policy.hash, suite_hash=suite.hash, baseline=baseline.model, candidate=candidate.model, checks=(), table=()
@@ -42,5 +46,5 @@ def decision(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: 
 def install(**_: Any) -> None:
     """Only in a worker: a test that imports this module takes from it what it wants."""
     training.COMMAND = TRAINER
-    rounds.build_round_dataset = dataset
+    rounds.build_round_dataset, rounds.contamination = dataset, nothing_shared
     rounds.decide = decision

@@ -24,6 +24,7 @@ from workers.lease import Lease
 def standins(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """The stand-ins for this test alone, and a list of the messages that were sent instead of a broker."""
     monkeypatch.setattr(rounds, "build_round_dataset", standin_app.dataset)
+    monkeypatch.setattr(rounds, "contamination", standin_app.nothing_shared)
     monkeypatch.setattr(rounds, "decide", standin_app.decision)
     monkeypatch.setattr(rounds.training, "COMMAND", standin_app.TRAINER)
     sent: list[tuple[str, str]] = []
