@@ -99,8 +99,9 @@ def p_better(pairs: Sequence[Pair], policy: GatePolicy) -> float:
         return 1.0
     if len(baseline_C) == len(pairs) and all({p.baseline, p.candidate} <= {0.0, 1.0} for p in pairs):
         return float(stats.binomtest(int((candidate_C > baseline_C).sum()), int(changed.sum()), 0.5, alternative="greater").pvalue)
+    # scipy asks for two observations; one that is the same on both sides changes nothing.
     found = stats.permutation_test(
-        (candidate_C[changed], baseline_C[changed]),
+        (np.append(candidate_C[changed], 0.0), np.append(baseline_C[changed], 0.0)),
         lambda after, before, axis: (after - before).sum(axis=axis),
         permutation_type="samples",
         vectorized=True,

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -175,6 +176,27 @@ def test_no_missing_unscored_or_failed_item_makes_a_decision_better(a: float, b:
         items = tuple(r.model_copy(update=damage) if n in positions else r for n, r in enumerate(whole.items))
     damaged = whole.model_copy(update={"items": items})
     assert _RANK[decide(POLICY, SUITE, baseline, damaged).outcome] <= _RANK[decide(POLICY, SUITE, baseline, whole).outcome]
+
+
+CLUSTERED = Suite("test", tuple(i.model_copy(update={"cluster": f"{i.capability}-{n // 4}"}) for n, i in enumerate(SUITE.items)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.4), st.floats(-0.15, 0.15), st.integers(1, 6), st.sampled_from(["unscored", "missing", "failed"]))
+def test_with_vignettes_too_nothing_that_is_absent_turns_a_decision_into_a_promotion(seed: int, churn: float, shift: float, absent: int, how: str) -> None:
+    rng = np.random.default_rng(seed)
+    old = {c: (rng.random(N) < 0.7) for c in POLICY.required}
+    new = {c: np.where(rng.random(N) < churn, rng.random(N) < 0.7 + shift, v) for c, v in old.items()}
+    before, whole = (report(name, {c: [float(x) for x in v] for c, v in made.items()}) for name, made in (("old", old), ("new", new)))
+    before, whole = (r.model_copy(update={"suite_hash": CLUSTERED.hash}) for r in (before, whole))
+    gone = set(rng.choice(2 * N, absent, replace=False).tolist())
+    if how == "missing":
+        items = tuple(r for n, r in enumerate(whole.items) if n not in gone)
+    else:
+        damage = {"correct": None} if how == "unscored" else {"correct": None, "error": "timed out", "latency_ms": None}
+        items = tuple(r.model_copy(update=damage) if n in gone else r for n, r in enumerate(whole.items))
+    damaged = decide(POLICY, CLUSTERED, before, whole.model_copy(update={"items": items})).outcome
+    assert damaged is not Outcome.PROMOTE or decide(POLICY, CLUSTERED, before, whole).outcome is Outcome.PROMOTE
 
 
 @pytest.mark.parametrize(("copied", "overlapping", "outcome"), [(0, 0, Outcome.PROMOTE), (1, 0, Outcome.REJECT), (0, 2, Outcome.REJECT)])

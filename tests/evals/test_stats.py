@@ -132,6 +132,7 @@ def test_better_flips_the_signs_of_clusters_and_the_seed_decides_it() -> None:
     """Three clusters, all for the candidate: one assignment of signs in eight is as good."""
     clustered = pairs([1.0, 1.0, 0.5, 0.5, 1.0, 0.0], ["a", "a", "b", "b", "c", "c"])
     assert p_better(clustered, policy()) == pytest.approx(1 / 8)
+    assert p_better(pairs([1.0, 0.0, 0.0], ["a", "a", "b"]), policy()) == pytest.approx(1 / 2)
     rng = np.random.default_rng(1)
     many = pairs(rng.choice([-1.0, 0.0, 1.0], 300).tolist(), [f"c{n // 3}" for n in range(300)])
     assert p_better(many, policy()) == p_better(many, policy())
