@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel
 
-from app.api_rows import AuditPage, CheckpointRow, FeedbackRow, KeyRow, Me, RoundDetail, RoundRow, UserRow
+from app.api_rows import AuditPage, CheckpointRow, ExamRow, FeedbackRow, KeyRow, Me, RoundDetail, RoundRow, UserRow
 from app.gateway.wire import ALIAS, Extension, FeedbackRequest
 from core.errors import AppError, BadInput, Conflict, NotAllowed, NotFound, NotSignedIn, TooLarge, TooManyRequests, Unavailable
 from core.settings import settings
@@ -107,6 +107,10 @@ class Api:
     async def checkpoints(self) -> list[CheckpointRow]:
         """Oldest first."""
         return await self._rows(CheckpointRow, "/v1/checkpoints")
+
+    async def exams(self) -> list[ExamRow]:
+        """In the order in which the checkpoints were made."""
+        return await self._rows(ExamRow, "/v1/checkpoints/exams")
 
     async def promote(self, checkpoint_id: str) -> CheckpointRow:
         return CheckpointRow.model_validate(await self._call("POST", f"/v1/checkpoints/{checkpoint_id}/promote"))

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from core.states import CheckpointStatus, FeedbackStatus, Role, RoundStatus, Scope
-from core.types import Message, Progress, SafetyFinding
+from core.types import Capability, CapabilityScore, Message, Progress, SafetyFinding
 from evals.decision import GateDecision
 
 
@@ -83,6 +83,15 @@ class CheckpointRow(Row):
     round_id: str | None = None
     created_at: datetime
     promoted_at: datetime | None = None
+
+
+class ExamRow(Row):
+    checkpoint_id: str
+    status: CheckpointStatus
+    suite: str
+    suite_hash: str
+    scores: dict[Capability, CapabilityScore]
+    created_at: datetime
 
 
 class AuditRow(Row):

@@ -195,8 +195,8 @@ class Exam(Table):
     checkpoint_id: Mapped[str] = mapped_column(ForeignKey("checkpoints.id"), index=True)
     suite: Mapped[str] = mapped_column(String(80))
     suite_hash: Mapped[str] = mapped_column(String(64))
-    means: Mapped[dict[str, Any]]
-    """Capability -> mean score."""
+    scores: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    """Capability -> `CapabilityScore` as JSON."""
     uri: Mapped[str] = mapped_column(String(500))
     seconds: Mapped[float] = mapped_column(Float)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -233,6 +233,17 @@ class EvalReport(Value):
     created_at: datetime
 
 
+class CapabilityScore(Value):
+    """How a model did in one capability of an exam."""
+
+    mean: float
+    """Of the items that could be scored, in [0, 1]."""
+    low: float | None = None
+    """Ends of its 90 % interval over vignettes; None where there is none."""
+    high: float | None = None
+    items: int | None = None
+
+
 class Progress(Value):
     """What a person sees of a long job."""
 

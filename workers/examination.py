@@ -15,8 +15,9 @@ from core.llm import OpenAIChat
 from core.logging import get_logger
 from core.settings import settings
 from core.tables import Checkpoint, Exam, Round
-from core.types import Capability, EvalReport, Progress
+from core.types import EvalReport, Progress
 from evals.decision import GatePolicy
+from evals.history import scores_of
 from evals.run import run_suite
 from evals.suites import Suite
 from workers.lease import Lease
@@ -138,11 +139,6 @@ def _register(lease: Lease, checkpoint: Checkpoint, folder: Path, report: EvalRe
         if store.find_exam(session, checkpoint.id, report.suite_hash):
             return
     with lease.write() as (session, _):
-        exam = Exam(checkpoint_id=checkpoint.id, suite=report.suite, suite_hash=report.suite_hash, means=_means(report), uri=str(folder), seconds=seconds)
+        scores = {str(capability): score.model_dump() for capability, score in scores_of(report).items()}
+        exam = Exam(checkpoint_id=checkpoint.id, suite=report.suite, suite_hash=report.suite_hash, scores=scores, uri=str(folder), seconds=seconds)
         store.add_exam(session, exam)
-
-
-def _means(report: EvalReport) -> dict[str, float]:
-    """Capability -> mean of the scored items."""
-    scored = {c: [r.correct for r in report.items if r.capability is c and r.correct is not None] for c in Capability}
-    return {str(c): sum(values) / len(values) for c, values in scored.items() if values}

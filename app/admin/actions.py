@@ -9,6 +9,7 @@ import gradio as gr
 import pandas as pd  # type: ignore[import-untyped]  # the plot takes nothing else
 
 from app.admin import render
+from app.admin.history import history
 from app.api_client import Api
 from app.api_rows import CheckpointRow, FeedbackRow, RoundDetail, RoundRow
 from app.chat.actions import api
@@ -162,7 +163,7 @@ def _plot(row: RoundDetail | None) -> Any:
 
 async def load_checkpoints(request: gr.Request) -> list[Any]:
     with refusals_shown():
-        return _checkpoint_view(await api(request).checkpoints())
+        return [*_checkpoint_view(await api(request).checkpoints()), history(await api(request).exams())]
 
 
 async def promote(checkpoint_id: str | None, request: gr.Request) -> list[Any]:

@@ -136,8 +136,9 @@ def _checkpoints(tab: gr.Tab) -> None:
         refresh = gr.Button("Refresh", scale=0, min_width=110)
     sure = _question("promote", "", "Yes, put it into production", choice)
     said = gr.HTML(elem_id="promoted", elem_classes="bb-said")
+    scores = gr.HTML(elem_id="history")
     shown = [table, choice, said]
-    gr.on([tab.select, refresh.click], actions.load_checkpoints, None, shown, **_QUIET)
+    gr.on([tab.select, refresh.click], actions.load_checkpoints, None, [*shown, scores], **_QUIET)
     promote.click(actions.promotion_question, choice, sure.text, **_QUIET).then(lambda chosen: gr.update(visible=bool(chosen)), choice, sure.panel, **_QUIET)
     sure.yes.click(lambda: gr.update(visible=False), None, sure.panel, **_QUIET).then(actions.promote, choice, shown, **_QUIET)
 

@@ -6,9 +6,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
+from app.api_rows import ExamRow
 from app.cli import api
 from app.cli.console import errors, out
+from app.history import cell, histories
 from core.errors import AppError, GateError, NotFound
 from core.knowledge import builtin
 from core.llm import OpenAIChat
@@ -21,14 +24,23 @@ from evals.suites import Suite, load_suite
 _EXIT = {Outcome.PROMOTE: 0, Outcome.REJECT: 1, Outcome.HOLD: 2}
 
 
+app = typer.Typer(invoke_without_command=True, subcommand_metavar="[history]")
+
+
+@app.callback()
 def gate(
-    candidate: Annotated[str, typer.Option(help="Name of the model that is examined, as its endpoint serves it.")],
-    baseline: Annotated[str, typer.Option(help="Name of the model it is compared with.")],
+    context: typer.Context,
+    candidate: Annotated[str, typer.Option(help="Name of the model that is examined, as its endpoint serves it.")] = "",
+    baseline: Annotated[str, typer.Option(help="Name of the model it is compared with.")] = "",
     policy: Annotated[Path | None, typer.Option(help="What it must show; default: GATE_POLICY.")] = None,
     report: Annotated[Path, typer.Option(help="Folder for index.html, decision.md, decision.json and junit.xml.")] = Path("gate-report"),
     endpoint: Annotated[str | None, typer.Option(help="OpenAI-compatible address of both; default: VLLM_URL.")] = None,
 ) -> None:
     """Examine two models and decide. Exit code 0: promote; 1: reject; 2: held; 3: the exam could not be run."""
+    if context.invoked_subcommand:
+        return
+    if missing := [name for name, value in (("--candidate", candidate), ("--baseline", baseline)) if not value]:
+        raise typer.BadParameter(f"Missing option {missing[0]!r}")
     from evals.changes import changes
     from evals.gate import decide
     from evals.report import markdown, write_report
@@ -46,6 +58,20 @@ def gate(
     out.print(markdown(decision, changes(suite, before, after)), highlight=False, markup=False, soft_wrap=True)
     errors.print(f"Report in {report}", highlight=False)
     raise typer.Exit(_EXIT[decision.outcome])
+
+
+@app.command("history")
+def history() -> None:
+    """Show every capability over all checkpoints, with 90 % intervals, in percent. Exams of other versions stand apart."""
+    found = histories([ExamRow.model_validate(row) for row in api.get("checkpoints/exams")["data"]])
+    if not found:
+        errors.print("No checkpoint has sat an exam yet", highlight=False)
+    for version in found:
+        table = Table("checkpoint", "status", *(c.value for c in version.capabilities), box=None, header_style="bold")
+        for exam in version.exams:
+            table.add_row(exam.checkpoint_id, exam.status, *(cell(exam, c) for c in version.capabilities))
+        out.print(f"{version.suite} {version.suite_hash[:12]}", highlight=False)
+        out.print(table)
 
 
 async def _examine(suite: Suite, url: str, models: tuple[str, ...]) -> list[EvalReport]:

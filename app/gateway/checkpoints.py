@@ -11,7 +11,7 @@ from core import audit, jobs, store
 from core.db import reading, unit_of_work
 from core.errors import Conflict
 from core.states import CheckpointStatus
-from core.tables import Checkpoint
+from core.tables import Checkpoint, Exam
 
 router = APIRouter(prefix="/v1/checkpoints")
 
@@ -21,6 +21,13 @@ def listed(caller: AdminCaller) -> dict[str, Any]:
     """All checkpoints, oldest first."""
     with reading() as session:
         return listing([_shown(checkpoint) for checkpoint in store.list_checkpoints(session)])
+
+
+@router.get("/exams")
+def exams(caller: AdminCaller) -> dict[str, Any]:
+    """Every exam of every checkpoint, in the order in which the checkpoints were made: each capability's score with its 90 % interval."""
+    with reading() as session:
+        return listing([_sat(exam, checkpoint) for exam, checkpoint in store.list_exams(session)])
 
 
 @router.post("/{checkpoint_id}/promote", status_code=202)
@@ -47,6 +54,19 @@ def _check_promotable(session: Session, checkpoint: Checkpoint, current: Checkpo
     own, served = store.base_of(session, checkpoint).id, store.base_of(session, current).id
     if own != served:
         raise Conflict(f"Checkpoint {checkpoint.id} belongs to the base model {checkpoint.base_model} ({own}), but {current.base_model} ({served}) is served")
+
+
+def _sat(exam: Exam, checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "id": exam.id,
+        "object": "exam",
+        "checkpoint_id": checkpoint.id,
+        "status": checkpoint.status,
+        "suite": exam.suite,
+        "suite_hash": exam.suite_hash,
+        "scores": exam.scores,
+        "created_at": exam.created_at.isoformat(),
+    }
 
 
 def _shown(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -101,6 +101,12 @@ def find_exam(session: Session, checkpoint_id: str, suite_hash: str) -> Exam | N
     return session.scalars(select(Exam).where(Exam.checkpoint_id == checkpoint_id, Exam.suite_hash == suite_hash)).first()
 
 
+def list_exams(session: Session) -> Sequence[tuple[Exam, Checkpoint]]:
+    """Every exam with its checkpoint, in the order in which the checkpoints were made."""
+    found = select(Exam, Checkpoint).join(Checkpoint, Checkpoint.id == Exam.checkpoint_id).order_by(Checkpoint.created_at, Exam.created_at)
+    return [(exam, checkpoint) for exam, checkpoint in session.execute(found)]
+
+
 def add_exam(session: Session, exam: Exam) -> None:
     if find_exam(session, exam.checkpoint_id, exam.suite_hash) is None:
         session.add(exam)

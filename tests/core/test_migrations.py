@@ -1,5 +1,6 @@
 """The schema that migrations make is the one that `core.tables` describes, and an old database is brought to it without loss."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from sqlalchemy import Connection, create_engine, inspect, select, text
 from core import db, store
 from core.settings import ROOT
 from core.states import Role
-from core.tables import Table, Turn
+from core.tables import Exam, Table, Turn
+from core.types import CapabilityScore
 
 
 @pytest.fixture
@@ -77,3 +79,14 @@ def test_turns_from_before_there_was_evidence_have_none(connection: Connection) 
     assert [(t.reply, t.evidence) for t in connection.execute(select(Turn.reply, Turn.evidence))] == [("Rest.", [])]
     _run(connection, "downgrade", "0001")
     assert connection.execute(text("SELECT reply FROM turns")).all() == [("Rest.",)]
+
+
+def test_exams_from_before_intervals_were_kept_are_shown_without_and_can_go_back(connection: Connection) -> None:
+    _run(connection, "upgrade", "0002")
+    insert = "INSERT INTO exams (id, checkpoint_id, suite, suite_hash, means, uri, seconds, created_at) VALUES"
+    connection.execute(text(insert + """ ('e', 'base', 's', 'h', '{"domain": 0.5, "safety": 1.0}', '', 1.0, '2026-01-01 00:00:00')"""))
+    _run(connection, "upgrade", "head")
+    (scores,) = connection.execute(select(Exam.scores)).scalars()
+    assert {c: CapabilityScore.model_validate(s) for c, s in scores.items()} == {"domain": CapabilityScore(mean=0.5), "safety": CapabilityScore(mean=1.0)}
+    _run(connection, "downgrade", "0002")
+    assert json.loads(connection.execute(text("SELECT means FROM exams")).scalar_one()) == {"domain": 0.5, "safety": 1.0}

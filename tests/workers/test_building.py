@@ -95,7 +95,17 @@ def test_what_the_parent_is_weak_at_gets_more(lease: Lease, house: Path) -> None
     suite = load_suite("smoke")
     means = {str(c): 1.0 for c in Capability} | {"safety": 0.0}
     with unit_of_work() as session:
-        store.add_exam(session, Exam(checkpoint_id=store.production(session).id, suite="smoke", suite_hash=suite.hash, means=means, uri="", seconds=1.0))
+        store.add_exam(
+            session,
+            Exam(
+                checkpoint_id=store.production(session).id,
+                suite="smoke",
+                suite_hash=suite.hash,
+                scores={c: {"mean": m} for c, m in means.items()},
+                uri="",
+                seconds=1.0,
+            ),
+        )
     build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
     counts = load_manifest(house / "dataset").by_capability
     assert load_recipe("test").weakness_tilt > 0

@@ -49,7 +49,7 @@ def test_an_exam_is_sat_once_and_then_read(lease: Lease, base: Checkpoint, vllm:
     assert first is not None
     assert examine(lease, base, load_suite("smoke")) == first, "vLLM is gone, the report is not"
     [exam] = exams()
-    assert exam.means
+    assert exam.scores
     assert fetch(lease.round_id).progress is not None
 
 

@@ -7,7 +7,7 @@ import pytest
 from core import store
 from core.db import reading, unit_of_work
 from core.states import CheckpointStatus, RoundStatus
-from core.tables import AuditEvent, Checkpoint, Round
+from core.tables import AuditEvent, Checkpoint, Exam, Round
 from tests.app.gateway.ward import Ward
 
 Jobs = list[tuple[str, str]]
@@ -105,6 +105,15 @@ def test_a_roll_back_that_no_worker_can_be_told_of_is_refused_and_not_recorded(w
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "Redis" in answer.json()["error"]["message"]
     assert actions() == []
+
+
+def test_exams_are_listed_with_their_checkpoints_for_admins_alone(ward: Ward) -> None:
+    scores = {"domain": {"mean": 0.8, "low": 0.75, "high": 0.85, "items": 200}}
+    with unit_of_work() as session:
+        store.add_exam(session, Exam(checkpoint_id=ward.checkpoint_id, suite="starter", suite_hash="a" * 64, scores=scores, uri="x", seconds=1.0))
+    (row,) = ward.client.get("/v1/checkpoints/exams", headers=ward.bearer("ada")).json()["data"]
+    assert (row["checkpoint_id"], row["status"], row["scores"]) == (ward.checkpoint_id, "production", scores)
+    assert ward.client.get("/v1/checkpoints/exams").status_code == 401
 
 
 def test_what_is_in_production_is_not_promoted_again(ward: Ward, sent_jobs: Jobs) -> None:

@@ -88,6 +88,22 @@ def test_an_error_of_the_gateway_is_one_line_and_exit_code_2(cli: Cli, stack: An
         assert "500" in outcome.err
 
 
+def exam_row(checkpoint: str, suite_hash: str, mean: float, **bounds: float) -> dict[str, Any]:
+    scores = {"domain": {"mean": mean, **bounds}}
+    common = {"suite": "starter", "created_at": "2026-01-02T03:04:05+00:00", "status": "retired"}
+    return {**common, "checkpoint_id": checkpoint, "suite_hash": suite_hash, "scores": scores}
+
+
+def test_the_history_shows_every_checkpoint_and_keeps_versions_of_the_exam_apart(cli: Cli, stack: Any) -> None:
+    rows = [exam_row("base", "a" * 64, 0.5), exam_row("base", "b" * 64, 0.6, low=0.55, high=0.65), exam_row("cp-1", "b" * 64, 0.7)]
+    rows[0]["created_at"] = "2025-01-02T03:04:05+00:00"
+    with stack({"GET /v1/checkpoints/exams": (200, {"data": rows})}):
+        said = cli("gate", "history").out
+    assert said.index("starter bbbbbbbbbbbb") < said.index("60.0 (55.0 to 65.0)") < said.index("70.0") < said.index("starter aaaaaaaaaaaa") < said.index("50.0")
+    with stack({"GET /v1/checkpoints/exams": (200, {"data": []})}):
+        assert "No checkpoint has sat an exam" in cli("gate", "history").err
+
+
 def test_a_stack_that_does_not_run_is_said_to_be_off(cli: Cli, test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BALANCEDBIO_API_KEY", "bb-test")
     monkeypatch.setenv("PORT", "1")

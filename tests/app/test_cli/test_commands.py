@@ -86,6 +86,7 @@ def test_a_key_may_not_do_what_its_owner_may_not(cli: Cli) -> None:
         (("round", "list"), "No API key here"),
         (("ask", "   "), "The question is empty"),
         (("gate", "--candidate", "a", "--baseline", "b", "--policy", "/nowhere.toml"), "/nowhere.toml"),
+        (("gate", "--candidate", "a"), "--baseline"),
     ],
 )
 def test_an_expected_error_is_one_line_and_exit_code_2(cli: Cli, argv: tuple[str, ...], said: str) -> None:
