@@ -24,10 +24,12 @@ def decide(
     candidate: EvalReport,
     anchor: EvalReport | None = None,
     contamination: Contamination | None = None,
+    policy_now: GatePolicy | None = None,
 ) -> GateDecision:
     """Whether `candidate` may replace `baseline` (production), and not fall behind `anchor` (the fixed reference) either.
 
-    `contamination` is what is known of its training data; of a model from elsewhere nothing is.
+    `contamination` is what is known of its training data; of a model from elsewhere nothing is. `policy_now` is what the policy's file says by
+    now, where `policy` was frozen earlier.
     Raises GateError when the reports are not about this suite: such reports cannot be compared, and must not pass.
     """
     if policy.suite != suite.name:
@@ -46,6 +48,7 @@ def decide(
         _latency(policy, suite, baseline, candidate),
         _length(policy, baseline, candidate),
         *([_contamination(contamination)] if contamination else []),
+        *([_frozen(policy, policy_now)] if policy_now else []),
     ]
     return GateDecision(
         outcome=_worst([c.outcome for c in checks]),
@@ -199,6 +202,18 @@ def _contamination(found: Contamination) -> GateCheck:
         outcome=Outcome.REJECT if known else Outcome.PROMOTE,
         estimate=float(known),
         explanation=f"of {found.trained_on} items that it was trained on, {found.copied} are asked by the exam and {found.overlapping} overlap with it",
+    )
+
+
+def _frozen(policy: GatePolicy, now: GatePolicy) -> GateCheck:
+    """A decision by rules that were changed while the candidate was made shows nothing: whoever changed them may have seen its scores."""
+    changed = [name for name in type(policy).model_fields if getattr(policy, name) != getattr(now, name)]
+    return GateCheck(
+        name="policy as frozen",
+        outcome=Outcome.HOLD if changed else Outcome.PROMOTE,
+        explanation=f"{', '.join(changed)} changed since the round began; start a new round"
+        if changed
+        else f"{policy.hash[:12]}, unchanged since the round began",
     )
 
 

@@ -19,6 +19,7 @@ from core.tables import Checkpoint, Round
 from core.types import EvalReport, Progress
 from evals.decision import Outcome
 from evals.gate import decide
+from evals.policy import load_policy
 from evals.report import write_report
 from evals.suites import load_suite
 from workers import training
@@ -88,7 +89,8 @@ def evaluate(lease: Lease, row: Round) -> None:
             return cancel(lease)
         reports.append(report)
     before, after, fixed = reports
-    decision = decide(policy, suite, before, after, fixed, contamination(training.round_folder(row.id) / "dataset", suite))
+    shared = contamination(training.round_folder(row.id) / "dataset", suite)
+    decision = decide(policy, suite, before, after, fixed, shared, load_policy(settings().gate_policy))
     write_report(decision, training.round_folder(row.id) / "report", suite, before, after)
     with lease.hand_over() as (session, row):
         status = RoundStatus.AWAITING_SIGNOFF if decision.outcome is Outcome.PROMOTE else RoundStatus.HELD

@@ -1,6 +1,7 @@
 """gate, promote, rollback: whether a checkpoint may go into production, and which one is there."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +35,7 @@ def gate(
     baseline: Annotated[str, typer.Option(help="Name of the model it is compared with.")] = "",
     policy: Annotated[Path | None, typer.Option(help="What it must show; default: GATE_POLICY.")] = None,
     report: Annotated[Path, typer.Option(help="Folder for index.html, decision.md, decision.json and junit.xml.")] = Path("gate-report"),
-    endpoint: Annotated[str | None, typer.Option(help="OpenAI-compatible address of both; default: VLLM_URL.")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="OpenAI-compatible address of both, with its key in GATE_API_KEY; default: VLLM_URL.")] = None,
 ) -> None:
     """Examine two models and decide. Exit code 0: promote; 1: reject; 2: held; 3: the exam could not be run."""
     if context.invoked_subcommand:
@@ -78,7 +79,7 @@ async def _examine(suite: Suite, url: str, models: tuple[str, ...]) -> list[Eval
     from evals.run import run_suite
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    chat = OpenAIChat(url, timeout_seconds=settings().request_timeout_seconds)
+    chat = OpenAIChat(url, os.environ.get("GATE_API_KEY") or "none", settings().request_timeout_seconds)
     reports = []
     try:
         with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:

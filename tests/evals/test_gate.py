@@ -230,3 +230,11 @@ def test_a_capability_of_few_vignettes_is_held_however_many_items_they_have() ->
     grouped = Suite("test", tuple(i.model_copy(update={"cluster": f"{i.capability}-{n % 20}"}) for n, i in enumerate(SUITE.items)))
     old, new = (r.model_copy(update={"suite_hash": grouped.hash}) for r in (report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8))))
     assert decide(POLICY, grouped, old, new).outcome is Outcome.HOLD
+
+
+def test_a_policy_that_was_changed_meanwhile_voids_the_decision_and_is_named() -> None:
+    old, new = report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8))
+    assert decide(POLICY, SUITE, old, new, policy_now=POLICY).outcome is Outcome.PROMOTE
+    decision = decide(POLICY, SUITE, old, new, policy_now=POLICY.model_copy(update={"margin": 0.2, "min_power": 0.5}))
+    assert decision.outcome is Outcome.HOLD
+    assert "margin, min_power changed" in next(c.explanation for c in decision.checks if c.name == "policy as frozen")

@@ -35,7 +35,7 @@ def nothing_shared(dataset: Path, suite: Suite) -> Contamination:
     return Contamination(trained_on=0, copied=0, overlapping=0)
 
 
-def decision(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport, anchor: Any = None, contamination: Any = None) -> GateDecision:
+def decision(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport, *_: Any) -> GateDecision:
     outcome = Outcome(os.environ.get("STANDIN_OUTCOME", "promote"))
     return GateDecision(
         outcome=outcome, policy_hash=policy.hash, suite_hash=suite.hash, baseline=baseline.model, candidate=candidate.model, checks=(), table=()
