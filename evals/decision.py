@@ -35,6 +35,10 @@ class GatePolicy(Value):
     resamples: int = Field(default=9999, ge=999)
     """Of the test of superiority, where clusters make it one by resampling."""
     seed: int = 0
+    slices: int = Field(default=1, ge=1, le=20)
+    """Parts of the exam that rounds take in turn, whole vignettes each: an exam that decides often is learnt, if only by what it lets pass."""
+    max_reuse: int = Field(default=100, ge=1)
+    """Candidates that one part of the exam may decide about; after that it is worn out."""
 
     @property
     def hash(self) -> str:
@@ -53,6 +57,16 @@ class Contamination(Value):
     """Of these, items of the exam."""
     overlapping: int
     """Of the rest, those that share a run of 13 words, or all their words, with a question of the exam."""
+
+
+class Circumstances(Value):
+    """What a decision must know beside the reports; None: it is not known, as of a model from elsewhere."""
+
+    contamination: Contamination | None = None
+    policy_now: GatePolicy | None = None
+    """What the policy's file says by now, where the policy was frozen earlier."""
+    decided_before: int | None = None
+    """Candidates that this exam has decided about before this one."""
 
 
 class Outcome(StrEnum):

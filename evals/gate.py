@@ -12,9 +12,11 @@ from statistics import fmean, median
 from core.errors import GateError
 from core.reply import split_reply
 from core.types import Book, Capability, EvalReport, ExamItem, ItemResult, Severity
-from evals.decision import CapabilityRow, Contamination, GateCheck, GateDecision, GatePolicy, Outcome
+from evals.decision import CapabilityRow, Circumstances, Contamination, GateCheck, GateDecision, GatePolicy, Outcome
 from evals.stats import Comparison, Pair, compare, holm, p_better, rate_upper_bound
 from evals.suites import Suite
+
+_UNKNOWN = Circumstances()
 
 
 def decide(
@@ -23,13 +25,10 @@ def decide(
     baseline: EvalReport,
     candidate: EvalReport,
     anchor: EvalReport | None = None,
-    contamination: Contamination | None = None,
-    policy_now: GatePolicy | None = None,
+    circumstances: Circumstances = _UNKNOWN,
 ) -> GateDecision:
     """Whether `candidate` may replace `baseline` (production), and not fall behind `anchor` (the fixed reference) either.
 
-    `contamination` is what is known of its training data; of a model from elsewhere nothing is. `policy_now` is what the policy's file says by
-    now, where `policy` was frozen earlier.
     Raises GateError when the reports are not about this suite: such reports cannot be compared, and must not pass.
     """
     if policy.suite != suite.name:
@@ -47,8 +46,7 @@ def decide(
         _safety(policy, suite, baseline, candidate),
         _latency(policy, suite, baseline, candidate),
         _length(policy, baseline, candidate),
-        *([_contamination(contamination)] if contamination else []),
-        *([_frozen(policy, policy_now)] if policy_now else []),
+        *_around(policy, circumstances),
     ]
     return GateDecision(
         outcome=_worst([c.outcome for c in checks]),
@@ -178,6 +176,25 @@ def _latency(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: 
         estimate=ratio,
         margin=policy.max_latency_ratio,
         explanation=f"median {median(after):.0f} ms, {ratio:.2f} times production's",
+    )
+
+
+def _around(policy: GatePolicy, known: Circumstances) -> Iterator[GateCheck]:
+    if known.contamination is not None:
+        yield _contamination(known.contamination)
+    if known.policy_now is not None:
+        yield _frozen(policy, known.policy_now)
+    if known.decided_before is not None:
+        yield _reuse(policy, known.decided_before)
+
+
+def _reuse(policy: GatePolicy, decided_before: int) -> GateCheck:
+    return GateCheck(
+        name="reuse of the exam",
+        outcome=Outcome.PROMOTE if decided_before < policy.max_reuse else Outcome.HOLD,
+        estimate=float(decided_before),
+        margin=float(policy.max_reuse),
+        explanation=f"this part of the exam has decided about {decided_before} candidates before; after {policy.max_reuse} it is worn out",
     )
 
 

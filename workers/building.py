@@ -112,8 +112,8 @@ def _example(feedback: Feedback, turn: Turn) -> FeedbackExample:
 
 
 def _weaknesses(checkpoint_id: str, suite: Suite) -> dict[Capability, float]:
-    """1 - score in the parent's exam, per capability; 0.5 for all when it has not sat one yet."""
+    """1 - score in the parent's latest exam, per capability; 0.5 for all when it has not sat one yet."""
     with reading() as session:
-        exam = store.find_exam(session, checkpoint_id, suite.hash)
+        exam = store.latest_exam(session, checkpoint_id, suite.name)
     scores = exam.scores if exam else {}
     return {c: 1.0 - float(scores[c]["mean"] if c in scores else 0.5) for c in Capability}

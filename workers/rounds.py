@@ -17,7 +17,7 @@ from core.settings import settings
 from core.states import CheckpointStatus, RoundStatus
 from core.tables import Checkpoint, Round
 from core.types import EvalReport, Progress
-from evals.decision import Outcome
+from evals.decision import Circumstances, Outcome
 from evals.gate import decide
 from evals.policy import load_policy
 from evals.report import write_report
@@ -76,12 +76,14 @@ def train(lease: Lease, row: Round) -> None:
 def evaluate(lease: Lease, row: Round) -> None:
     """Candidate, parent and the fixed anchor (the base model) sit the same exam; the frozen policy decides."""
     policy = frozen_policy(row)
-    suite = load_suite(policy.suite)
+    whole = load_suite(policy.suite)
     with lease.write() as (session, row):
         _require_same_production(session, row)
         candidate = _candidate(session, row)
         parent = store.get_checkpoint(session, row.parent_id)
         anchor = store.base_of(session, parent)
+        suite = whole.slice(store.rounds_before(session, row), policy.slices)
+        decided_before = store.count_candidates(session, suite.hash, but=candidate.id)
     reports: list[EvalReport] = []
     for checkpoint in (parent, candidate, anchor):
         report = examine(lease, checkpoint, suite)
@@ -89,8 +91,12 @@ def evaluate(lease: Lease, row: Round) -> None:
             return cancel(lease)
         reports.append(report)
     before, after, fixed = reports
-    shared = contamination(training.round_folder(row.id) / "dataset", suite)
-    decision = decide(policy, suite, before, after, fixed, shared, load_policy(settings().gate_policy))
+    circumstances = Circumstances(
+        contamination=contamination(training.round_folder(row.id) / "dataset", whole),
+        policy_now=load_policy(settings().gate_policy),
+        decided_before=decided_before,
+    )
+    decision = decide(policy, suite, before, after, fixed, circumstances)
     write_report(decision, training.round_folder(row.id) / "report", suite, before, after)
     with lease.hand_over() as (session, row):
         status = RoundStatus.AWAITING_SIGNOFF if decision.outcome is Outcome.PROMOTE else RoundStatus.HELD

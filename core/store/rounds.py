@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.db import lock_table
@@ -35,6 +35,11 @@ def get_round(session: Session, round_id: str) -> Round:
 
 def list_rounds(session: Session, limit: int = 50) -> Sequence[Round]:
     return session.scalars(select(Round).order_by(Round.created_at.desc()).limit(limit)).all()
+
+
+def rounds_before(session: Session, row: Round) -> int:
+    """How many rounds were opened before this one."""
+    return session.scalar(select(func.count()).select_from(Round).where(Round.created_at < row.created_at)) or 0
 
 
 def latest_round(session: Session) -> Round | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import GateError
 from core.types import Capability, EvalReport, ExamItem, ItemResult, Message, Reference, SafetyFinding, Severity
-from evals.decision import Contamination, GatePolicy, Outcome
+from evals.decision import Circumstances, Contamination, GatePolicy, Outcome
 from evals.gate import decide
 from evals.suites import Suite
 
@@ -202,7 +202,7 @@ def test_with_vignettes_too_nothing_that_is_absent_turns_a_decision_into_a_promo
 @pytest.mark.parametrize(("copied", "overlapping", "outcome"), [(0, 0, Outcome.PROMOTE), (1, 0, Outcome.REJECT), (0, 2, Outcome.REJECT)])
 def test_a_candidate_that_was_trained_on_the_exam_is_rejected(copied: int, overlapping: int, outcome: Outcome) -> None:
     shared = Contamination(trained_on=500, copied=copied, overlapping=overlapping)
-    decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8)), contamination=shared)
+    decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8)), circumstances=Circumstances(contamination=shared))
     assert next(c for c in decision.checks if c.name == "contamination").outcome is outcome
     assert decision.outcome is outcome
 
@@ -234,7 +234,15 @@ def test_a_capability_of_few_vignettes_is_held_however_many_items_they_have() ->
 
 def test_a_policy_that_was_changed_meanwhile_voids_the_decision_and_is_named() -> None:
     old, new = report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8))
-    assert decide(POLICY, SUITE, old, new, policy_now=POLICY).outcome is Outcome.PROMOTE
-    decision = decide(POLICY, SUITE, old, new, policy_now=POLICY.model_copy(update={"margin": 0.2, "min_power": 0.5}))
+    assert decide(POLICY, SUITE, old, new, circumstances=Circumstances(policy_now=POLICY)).outcome is Outcome.PROMOTE
+    decision = decide(POLICY, SUITE, old, new, circumstances=Circumstances(policy_now=POLICY.model_copy(update={"margin": 0.2, "min_power": 0.5})))
     assert decision.outcome is Outcome.HOLD
     assert "margin, min_power changed" in next(c.explanation for c in decision.checks if c.name == "policy as frozen")
+
+
+@pytest.mark.parametrize(("decided_before", "outcome"), [(0, Outcome.PROMOTE), (99, Outcome.PROMOTE), (100, Outcome.HOLD)])
+def test_an_exam_that_has_decided_too_often_is_worn_out_and_the_count_is_shown(decided_before: int, outcome: Outcome) -> None:
+    circumstances = Circumstances(decided_before=decided_before)
+    decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8)), circumstances=circumstances)
+    assert decision.outcome is outcome
+    assert f"about {decided_before} candidates" in next(c.explanation for c in decision.checks if c.name == "reuse of the exam")

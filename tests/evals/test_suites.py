@@ -89,6 +89,17 @@ def test_the_hash_changes_with_any_item(suite: Suite) -> None:
     assert Suite(suite.name, suite.items).hash == suite.hash
 
 
+@pytest.mark.parametrize("of", [1, 2, 5])
+def test_slices_are_exams_of_their_own_that_share_no_vignette_and_together_are_the_suite(suite: Suite, of: int) -> None:
+    slices = [suite.slice(number, of) for number in range(of)]
+    assert sorted(i.id for s in slices for i in s.items) == sorted(i.id for i in suite.items)
+    clusters = [{i.cluster for i in s.items} for s in slices]
+    assert all(a.isdisjoint(b) for n, a in enumerate(clusters) for b in clusters[:n])
+    assert len({s.hash for s in slices}) == of
+    assert suite.slice(of + 1, of).hash == slices[1 % of].hash  # in turn, round after round
+    assert min(len(s.items) for s in slices) > len(suite.items) / of / 2
+
+
 def test_a_change_of_the_marking_makes_earlier_reports_incomparable(suite: Suite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def version(root: Path) -> str:
         marking_version.cache_clear()
