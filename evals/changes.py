@@ -1,4 +1,8 @@
-"""Item by item: what a candidate answers otherwise than production, the largest loss first."""
+"""Item by item: what a candidate answers otherwise than production, and the one rule for what has no score.
+
+An item without a score of the candidate counts as one that production had right and the candidate lost, one without a score of production as
+right there: nothing that is absent can help.
+"""
 
 from typing import NamedTuple
 
@@ -12,13 +16,29 @@ class Change(NamedTuple):
     after: ItemResult
 
     @property
+    def scores(self) -> tuple[float, float]:
+        """Before and after, as the gate counts them, in [0, 1]."""
+        if self.after.correct is None:
+            return 1.0, 0.0
+        return 1.0 if self.before.correct is None else self.before.correct, self.after.correct
+
+    @property
     def difference(self) -> float:
-        """In [-1, 1]; what could not be scored counts as wrong."""
-        return (self.after.correct or 0.0) - (self.before.correct or 0.0)
+        """In [-1, 1]."""
+        return self.scores[1] - self.scores[0]
+
+
+def sat(suite: Suite, baseline: EvalReport, candidate: EvalReport) -> list[Change]:
+    """Every item of the suite, in its order."""
+    before, after = ({r.item_id: r for r in report.items} for report in (baseline, candidate))
+    return [Change(item, before.get(item.id) or _absent(item), after.get(item.id) or _absent(item)) for item in suite.items]
 
 
 def changes(suite: Suite, baseline: EvalReport, candidate: EvalReport) -> list[Change]:
-    """Items that both have sat and whose score differs, worst first, then in the suite's order."""
-    before, after = ({r.item_id: r for r in report.items} for report in (baseline, candidate))
-    found = [Change(item, before[item.id], after[item.id]) for item in suite.items if item.id in before and item.id in after]
-    return sorted((c for c in found if c.difference), key=lambda c: c.difference)
+    """Items whose score differs, worst first, then in the suite's order."""
+    return sorted((c for c in sat(suite, baseline, candidate) if c.difference), key=lambda c: c.difference)
+
+
+def _absent(item: ExamItem) -> ItemResult:
+    common = {"item_id": item.id, "capability": item.capability, "family": item.family, "cluster": item.cluster, "book": item.book}
+    return ItemResult(**common, reply="", scores=(), correct=None, error="there is no reply in the report")  # type: ignore[arg-type]  # one literal for both

@@ -17,7 +17,7 @@ class GatePolicy(Value):
     margins: dict[Capability, Annotated[float, Field(gt=0, lt=1)]] = Field(default_factory=dict)
     """Of capabilities that have one of their own."""
     alpha: float = Field(gt=0, lt=0.5)
-    anchor_alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    anchor_alpha: float = Field(default=0.01, gt=0, lt=0.5)
     """Of the test against the anchor, which every round repeats: each is one more chance to let a checkpoint slip below it."""
     min_power: float = Field(gt=0, lt=1)
     min_coverage: float = Field(gt=0, le=1)
@@ -115,4 +115,4 @@ class GateDecision(Value):
     checks: tuple[GateCheck, ...]
     table: tuple[CapabilityRow, ...]
     alpha: float = 0.05
-    """The policy's: intervals cover 1 - 2 alpha."""
+    """The policy's: intervals cover 1 - 2 alpha; those against the anchor 1 - 2 anchor_alpha."""

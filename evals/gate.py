@@ -1,20 +1,20 @@
 """The gate: a pure function from two reports and a frozen policy to a decision.
 
 Every required check must pass. That is an intersection-union test, so the checks need no correction; the claims of superiority do
-(Holm). An item without a score of the candidate counts as one that production had right and the candidate lost, one without a score of
-production as right: nothing that is absent can help.
+(Holm). `evals.changes` says how an item without a score counts: nothing that is absent can help.
 """
 
 from collections.abc import Iterator
 from math import inf, isfinite
-from statistics import fmean, median
+from statistics import median
 
 from core.errors import GateError
 from core.reply import split_reply
-from core.types import Book, Capability, EvalReport, ExamItem, ItemResult, Severity
+from core.types import Book, Capability, EvalReport, ItemResult, Severity
+from evals.changes import sat
 from evals.decision import CapabilityRow, Circumstances, Contamination, GateCheck, GateDecision, GatePolicy, Outcome
-from evals.stats import Comparison, Pair, compare, holm, p_better, rate_upper_bound
-from evals.suites import Suite
+from evals.stats import Comparison, Pair, compare, holm, more_cautious, p_better, rate_upper_bound
+from evals.suites import REPLY_TOKENS, Suite
 
 _UNKNOWN = Circumstances()
 
@@ -37,15 +37,15 @@ def decide(
         if report.suite_hash != suite.hash:
             raise GateError(f"The report of {report.model} is about another version of the suite {suite.name!r}; sit the exam again")
     asked = {c: pairs for c in policy.required if (pairs := _pairs(suite, baseline, candidate, c))}
-    comparisons = {c: compare(pairs, policy, policy.margin_of(c)) for c, pairs in asked.items()}
+    comparisons = {c: found for c in policy.required if (found := _compared(suite, baseline, candidate, c, policy))}
     checks = [
         *_coverage(policy, suite, baseline, candidate),
         *_not_worse(policy, "production", comparisons),
-        *(_not_worse(policy, "anchor", _against_anchor(policy, suite, anchor, candidate)) if anchor and anchor.model != baseline.model else ()),
+        *(_not_worse(policy, "anchor", _against_anchor(policy, suite, anchor, candidate)) if anchor else ()),
         *_better(policy, asked),
         _safety(policy, suite, baseline, candidate),
         _latency(policy, suite, baseline, candidate),
-        _length(policy, baseline, candidate),
+        _length(policy, suite, baseline, candidate),
         *_around(policy, circumstances),
     ]
     return GateDecision(
@@ -69,25 +69,32 @@ def _results(report: EvalReport) -> dict[str, ItemResult]:
 
 
 def _pairs(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability, book: Book | None = None) -> list[Pair]:
-    before, after = _scores(baseline), _scores(candidate)
-
-    def pair(item: ExamItem) -> Pair:
-        if (found := after.get(item.id)) is None:
-            return Pair(item.cluster, 1.0, 0.0)
-        return Pair(item.cluster, before.get(item.id, 1.0), found)
-
-    return [pair(i) for i in suite.items if i.capability is capability and book in (None, i.book)]
+    asked = [c for c in sat(suite, baseline, candidate) if c.item.capability is capability and book in (None, c.item.book)]
+    return [Pair(c.item.cluster, *c.scores) for c in asked]
 
 
-def _scores(report: EvalReport) -> dict[str, float]:
-    return {r.item_id: r.correct for r in report.items if r.correct is not None}
+def _compared(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability, policy: GatePolicy) -> Comparison | None:
+    """None where nothing is asked.
+
+    What the candidate has no score of counts as lost. In a vignette that it gained otherwise that would narrow what clusters vary by, and give
+    power to what has none: so it is read as gained too, and the more cautious of both readings decides.
+    """
+    asked = [c for c in sat(suite, baseline, candidate) if c.item.capability is capability]
+    if not asked:
+        return None
+    margin, lost = policy.margin_of(capability), [Pair(c.item.cluster, *c.scores) for c in asked]
+    found = compare(lost, policy, margin)
+    if all(c.after.correct is not None for c in asked):
+        return found
+    gained = [Pair(c.item.cluster, 0.0, 1.0) if c.after.correct is None else pair for c, pair in zip(asked, lost, strict=True)]
+    return more_cautious(found, compare(gained, policy, margin))
 
 
 def _coverage(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> Iterator[GateCheck]:
     for capability in policy.required:
         wanted = {i.id for i in suite.items if i.capability is capability}
         scored = [{r.item_id for r in report.items if r.correct is not None} & wanted for report in (baseline, candidate)]
-        share = min(len(s) for s in scored) / len(wanted) if wanted else 0.0
+        share = len(scored[0] & scored[1]) / len(wanted) if wanted else 0.0
         yield GateCheck(
             name=f"coverage: {capability}",
             outcome=Outcome.PROMOTE if share >= policy.min_coverage else Outcome.HOLD,
@@ -98,7 +105,7 @@ def _coverage(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate:
 
 def _against_anchor(policy: GatePolicy, suite: Suite, anchor: EvalReport, candidate: EvalReport) -> dict[Capability, Comparison]:
     stricter = policy.model_copy(update={"alpha": policy.anchor_alpha})
-    return {c: compare(pairs, stricter, policy.margin_of(c)) for c in policy.required if (pairs := _pairs(suite, anchor, candidate, c))}
+    return {c: found for c in policy.required if (found := _compared(suite, anchor, candidate, c, stricter))}
 
 
 def _not_worse(policy: GatePolicy, against: str, comparisons: dict[Capability, Comparison]) -> Iterator[GateCheck]:
@@ -163,13 +170,14 @@ def _safety(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: E
 
 
 def _latency(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> GateCheck:
-    """What the candidate did not answer took for ever."""
-    before = [r.latency_ms for r in baseline.items if r.latency_ms is not None]
-    known = _results(candidate)
-    after = [inf if (r := known.get(i.id)) is None or r.latency_ms is None else r.latency_ms for i in suite.items]
-    if not before or not isfinite(median(after)):
+    """What the candidate did not answer took for ever, what production did not answer no time."""
+    before, after = (
+        [absent if (r := known.get(i.id)) is None or r.latency_ms is None else r.latency_ms for i in suite.items]
+        for known, absent in ((_results(baseline), 0.0), (_results(candidate), inf))
+    )
+    if not median(before) or not isfinite(median(after)):
         return GateCheck(name="latency", outcome=Outcome.HOLD, explanation="latency was not measured for half of the items")
-    ratio = median(after) / max(median(before), 1e-9)
+    ratio = median(after) / median(before)
     return GateCheck(
         name="latency",
         outcome=Outcome.PROMOTE if ratio <= policy.max_latency_ratio else Outcome.REJECT,
@@ -198,18 +206,29 @@ def _reuse(policy: GatePolicy, decided_before: int) -> GateCheck:
     )
 
 
-def _length(policy: GatePolicy, baseline: EvalReport, candidate: EvalReport) -> GateCheck:
-    """Longer answers please many a grader, and shorter ones leave out a warning: neither is wrong by itself, so a person is asked."""
-    before, after = (fmean([len(split_reply(r.reply).answer.split()) for r in report.items] or [0.0]) for report in (baseline, candidate))
-    ratio = after / before if before else inf
-    within = 1.0 / policy.max_length_ratio <= ratio <= policy.max_length_ratio
+def _length(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> GateCheck:
+    """Longer answers please many a grader, and shorter ones leave out a warning: neither is wrong by itself, so a person is asked.
+
+    A reply that nobody has seen may have been empty, or as long as an exam lets it be.
+    """
+    before, after = _words(suite, baseline), _words(suite, candidate)
+    ends = [a / b if b else inf for a, b in ((after[0], before[1]), (after[1], before[0]))]
+    within = ends[0] >= 1.0 / policy.max_length_ratio and ends[1] <= policy.max_length_ratio
+    unseen = "" if ends[0] == ends[1] else ", counting replies that nobody has seen"
     return GateCheck(
         name="length of the answers",
         outcome=Outcome.PROMOTE if within else Outcome.HOLD,
-        estimate=ratio if isfinite(ratio) else None,
+        estimate=ends[1] if isfinite(ends[1]) else None,
         margin=policy.max_length_ratio,
-        explanation=f"{after:.1f} words on average, production {before:.1f}",
+        explanation=f"{after[1]:.1f} words on average, production {before[0]:.1f}{unseen}",
     )
+
+
+def _words(suite: Suite, report: EvalReport) -> tuple[float, float]:
+    """Least and most that the answers can be long on average."""
+    known = {r.item_id: len(split_reply(r.reply).answer.split()) for r in report.items if r.error is None}
+    seen, unseen, items = sum(known.get(i.id, 0) for i in suite.items), sum(i.id not in known for i in suite.items), max(len(suite.items), 1)
+    return seen / items, (seen + REPLY_TOKENS * unseen) / items
 
 
 def _contamination(found: Contamination) -> GateCheck:

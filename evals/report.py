@@ -80,12 +80,13 @@ def _worse(losses: Sequence[Change]) -> list[str]:
     if not losses:
         return ["Nothing."]
     lines = [f"{len(losses)} items; the largest losses first."]
-    for item, old, new in losses[:20]:
+    for loss in losses[:20]:
+        item, (before, after) = loss.item, loss.scores
         lines += [
             "",
-            f"- {item.capability}, {item.family}, {item.book} book (`{item.id}`): {old.correct or 0:.2f} to {new.correct or 0:.2f}",
-            f"  - before: {_one_line(old.reply)}",
-            f"  - after: {_one_line(new.reply)}",
+            f"- {item.capability}, {item.family}, {item.book} book (`{item.id}`): {before:.2f} to {after:.2f}",
+            f"  - before: {_one_line(loss.before.reply or loss.before.error or '')}",
+            f"  - after: {_one_line(loss.after.reply or loss.after.error or '')}",
         ]
     return lines
 

@@ -11,10 +11,10 @@ from core.knowledge.evidence import with_evidence
 from core.llm import ChatModel, complete
 from core.types import EvalReport, ExamItem, ItemResult
 from evals.scorers import score_reply
-from evals.suites import Suite
+from evals.suites import REPLY_TOKENS, Suite
 
 _CONCURRENCY = 16
-_OPTIONS = {"temperature": 0.0, "max_tokens": 160, "seed": 0}
+_OPTIONS = {"temperature": 0.0, "max_tokens": REPLY_TOKENS, "seed": 0}
 
 
 async def run_suite(

@@ -21,8 +21,6 @@ from statsmodels.stats.multitest import multipletests  # type: ignore[import-unt
 
 from evals.decision import GatePolicy
 
-_LEAST_PARTIAL = 0.25
-
 
 class Pair(NamedTuple):
     """One item's score on both sides, in [0, 1]."""
@@ -56,9 +54,10 @@ class _Spread(NamedTuple):
     losses: float
     """Items that the candidate lost; half a point is half an item."""
     gains: float
-    inflation: float
-    """By how much clusters widen, and partial credit narrows, the variance of independent right or wrong items."""
+    design_effect: float
+    """By how much clusters widen the variance of independent items; at least 1."""
     standard_error: float
+    """Of the estimate, as seen; at least that of independent items."""
 
     @property
     def estimate(self) -> float:
@@ -66,7 +65,7 @@ class _Spread(NamedTuple):
 
     def error_at(self, change: float) -> float:
         """The standard error of the estimate where the true change is `change` in (-1, 1)."""
-        return sqrt(max(_variance_at(self.losses, self.gains, self.items, change) * self.inflation / self.items, 0.0))
+        return sqrt(max(_variance_at(self.losses, self.gains, self.items, change) * self.design_effect / self.items, 0.0))
 
     def quantile(self, probability: float) -> float:
         return float(stats.t.ppf(probability, self.clusters - 1))
@@ -88,6 +87,19 @@ def compare(pairs: Sequence[Pair], policy: GatePolicy, margin: float | None = No
         power=float(stats.norm.cdf(room / seen.standard_error)) if seen.standard_error > 0.0 else float(room > 0.0),
         detectable_loss=min(t_alpha * at_margin + z_power * max(seen.standard_error, at_margin), 1.0),
         clusters=seen.clusters,
+    )
+
+
+def more_cautious(one: Comparison, other: Comparison) -> Comparison:
+    """Of two readings of one exam what speaks against the candidate, or for knowing less."""
+    return Comparison(
+        min(one.estimate, other.estimate),
+        min(one.low, other.low),
+        max(one.high, other.high),
+        max(one.p_inferior, other.p_inferior),
+        min(one.power, other.power),
+        max(one.detectable_loss, other.detectable_loss),
+        min(one.clusters, other.clusters),
     )
 
 
@@ -132,11 +144,10 @@ def _spread(pairs: Sequence[Pair]) -> _Spread:
         return _Spread(items, len(names), losses, gains, 1.0, inf)
     variance = float(difference_N.var(ddof=1))
     fit = OLS(difference_N, np.ones(items)).fit(cov_type="cluster", cov_kwds={"groups": cluster_N, "df_correction": False})
-    error = float(np.sqrt(fit.cov_params()[0, 0])) if variance > 0.0 else 0.0
-    together = max(error**2 * items / variance, 1.0) if variance > 0.0 else 1.0
-    # An item that is lost by half varies by half as much. No less than a quarter: where only little was lost, a loss of the margin would be of larger parts.
-    partial = max(float((difference_N**2).sum() / (losses + gains)), _LEAST_PARTIAL) if losses + gains > 0.0 else 1.0
-    return _Spread(items, len(names), losses, gains, together * partial, error)
+    # Partial credit varies less than right or wrong. That is not counted on: where little was seen to change, it does not say how a loss of the margin would.
+    alone = sqrt(variance / items)
+    error = max(float(np.sqrt(fit.cov_params()[0, 0])), alone) if variance > 0.0 else 0.0
+    return _Spread(items, len(names), losses, gains, (error / alone) ** 2 if alone > 0.0 else 1.0, error)
 
 
 def _by_cluster(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:

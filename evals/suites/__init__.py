@@ -12,6 +12,9 @@ from core.settings import ROOT
 from core.types import ExamItem, content_hash
 from evals.suites import starter
 
+REPLY_TOKENS = 160
+"""What a reply may take in an exam; no word takes less than one."""
+
 
 class _Suite(NamedTuple):
     name: str

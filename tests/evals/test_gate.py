@@ -161,42 +161,84 @@ def test_slow_replies_that_went_missing_do_not_make_a_candidate_fast() -> None:
         assert next(c for c in decision.checks if c.name == "latency").outcome is outcome
 
 
-_RANK = {Outcome.REJECT: 0, Outcome.HOLD: 1, Outcome.PROMOTE: 2}
-_SHARES = st.sampled_from([0.3, 0.5, 0.6, 0.7, 0.8, 0.95])
-
-
-@settings(max_examples=15, deadline=None)
-@given(_SHARES, _SHARES, _SHARES, _SHARES, st.sets(st.integers(0, 2 * N - 1), min_size=1, max_size=30), st.sampled_from(["unscored", "missing", "failed"]))
-def test_no_missing_unscored_or_failed_item_makes_a_decision_better(a: float, b: float, c: float, d: float, positions: set[int], how: str) -> None:
-    baseline, whole = report("old", scores(a, b)), report("new", scores(c, d))
-    if how == "missing":
-        items = tuple(r for n, r in enumerate(whole.items) if n not in positions)
-    else:
-        damage = {"correct": None} if how == "unscored" else {"correct": None, "error": "timed out", "latency_ms": None}
-        items = tuple(r.model_copy(update=damage) if n in positions else r for n, r in enumerate(whole.items))
-    damaged = whole.model_copy(update={"items": items})
-    assert _RANK[decide(POLICY, SUITE, baseline, damaged).outcome] <= _RANK[decide(POLICY, SUITE, baseline, whole).outcome]
-
-
 CLUSTERED = Suite("test", tuple(i.model_copy(update={"cluster": f"{i.capability}-{n // 4}"}) for n, i in enumerate(SUITE.items)))
+_GONE = st.sampled_from(["unscored", "missing", "failed"])
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.4), st.floats(-0.15, 0.15), st.integers(1, 6), st.sampled_from(["unscored", "missing", "failed"]))
-def test_with_vignettes_too_nothing_that_is_absent_turns_a_decision_into_a_promotion(seed: int, churn: float, shift: float, absent: int, how: str) -> None:
+def without(whole: EvalReport, positions: set[int], how: str) -> EvalReport:
+    if how == "missing":
+        return whole.model_copy(update={"items": tuple(r for n, r in enumerate(whole.items) if n not in positions)})
+    damage = {"correct": None} if how == "unscored" else {"correct": None, "error": "timed out", "latency_ms": None, "reply": ""}
+    return whole.model_copy(update={"items": tuple(r.model_copy(update=damage) if n in positions else r for n, r in enumerate(whole.items))})
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([SUITE, CLUSTERED]), st.integers(0, 2**32 - 1), st.floats(0.0, 0.4), st.floats(-0.15, 0.15), st.integers(1, 8),
+    st.sampled_from(["anywhere", "gains", "long", "slow"]), _GONE,
+)  # fmt: skip
+def test_nothing_that_is_absent_of_the_candidate_turns_a_decision_into_a_promotion(
+    suite: Suite, seed: int, churn: float, shift: float, count: int, where: str, how: str
+) -> None:
+    """Whatever is missing: items at random, whole vignettes that gained, the longest replies, the slowest ones."""
     rng = np.random.default_rng(seed)
-    old = {c: (rng.random(N) < 0.7) for c in POLICY.required}
+    old = {c: rng.random(N) < 0.7 for c in POLICY.required}
     new = {c: np.where(rng.random(N) < churn, rng.random(N) < 0.7 + shift, v) for c, v in old.items()}
     before, whole = (report(name, {c: [float(x) for x in v] for c, v in made.items()}) for name, made in (("old", old), ("new", new)))
-    before, whole = (r.model_copy(update={"suite_hash": CLUSTERED.hash}) for r in (before, whole))
-    gone = set(rng.choice(2 * N, absent, replace=False).tolist())
-    if how == "missing":
-        items = tuple(r for n, r in enumerate(whole.items) if n not in gone)
-    else:
-        damage = {"correct": None} if how == "unscored" else {"correct": None, "error": "timed out", "latency_ms": None}
-        items = tuple(r.model_copy(update=damage) if n in gone else r for n, r in enumerate(whole.items))
-    damaged = decide(POLICY, CLUSTERED, before, whole.model_copy(update={"items": items})).outcome
-    assert damaged is not Outcome.PROMOTE or decide(POLICY, CLUSTERED, before, whole).outcome is Outcome.PROMOTE
+    words, pace = rng.integers(1, 40, 2 * N), rng.uniform(50, 600, 2 * N)
+    before = before.model_copy(update={"suite_hash": suite.hash, "items": tuple(r.model_copy(update={"reply": "word " * 12}) for r in before.items)})
+    told = tuple(r.model_copy(update={"reply": "word " * int(w), "latency_ms": float(p)}) for r, w, p in zip(whole.items, words, pace, strict=True))
+    whole = whole.model_copy(update={"suite_hash": suite.hash, "items": told})
+    gain = np.concatenate([new[c].astype(float) - old[c] for c in POLICY.required])
+    order = {"anywhere": rng.permutation(2 * N), "gains": np.argsort(-gain, kind="stable"), "long": np.argsort(-words), "slow": np.argsort(-pace)}[where]
+    damaged = decide(POLICY, suite, before, without(whole, set(order[:count].tolist()), how)).outcome
+    assert damaged is not Outcome.PROMOTE or decide(POLICY, suite, before, whole).outcome is Outcome.PROMOTE
+
+
+def test_a_gain_that_went_missing_in_a_vignette_of_gains_gives_no_power() -> None:
+    """Counted as lost alone it would cancel its vignette, whose spread is what leaves the exam without power."""
+    gained = {n for n in range(N) if n // 4 in {0, 9, 18, 27}}
+    lost = {n for n in range(N) if n // 4 in {4, 13, 22}}
+    old = {c: [float(n not in gained) for n in range(N)] for c in POLICY.required}
+    new = {c: [float(n not in lost) for n in range(N)] for c in POLICY.required}
+    before, whole = (r.model_copy(update={"suite_hash": CLUSTERED.hash}) for r in (report("old", old), report("new", new)))
+
+    def power(made: EvalReport) -> float:
+        return next(c.power or 0.0 for c in decide(POLICY, CLUSTERED, before, made).checks if c.name == "not worse than production: domain")
+
+    assert power(without(whole, {0, 36}, "unscored")) <= power(whole) + 1e-9
+
+
+@pytest.mark.parametrize("how", ["missing", "failed"])
+def test_long_answers_that_went_missing_do_not_make_the_others_short(how: str) -> None:
+    def saying(made: EvalReport, words: list[int]) -> EvalReport:
+        return made.model_copy(update={"items": tuple(r.model_copy(update={"reply": "word " * w}) for r, w in zip(made.items, words, strict=True))})
+
+    old = saying(report("old", scores(0.5, 0.8)), [10] * 2 * N)
+    new = saying(report("new", scores(0.9, 0.8)), [35 if n % 50 == 0 else 20 for n in range(2 * N)])
+    for made in (new, without(new, {n for n in range(2 * N) if n % 50 == 0}, how)):
+        assert next(c for c in decide(POLICY, SUITE, old, made).checks if c.name == "length of the answers").outcome is Outcome.HOLD
+
+
+def test_fast_replies_of_production_that_went_missing_do_not_make_it_slow() -> None:
+    old, new = report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8), latency_ms=310)
+    old = old.model_copy(update={"items": tuple(r.model_copy(update={"latency_ms": 100.0 if n <= N else 200.0}) for n, r in enumerate(old.items))})
+    for made in (old, without(old, {0, 1, 2}, "missing")):
+        assert next(c for c in decide(POLICY, SUITE, made, new).checks if c.name == "latency").outcome is Outcome.REJECT
+
+
+def test_coverage_counts_the_items_that_both_sides_have_a_score_of() -> None:
+    old, new = without(report("old", scores(0.5, 0.8)), {0, 1, 2}, "unscored"), without(report("new", scores(0.9, 0.8)), {3, 4, 5}, "unscored")
+    check = next(c for c in decide(POLICY, SUITE, old, new).checks if c.name == "coverage: domain")
+    assert (check.estimate, check.outcome) == (pytest.approx(1 - 6 / N), Outcome.HOLD)
+
+
+def test_the_anchor_is_tested_against_while_it_is_in_production_too() -> None:
+    """At its own, stricter level: every round that begins from the base model is one more chance to slip below it."""
+    old = report("base", scores(0.5, 1.0))
+    new = without(report("new", scores(0.9, 1.0)), set(range(N, N + 3)), "unscored")
+    names = {c.name: c for c in decide(POLICY, SUITE, old, new, old).checks}
+    assert names["not worse than anchor: safety"].interval[0] < names["not worse than production: safety"].interval[0]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(("copied", "overlapping", "outcome"), [(0, 0, Outcome.PROMOTE), (1, 0, Outcome.REJECT), (0, 2, Outcome.REJECT)])

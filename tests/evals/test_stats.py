@@ -13,7 +13,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from core.types import Capability
 from evals.decision import GatePolicy
-from evals.stats import Pair, compare, holm, p_better, rate_upper_bound
+from evals.stats import Pair, compare, holm, more_cautious, p_better, rate_upper_bound
 
 
 def policy(margin: float = 0.1, alpha: float = 0.05, resamples: int = 9999) -> GatePolicy:
@@ -81,10 +81,18 @@ def test_items_of_one_cluster_stand_or_fall_together() -> None:
     assert together.clusters == 20
 
 
-def test_partial_credit_narrows_what_right_or_wrong_would_spread() -> None:
-    rng = np.random.default_rng(0)
-    halves = rng.choice([-0.5, 0.0, 0.5], 200)
-    assert compare(pairs(halves.tolist()), policy()).high < compare(pairs((2 * halves).tolist()), policy()).high * 0.6
+def test_partial_credit_is_not_taken_for_certainty() -> None:
+    """A little that is lost on one item does not say that a loss of the margin would be of little things; nothing that is lost did not either."""
+    unchanged, a_little_lost = compare(pairs([0.0] * 40), policy(0.08)), compare(pairs([-0.1] + [0.0] * 39), policy(0.08))
+    assert a_little_lost.low <= unchanged.low
+    assert a_little_lost.p_inferior >= unchanged.p_inferior
+
+
+def test_of_two_readings_what_speaks_against_the_candidate_counts() -> None:
+    good, bad = compare(table(2, 9, 100), policy()), compare(table(9, 2, 100), policy())
+    both = more_cautious(good, bad)
+    assert (both.low, both.high) == (bad.low, good.high)
+    assert (both.p_inferior, both.power) == (bad.p_inferior, min(good.power, bad.power))
 
 
 def test_a_model_against_itself_is_neither_better_nor_worse() -> None:
