@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from core import audit, jobs, store
 from core.artifacts import verify_artifact
 from core.db import send_after_commit, unit_of_work
-from core.errors import AppError, GateError, LostLease, NotFound, Unavailable
+from core.errors import AppError, GateError, LostLease, NotFound, RecipeError, Unavailable
 from core.logging import correlation_id, get_logger
 from core.settings import settings
 from core.states import CheckpointStatus, RoundStatus
 from core.tables import Checkpoint, Round
 from core.types import EvalReport, Progress
-from evals.decision import Circumstances, Outcome
+from evals.decision import Circumstances, GatePolicy, Outcome
 from evals.gate import decide
 from evals.policy import load_policy
 from evals.report import write_report
@@ -76,14 +76,14 @@ def train(lease: Lease, row: Round) -> None:
 def evaluate(lease: Lease, row: Round) -> None:
     """Candidate, parent and the fixed anchor (the base model) sit the same exam; the frozen policy decides."""
     policy = frozen_policy(row)
-    whole = load_suite(policy.suite)
+    whole, policy_now = load_suite(policy.suite), _policy_now()
     with lease.write() as (session, row):
         _require_same_production(session, row)
         candidate = _candidate(session, row)
         parent = store.get_checkpoint(session, row.parent_id)
         anchor = store.base_of(session, parent)
         suite = whole.slice(store.rounds_before(session, row), policy.slices)
-        decided_before = store.count_candidates(session, suite.hash, but=candidate.id)
+        decided_before = store.rounds_decided_by(session, suite.hash, but=row.id)
     reports: list[EvalReport] = []
     for checkpoint in (parent, candidate, anchor):
         report = examine(lease, checkpoint, suite)
@@ -93,7 +93,7 @@ def evaluate(lease: Lease, row: Round) -> None:
     before, after, fixed = reports
     circumstances = Circumstances(
         contamination=contamination(training.round_folder(row.id) / "dataset", whole),
-        policy_now=load_policy(settings().gate_policy),
+        policy_now=policy_now,
         decided_before=decided_before,
     )
     decision = decide(policy, suite, before, after, fixed, circumstances)
@@ -105,6 +105,14 @@ def evaluate(lease: Lease, row: Round) -> None:
         audit.record(session, _ACTOR, "round.decided", row.id, outcome=decision.outcome, candidate=decision.candidate, policy=decision.policy_hash)
         move(session, row, status, decision=decision.model_dump(mode="json"))
     return promotion.unload_unservable()
+
+
+def _policy_now() -> GatePolicy:
+    """What the policy's file says. Raises GateError, which holds the round: that somebody is editing it is no fault of the candidate."""
+    try:
+        return load_policy(settings().gate_policy)
+    except RecipeError as error:
+        raise GateError(str(error)) from error
 
 
 def promote(lease: Lease, row: Round) -> None:

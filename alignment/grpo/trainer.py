@@ -26,7 +26,7 @@ from alignment.grpo.config import training_config
 from alignment.grpo.gradients import gram, weighted_sum
 from alignment.grpo.kept import PAST, keep_checkpoint, kept_state
 from alignment.grpo.learnt import Learnt
-from alignment.grpo.objectives import capability_of, objectives_of
+from alignment.grpo.objectives import capability_of, is_anchor_part, objectives_of
 from alignment.grpo.passes import Pass, passes, rows_of_pass, weighted_passes
 from alignment.grpo.policy import Policy
 from alignment.grpo.probe import CellGradients, PastGradients, Probe, cell_gradients, trained_layers
@@ -125,7 +125,7 @@ class CapabilityTrainer(GRPOTrainer):
         self.beta = self.recipe.beta  # upstream asks the reference model where it is not 0; each pass then has its own
         rows = self._prepare_inputs(inputs)
         rows = {name: t[rows["row"].argsort()] if isinstance(t, torch.Tensor) and t.dim() > 0 else t for name, t in rows.items()}
-        self._kl: dict[Capability, Floats] = {}
+        self._kl: dict[str, Floats] = {}
         self.report = reward_report(self._batch) | self._learnt.report(self._batch, self._weights_of, self.recipe)
         apart = self.strategy.gradients == "apart" and self._batch.live_K.any()
         loss = self._step_of_apart(model, rows) if apart else self._step_at_once(model, rows)
@@ -135,7 +135,9 @@ class CapabilityTrainer(GRPOTrainer):
         seconds, tokens = time.perf_counter() - started, int(self._tokens_N.sum())
         self.report |= {"completion_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds}
         self.report |= {"unscored_models": unscored} if (unscored := self._scorer.tally()) else {}
-        self.report["kl_by_capability"] = {capability: float(kl / tokens) for capability, (kl, tokens) in self._kl.items() if tokens}
+        kl = {part: float(total / tokens) for part, (total, tokens) in self._kl.items() if tokens}
+        self.report["kl_by_capability"] = {part: value for part, value in kl.items() if not is_anchor_part(part)}
+        self.report["kl_of_anchors"] = {capability_of(part): value for part, value in kl.items() if is_anchor_part(part)}
         self._learnt = self._learnt.after(self.report, self.recipe)
         return loss
 
@@ -221,7 +223,7 @@ class CapabilityTrainer(GRPOTrainer):
             self.accelerator.backward(loss)
         if self.beta:
             tokens = float(self._tokens_N[one.rows].sum())
-            self._kl[capability] = self._kl.get(capability, np.zeros(2)) + np.array([self._metrics["train"]["kl"][-1] * tokens, tokens])
+            self._kl[one.part] = self._kl.get(one.part, np.zeros(2)) + np.array([self._metrics["train"]["kl"][-1] * tokens, tokens])
         return loss.detach()
 
     def _combine(self, gram_KK: Floats) -> Combined:

@@ -19,7 +19,7 @@ def history(rows: Sequence[ExamRow]) -> str:
         return '<p class="bb-hint">No checkpoint has sat an exam yet; the first round brings one.</p>'
     latest, *older = histories(rows)
     charts = "".join(_chart(latest, capability) for capability in latest.capabilities)
-    former = "".join(f"<details><summary>{escape(h.suite)} {escape(h.suite_hash[:12])}, an earlier version</summary>{_table(h)}</details>" for h in older)
+    former = "".join(f"<details><summary>{escape(h.suite)} {escape(h.suite_hash[:12])}, another version or part</summary>{_table(h)}</details>" for h in older)
     return f'<h3>Scores of all checkpoints</h3><div class="bb-charts">{charts}</div>{_table(latest)}{former}'
 
 

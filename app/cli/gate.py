@@ -46,16 +46,17 @@ def gate(
     from evals.gate import decide
     from evals.report import markdown, write_report
 
-    frozen = load_policy(policy or settings().gate_policy)
-    suite = load_suite(frozen.suite)
-    url = endpoint or settings().vllm_url
     try:
-        before, after = asyncio.run(_examine(suite, url, (baseline, candidate)))
+        frozen = load_policy(policy or settings().gate_policy)
+        suite = load_suite(frozen.suite)
+        before, after = asyncio.run(_examine(suite, endpoint or settings().vllm_url, (baseline, candidate)))
+        decision = decide(frozen, suite, before, after)
+        write_report(decision, report, suite, before, after)
     except AppError as error:
         # With an exit code of its own: to CI an endpoint that is away must not look like a candidate that was held.
         raise GateError(str(error)) from error
-    decision = decide(frozen, suite, before, after)
-    write_report(decision, report, suite, before, after)
+    except OSError as error:
+        raise GateError(f"The report cannot be written to {report}: {error.strerror}") from error
     out.print(markdown(decision, changes(suite, before, after)), highlight=False, markup=False, soft_wrap=True)
     errors.print(f"Report in {report}", highlight=False)
     raise typer.Exit(_EXIT[decision.outcome])

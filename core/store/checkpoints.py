@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import chain, islice
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.db import lock_table
@@ -105,12 +105,6 @@ def latest_exam(session: Session, checkpoint_id: str, suite: str) -> Exam | None
     """Of whatever version or part of the suite."""
     sat = select(Exam).where(Exam.checkpoint_id == checkpoint_id, Exam.suite == suite)
     return session.scalars(sat.order_by(Exam.created_at.desc())).first()
-
-
-def count_candidates(session: Session, suite_hash: str, but: str) -> int:
-    """Checkpoints of rounds, but this one, that have sat an exam."""
-    sat = select(func.count()).select_from(Exam).join(Checkpoint, Checkpoint.id == Exam.checkpoint_id)
-    return session.scalar(sat.where(Exam.suite_hash == suite_hash, Checkpoint.round_id.is_not(None), Checkpoint.id != but)) or 0
 
 
 def list_exams(session: Session) -> Sequence[tuple[Exam, Checkpoint]]:

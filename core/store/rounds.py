@@ -42,6 +42,12 @@ def rounds_before(session: Session, row: Round) -> int:
     return session.scalar(select(func.count()).select_from(Round).where(Round.created_at < row.created_at)) or 0
 
 
+def rounds_decided_by(session: Session, suite_hash: str, but: str) -> int:
+    """How many other rounds this version (or part) of an exam has decided."""
+    decided = select(func.count()).select_from(Round).where(Round.decision["suite_hash"].as_string() == suite_hash, Round.id != but)
+    return session.scalar(decided) or 0
+
+
 def latest_round(session: Session) -> Round | None:
     return next(iter(list_rounds(session, limit=1)), None)
 

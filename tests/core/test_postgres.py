@@ -12,11 +12,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import InternalError
 
 from core import audit, db, store
 from core.errors import Conflict
-from core.settings import settings
+from core.settings import ROOT, settings
 from core.states import CheckpointStatus, FeedbackStatus, Role
 from core.tables import Checkpoint, Feedback, Turn
 
@@ -99,6 +102,27 @@ def test_the_schema_migrates_and_a_whole_round_of_rows_can_be_written(postgres: 
     with db.reading() as session:
         assert store.get_user(session, "ana").id == user.id
         assert store.production(session).base_model == "starter"
+
+
+def test_an_exam_from_before_intervals_were_kept_is_carried_over(postgres: None, server: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "core" / "migrations"))
+    engine = create_engine(server)
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+        connection.execute(text("INSERT INTO checkpoints (id, base_model, uri, sha256, status, created_at) VALUES ('old-pg', 'b', '', 's', 'retired', now())"))
+        means = """INSERT INTO exams (id, checkpoint_id, suite, suite_hash, means, uri, seconds, created_at)
+                   VALUES ('e-pg', 'old-pg', 's', 'h', '{"domain": 0.5}', '', 1.0, now())"""
+        connection.execute(text(means))
+        connection.commit()
+        command.upgrade(config, "head")
+        connection.commit()
+    engine.dispose()
+    with db.reading() as session:
+        (exam,) = [exam for exam, checkpoint in store.list_exams(session) if checkpoint.id == "old-pg"]
+        assert exam.scores == {"domain": {"mean": 0.5, "low": None, "high": None, "items": None}}
+        assert store.rounds_decided_by(session, "h", but="round-x") == 0
 
 
 def test_twenty_writers_at_once_leave_an_unbroken_audit_chain(postgres: None) -> None:

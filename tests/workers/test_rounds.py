@@ -81,6 +81,34 @@ def test_a_round_goes_from_queued_to_promoted(a_round: Round, vllm: Callable[...
     assert (rounds.training.round_folder(a_round.id) / "report" / "decision.md").exists()
 
 
+def test_a_policy_that_cannot_be_read_any_more_holds_the_round_before_anything_is_examined(
+    a_round: Round, vllm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Somebody is editing it: no fault of the candidate, which keeps its feedback and may be examined again."""
+    vllm()
+    run_to(a_round.id, RoundStatus.EVALUATING)
+    broken = tmp_path / "policy.toml"
+    broken.write_text("margin = ")
+    monkeypatch.setattr(rounds, "settings", lambda: settings().model_copy(update={"gate_policy": broken}))
+    rounds.work(jobs.ROUND_STEP, a_round.id)
+    row = fetch(a_round.id)
+    assert (row.status, "policy.toml" in (row.error or "")) == (RoundStatus.HELD, True)
+    with reading() as session:
+        assert store.get_checkpoint(session, rounds.candidate_id(a_round.id)).status == CheckpointStatus.CANDIDATE
+        assert store.list_exams(session) == []
+
+
+def test_rounds_that_an_exam_has_decided_are_counted_once_however_often_the_stage_is_run(a_round: Round, vllm: Callable[..., Any]) -> None:
+    vllm()
+    run_to(a_round.id, RoundStatus.AWAITING_SIGNOFF)
+    decision = fetch(a_round.id).decision
+    assert decision is not None
+    with reading() as session:
+        assert store.rounds_decided_by(session, decision["suite_hash"], but=a_round.id) == 0
+        assert store.rounds_decided_by(session, decision["suite_hash"], but="round-later") == 1
+        assert store.rounds_decided_by(session, "0" * 64, but="round-later") == 0
+
+
 def test_a_message_that_comes_again_does_nothing(a_round: Round, vllm: Callable[..., Any]) -> None:
     vllm()
     run_to(a_round.id, RoundStatus.AWAITING_SIGNOFF)

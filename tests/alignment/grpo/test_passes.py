@@ -37,7 +37,9 @@ def test_anchors_have_the_kl_term_of_their_rows_whatever_the_constraints_say(hol
     assert batch.names == ["anchor:safety", "domain"]
     planned = weighted_passes(batch, np.array([multiplier, 1.0]), lambda part, chosen: passes(part, chosen, 64, 0, 1), holds=holds)
     found = {p.one.part: (p.share, p.held) for p in planned}
-    assert {p.one.part: p.tells for p in planned if p.held} == {part: share == held for part, (share, held) in found.items()}
+    tells = {p.one.part: p.tells for p in planned}
+    assert tells.pop("domain")
+    assert tells.get("anchor:safety", False) == (multiplier > 0.0 and not holds)  # its gradient is the anchor's own only without more KL than it counts
     assert found.pop("domain") == (1.0, 1.0)
     assert found.get("anchor:safety") == (pytest.approx(expected) if expected else None)
 

@@ -31,7 +31,7 @@ def test_every_capability_is_drawn_over_the_checkpoints_in_their_order() -> None
 def test_the_version_that_was_sat_last_is_drawn_and_earlier_ones_are_kept_apart() -> None:
     shown = history([exam("base", 0.4, version="a"), exam("base", 0.5, days=1), exam("cp-1", 0.6, days=1)])
     assert shown.count("<figure>") == 2
-    assert shown.index("Exam starter bbbbbbbbbbbb") < shown.index("aaaaaaaaaaaa, an earlier version") < shown.index("40.0 (30.0 to 50.0)")
+    assert shown.index("Exam starter bbbbbbbbbbbb") < shown.index("aaaaaaaaaaaa, another version or part") < shown.index("40.0 (30.0 to 50.0)")
 
 
 def test_nothing_is_said_to_be_nothing_and_what_came_from_outside_is_text() -> None:

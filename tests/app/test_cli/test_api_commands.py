@@ -173,8 +173,10 @@ def test_an_exam_that_cannot_be_run_has_an_exit_code_of_its_own(cli: Cli, stack:
     with stack({}):
         unknown = cli("gate", "--candidate", "a", "--baseline", "b", "--endpoint", f"http://127.0.0.1:{settings().port}/v1")
     away = cli("gate", "--candidate", "a", "--baseline", "b", "--endpoint", "http://127.0.0.1:1/v1")
-    assert (unknown.code, away.code) == (3, 3)
+    without_policy = cli("gate", "--candidate", "a", "--baseline", "b", "--policy", "/nowhere.toml")
+    assert (unknown.code, away.code, without_policy.code) == (3, 3, 3)
     assert "'b'" in unknown.err
+    assert "/nowhere.toml" in without_policy.err
 
 
 def test_a_round_is_drawn_into_a_folder(cli: Cli, stack: Any, tmp_path: Any) -> None:

@@ -85,7 +85,6 @@ def test_a_key_may_not_do_what_its_owner_may_not(cli: Cli) -> None:
         (("knowledge", "show", "flurbosis"), "no concept 'flurbosis'"),
         (("round", "list"), "No API key here"),
         (("ask", "   "), "The question is empty"),
-        (("gate", "--candidate", "a", "--baseline", "b", "--policy", "/nowhere.toml"), "/nowhere.toml"),
         (("gate", "--candidate", "a"), "--baseline"),
     ],
 )

@@ -23,8 +23,8 @@ class Drift:
     """The exam rotates: round r asks the items of slice r mod slices, and only those."""
 
 
-def lowest(drift: Drift, practice: str, anchored: bool, policy: GatePolicy, rng: np.random.Generator) -> tuple[float, int]:
-    """(true score of production against the anchor at its lowest, candidates promoted), after `ROUNDS` rounds.
+def lowest(drift: Drift, practice: str, anchor_alpha: float | None, policy: GatePolicy, rng: np.random.Generator) -> tuple[float, int]:
+    """(true score of production against the anchor at its lowest, candidates promoted), after `ROUNDS` rounds. `anchor_alpha` None: no anchor.
 
     Every candidate is taken to be better in another capability, so that it would be promoted if this one lets it. What a candidate loses of
     what is known is as likely lost as its loss says; an exam only samples it.
@@ -40,7 +40,7 @@ def lowest(drift: Drift, practice: str, anchored: bool, policy: GatePolicy, rng:
         candidate_N = np.where(production_N, ~lost_N, gained_N)
         asked = np.arange(drift.items) % drift.slices == round_ % drift.slices
         if passes(_pairs(production_N[asked], candidate_N[asked]), policy) and (
-            not anchored or passes(_pairs(anchor_N[asked], candidate_N[asked]), policy.model_copy(update={"alpha": policy.anchor_alpha}))
+            anchor_alpha is None or passes(_pairs(anchor_N[asked], candidate_N[asked]), policy.model_copy(update={"alpha": anchor_alpha}))
         ):
             production_N, truth, promoted = candidate_N, truth - drift.loss, promoted + 1
             least = min(least, truth)

@@ -18,7 +18,15 @@ EXAMS: Final = tuple(
     for together in correlations
 )
 """The starter exam has about 200 items of a capability; between checkpoints 8 to 30 % of the answers change."""
-DRIFTS: Final = (Drift(200, 0.01, 0.06), Drift(200, 0.02, 0.1), Drift(200, 0.04, 0.1), Drift(400, 0.02, 0.15), Drift(400, 0.02, 0.15, slices=2))
+DRIFTS: Final = (
+    Drift(200, 0.01, 0.06),
+    Drift(200, 0.02, 0.1),
+    Drift(200, 0.04, 0.1),
+    Drift(400, 0.02, 0.15),
+    Drift(400, 0.02, 0.15, slices=2),
+    Drift(200, 0.085, 0.12),
+)
+"""The last is no small loss: each candidate alone is beyond the margin, and twenty of them try."""
 
 
 class Cell(NamedTuple):
@@ -61,9 +69,11 @@ def simulate_histories(policy: GatePolicy, trials: int, tell: Callable[[str], No
     """Ours with the anchor, ours without, and the common practices, which have none."""
     found = []
     for drift in DRIFTS:
-        for name, practice, anchored in (("ours", "ours", True), ("ours, no anchor", "ours", False), *((p, p, False) for p in PRACTICES if p != "ours")):
+        others = ((p, p, None) for p in PRACTICES if p != "ours")
+        ways = (("ours", "ours", policy.anchor_alpha), (f"anchor at {policy.alpha:g}", "ours", policy.alpha), ("no anchor", "ours", None), *others)
+        for name, practice, anchor_alpha in ways:
             rng = np.random.default_rng(7)
-            ends = [lowest(drift, practice, anchored, policy, rng) for _ in range(trials)]
+            ends = [lowest(drift, practice, anchor_alpha, policy, rng) for _ in range(trials)]
             beyond = sum(least < -policy.margin - 1e-9 for least, _ in ends)
             found.append(History(drift, name, beyond, float(np.mean([promoted for _, promoted in ends])), trials))
             tell(f"{ROUNDS} rounds, loss {drift.loss:.0%} each, {name}: {beyond} of {trials} beyond the margin")
