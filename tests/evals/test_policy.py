@@ -24,7 +24,7 @@ def test_the_policy_that_is_shipped_is_valid_and_its_exam_exists() -> None:
         ("margin = 0.08", "margin = 0", "margin"), ("margin = 0.08", "margin = nan", "margin"), ("margin = 0.08", 'margin = "8 %"', "margin"),
         ("margin = 0.08", "", "margin"), ("alpha = 0.05", "alpha = 0.5", "alpha"), ("alpha = 0.05", "alpha = 0.05\nbeta = 0.2", "beta"),
         ("min_coverage = 0.98", "min_coverage = 1.1", "min_coverage"), ('superiority = "any"', 'superiority = "all"', "superiority"),
-        ("resamples = 9999", "resamples = 10", "resamples"), ("min_clusters = 30", "min_clusters = 1", "min_clusters"),
+        ("resamples = 9999", "resamples = 10", "resamples"), ("min_clusters = 50", "min_clusters = 1", "min_clusters"),
         ('required = ["domain",', 'required = ["surgery",', "required.0"),
     ],
 )  # fmt: skip
