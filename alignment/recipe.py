@@ -28,7 +28,7 @@ class Recipe(Value):
     weakness_tilt: float = Field(default=0.5, ge=0.0, le=4.0)
     """How much more a weak capability gets: its share is multiplied by 1 + tilt x weakness, weakness in [0, 1]."""
     anchor_per_capability: int = Field(default=8, ge=0, le=10_000)
-    """Anchor items for each capability; their gradients are constraints only, so that what a round is not about is not paid for."""
+    """Anchor items for each capability: asked whatever the round is about, trained on, and not to be opposed, so that nothing is paid for."""
 
     families: tuple[str, ...] = ()
     """Kinds of items (`alignment.mkgsg.source`); empty: those that the starter model is trained on."""
@@ -91,7 +91,7 @@ class Recipe(Value):
     projected: Literal["gradient", "update"] = "gradient"
     """What is made to oppose no objective: the gradient, or (with `exact` alone) the step that the optimizer makes of the plain gradient."""
     probe_prompts: int = Field(default=5, ge=0)
-    """Most prompts of a part in a pass that only measures gradients (of components that share their replies, of anchors); 0: all.
+    """Most prompts of a part in a pass that only measures gradients, of components that share their replies; 0: all.
 
     All else is read off the step's own backward pass.
     """

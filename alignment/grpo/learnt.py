@@ -48,14 +48,15 @@ class Learnt:
         return self.components[capability].values(recipe.weight_floor)
 
     def base_weights(self, batch: Batch, weights_of: Rules, recipe: Recipe) -> Floats:
-        """Share of the step's training rows times the capability's factor, divided among a part's objectives by their components' weights.
+        """Share of the step's rows times the capability's factor, divided among a part's objectives by their components' weights.
 
-        Together 1; anchors weigh nothing, they only constrain. `weights_of` are the components' weights of this step, models' among them.
+        Together 1. Anchors have their rows' share, which no factor moves: measured, anchors that only constrained cost a quarter of the prompts
+        and protected nothing that training on them did not. `weights_of` are the components' weights of this step, models' among them.
         """
         factors = self.capabilities.values(recipe.weight_floor) if recipe.weight_rate else {}
         weights_K = np.zeros(len(batch.objectives))
         for part in batch.parts:
-            own = [k for k, o in enumerate(batch.objectives) if o.part == part and not o.is_anchor]
+            own = [k for k, o in enumerate(batch.objectives) if o.part == part]
             by_component = weights_of(capability_of(part))
             shares = np.array([1.0 if (c := batch.objectives[k].component) is None else by_component[c] for k in own])
             if own:

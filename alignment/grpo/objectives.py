@@ -21,7 +21,7 @@ class Objective(NamedTuple):
 
     @property
     def is_anchor(self) -> bool:
-        """Anchors weigh nothing; they only constrain."""
+        """Anchors are asked in every step, whatever the round is about, and are objectives of their own."""
         return is_anchor_part(self.part)
 
 

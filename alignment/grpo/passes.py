@@ -13,7 +13,6 @@ import torch
 
 from alignment.arrays import Bools, Floats, Ints
 from alignment.grpo.batch import Batch
-from alignment.grpo.objectives import is_anchor_part
 
 
 class Pass(NamedTuple):
@@ -46,32 +45,20 @@ class Weighed(NamedTuple):
     one: Pass
     advantages_N: Floats
     share: float
-    """What the coefficients of its part's objectives add up to; 0: it is there for its KL term alone."""
-    held: float
-    """The weight of its KL term, as a factor on `beta`."""
-
-    @property
-    def tells(self) -> bool:
-        """Whether its gradient is its objective's, times `share`: a KL term that weighs more would be part of what is read off it."""
-        return self.share == self.held != 0.0
+    """What the coefficients of its part's objectives add up to."""
 
 
-def weighted_passes(batch: Batch, coefficients_K: Floats, split: Callable[[str, Bools], list[Pass]], *, holds: bool) -> list[Weighed]:
+def weighted_passes(batch: Batch, coefficients_K: Floats, split: Callable[[str, Bools], list[Pass]]) -> list[Weighed]:
     """The passes of one step with the advantages that the coefficients make.
 
-    `holds`: there is a KL term. Anchors then have it with the weight of their rows, whether or not a constraint on them is active: what always
-    is right has no policy gradient that a constraint could keep, and drifts.
-    At least one pass: without any, sharded gradients and their reduction would be left in the air.
+    At least one: without any, sharded gradients and their reduction would be left in the air.
     """
     planned: list[Weighed] = []
-    trained = sum(len(batch.rows_of(part)) for part in batch.parts if not is_anchor_part(part))
     for part in batch.parts:
-        share = float(coefficients_K[batch.members(part)].sum())
-        held = share + (len(batch.rows_of(part)) / max(trained, 1) if holds and is_anchor_part(part) else 0.0)
-        if held:
-            planned += [Weighed(one, batch.combined(part, coefficients_K), share, held) for one in split(part, batch.part_N == part)]
+        if share := float(coefficients_K[batch.members(part)].sum()):
+            planned += [Weighed(one, batch.combined(part, coefficients_K), share) for one in split(part, batch.part_N == part)]
     nothing = np.zeros(0, dtype=np.int64)
-    return planned or [Weighed(Pass(batch.parts[0], nothing, nothing, 1), np.zeros(len(batch.part_N)), 0.0, 0.0)]
+    return planned or [Weighed(Pass(batch.parts[0], nothing, nothing, 1), np.zeros(len(batch.part_N)), 0.0)]
 
 
 def rows_of_pass(rows: Mapping[str, torch.Tensor], one: Pass, advantages_M: Floats) -> dict[str, torch.Tensor]:

@@ -146,17 +146,17 @@ class CapabilityTrainer(GRPOTrainer):
         batch = self._batch
         average = self._learnt.average
         coefficients_K = self._combine(average.signal_of(batch.names)).coefficients_K
-        planned = weighted_passes(batch, coefficients_K, self._passes, holds=self.recipe.beta > 0.0 and bool(batch.live_K.any()))
+        planned = weighted_passes(batch, coefficients_K, self._passes)
         probe = Probe(batch, self.recipe.probe_prompts)
         looks = self.strategy.gradients == "probe" and len(probe.names) > 0
         with cell_gradients(self._layers, self.model.get_input_embeddings(), len(probe.names)) if looks else nullcontext() as cells:
             if cells is not None:
-                self._look_apart(model, rows, probe, cells, {weighed.one.part for weighed in planned if weighed.tells})
+                self._look_apart(model, rows, probe, cells, {weighed.one.part for weighed in planned})
             losses = []
-            for i, weighed in enumerate(planned):
+            for i, (one, advantages_N, share) in enumerate(planned):
                 if cells is not None:
-                    cells.cells = probe.riding(weighed.one, weighed.share, rows["row"].device) if weighed.tells else ()
-                losses.append(self._backward(model, rows, weighed.one, weighed.advantages_N, weighed.held, sync=i == len(planned) - 1))
+                    cells.cells = probe.riding(one, share, rows["row"].device)
+                losses.append(self._backward(model, rows, one, advantages_N, share, sync=i == len(planned) - 1))
         if cells is not None:
             cells.sums = {layer: self.accelerator.reduce(gradients, "mean") for layer, gradients in cells.sums.items()}
             found = self._past.met(cells, probe.names, self.recipe.probe_average)
@@ -166,7 +166,7 @@ class CapabilityTrainer(GRPOTrainer):
         return torch.stack(losses).sum()
 
     def _look_apart(self, model: Any, rows: Any, probe: Probe, cells: CellGradients, ridden: Any) -> None:
-        """Small passes for what the step's own do not show: parts without weight, and components that share their replies."""
+        """Small passes for what the step's own do not show: components that share their replies, and parts that the step gives no weight to."""
         first, scale = self.accelerator.process_index * len(rows["row"]), self.accelerator.num_processes / self.max_completion_length
         for one in [p for part in probe.left_out(ridden) for p in self._passes(part, probe.rows_of(part))]:
             inputs = rows_of_pass(rows, one, np.zeros(len(one.mine)))
@@ -206,7 +206,7 @@ class CapabilityTrainer(GRPOTrainer):
         self._update.hold(parameters, gradients_K, batch)
         return (torch.stack(losses_K) * torch.as_tensor(coefficients_K, dtype=torch.float32, device=losses_K[0].device)).sum()
 
-    def _backward(self, model: Any, rows: Any, one: Pass, advantages_N: Floats, held: float, sync: bool = False) -> torch.Tensor:
+    def _backward(self, model: Any, rows: Any, one: Pass, advantages_N: Floats, share: float, sync: bool = False) -> torch.Tensor:
         """The loss of a pass, as a share of its part's mean loss, and its gradient added to `.grad`.
 
         Relies on the loss `dr_grpo` dividing by the rows it is given and a constant, weighing the KL term by `self.beta`, and writing that
@@ -215,7 +215,7 @@ class CapabilityTrainer(GRPOTrainer):
         capability, processes = capability_of(one.part), self.accelerator.num_processes
         mine = one.mine + self.accelerator.process_index * len(rows["row"])
         inputs = rows_of_pass(rows, one, advantages_N[mine])
-        self.beta = self._learnt.beta_of(capability, self.recipe) * held
+        self.beta = self._learnt.beta_of(capability, self.recipe) * share
         self.accelerator.gradient_state._set_sync_gradients(sync)
         with nullcontext() if sync else self.accelerator.no_sync(model):
             with self.compute_loss_context_manager():

@@ -6,7 +6,6 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from alignment.grpo.passes import weighted_passes
 from alignment.grpo.probe import Estimate, GramAverage
 from alignment.grpo.strategies import STRATEGIES
 from core.artifacts import verify_artifact
@@ -37,7 +36,7 @@ def gram_of(report):
 
 
 def test_an_exact_step_opposes_no_objective_and_is_what_the_optimizer_gets(make_trainer):
-    trainer = make_trainer(strategy="exact", steps=6, beta=0.0, max_grad_norm=1e9)
+    trainer = make_trainer(strategy="exact", objectives="component", score=opposed_score, steps=6, beta=0.0, max_grad_norm=1e9)
     record = Record(trainer)
     trainer.train()
     assert len(record.steps) == 6
@@ -46,8 +45,8 @@ def test_an_exact_step_opposes_no_objective_and_is_what_the_optimizer_gets(make_
         coefficients = np.array([step["weights"][name] + step["multipliers"][name] for name in step["objectives"]])
         along = gram_of(step) @ coefficients
         norms = np.array(list(step["gradient_norms"].values()))
-        assert (along >= -1e-4 * norms * step["grad_norm"]).all()  # cosines are reported with five digits
-        assert step["grad_norm"] == pytest.approx(np.sqrt(coefficients @ along), rel=1e-3)
+        assert (along >= -6e-6 * norms * (coefficients @ norms)).all()  # cosines are reported with five digits
+        assert step["grad_norm"] == pytest.approx(np.sqrt(coefficients @ along), rel=0.03)  # what multipliers make of the digits that are missing
 
 
 def test_the_plain_strategy_is_the_weighted_sum_and_asks_no_anchors(make_trainer):
@@ -86,7 +85,8 @@ def test_what_a_probe_reads_off_the_pass_is_what_exact_keeps_apart(make_trainer,
         trainer.train()
         found[strategy] = trainer.report
     exact, balanced = found["exact"], found["balanced"]
-    assert max(exact["multipliers"].values()) > 0.0, "no conflict arose, so this test shows nothing"
+    if objectives == "component":  # on the same replies; whole capabilities of a random model rarely oppose each other
+        assert max(exact["multipliers"].values()) > 0.0, "no conflict arose, so this test shows nothing"
     assert balanced["gradient_norms"] == pytest.approx(exact["gradient_norms"], rel=1e-4)
     assert np.array(balanced["cosines"], dtype=float) == pytest.approx(np.array(exact["cosines"], dtype=float), abs=1e-4)
     assert not any(balanced["multipliers"].values())  # there is no past yet
@@ -118,30 +118,20 @@ def test_components_of_a_capability_are_objectives_that_share_its_weight(make_tr
     trainer.train()
     weights = trainer.report["weights"]
     assert {"domain/correctness", "domain/format"} <= set(weights)
-    assert sum(w for name, w in weights.items() if name.startswith("domain/")) == pytest.approx(0.2)
+    assert sum(w for name, w in weights.items() if name.startswith("domain/")) == pytest.approx(1 / 6)
     assert weights["domain/correctness"] == pytest.approx(2 * weights["domain/format"])  # what a capability is examined in counts double
-    assert all(w == 0.0 for name, w in weights.items() if name.startswith("anchor:"))
+    assert sum(w for name, w in weights.items() if name.startswith("anchor:")) == pytest.approx(1 / 6)  # one of six prompts
 
 
-def always_right_where_held(item, reply):
-    """Anchors are right whatever is replied, so no constraint on them can be active."""
-    return vowel_score(item, reply) if item.provenance.source != "anchor" else dict.fromkeys(("correctness", "format"), Score(name="right", value=1.0))
-
-
-def test_an_anchor_that_is_always_right_is_held_by_its_kl_term(make_trainer, monkeypatch):
+def test_anchors_are_trained_on_with_the_weight_of_their_rows_and_their_kl_is_told_apart(make_trainer):
     samples = [make_sample(Capability.DOMAIN, i) for i in range(4)] + [make_sample(Capability.SAFETY, 9, "anchor")]
-    found = {}
-    for held in (True, False):
-        if not held:
-            monkeypatch.setattr("alignment.grpo.trainer.weighted_passes", lambda *given, holds: weighted_passes(*given, holds=False))
-        trainer = make_trainer(f"{held}", samples=samples, score=always_right_where_held, steps=3, beta=1.0, prompts_per_step=2)
-        record = Record(trainer)
-        trainer.train()
-        assert not any(step["multipliers"].get("anchor:safety") for step in record.steps)
-        assert (record.steps[-1]["kl_of_anchors"].get("safety", 0.0) > 0.0) == held
-        assert set(record.steps[-1]["kl_by_capability"]) == {"domain"}  # budgets are about what is trained
-        found[held] = adapter(trainer)
-    assert any(not torch.equal(p, found[False][name]) for name, p in found[True].items())
+    trainer = make_trainer(samples=samples, steps=3, beta=1.0, prompts_per_step=3, weight_rate=5.0)
+    record = Record(trainer)
+    trainer.train()
+    for step in record.steps:
+        assert step["weights"]["anchor:safety"] == pytest.approx(1 / 4)
+    assert set(record.steps[-1]["kl_of_anchors"]) == {"safety"}
+    assert set(record.steps[-1]["kl_by_capability"]) == {"domain"}  # budgets are about what the round is about
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

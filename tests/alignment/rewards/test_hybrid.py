@@ -127,7 +127,7 @@ def step_of(values, name, kind, weights=WEIGHTS, coefficients=None):
     by_component = {o.name: weights.get(o.component, 1.0) for o in batch.objectives}
     coefficients_K = np.array([by_component[n] if coefficients is None else coefficients[i] for i, n in enumerate(batch.names)])
     whole = [Pass("domain", np.arange(len(values)), np.arange(len(values)), len(values))]
-    return batch, weighted_passes(batch, coefficients_K, lambda part, chosen: whole, holds=True)[0].advantages_N
+    return batch, weighted_passes(batch, coefficients_K, lambda part, chosen: whole)[0].advantages_N
 
 
 @settings(max_examples=300)

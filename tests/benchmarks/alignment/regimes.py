@@ -24,7 +24,7 @@ BUDGET: Final[Mapping[str, Any]] = {
 }
 """Fields of every run's recipe: about a minute on one core. A KL term is there where there are anchors: elsewhere it would hold all back alike."""
 KL: Final[Mapping[str, Any]] = {"beta": 0.05}
-"""For every contender of a regime with anchors, on the replies that it trains on; ours has it on its anchors' replies too."""
+"""For every contender of a regime with anchors, on the replies that it trains on."""
 
 MOST_PROMPT_TOKENS: Final = 110
 """Of the items trained on and examined: short ones, so that a run takes a minute."""
@@ -73,7 +73,7 @@ class Contender:
     aid: Literal["none", "hints", "warm", "depth"] = "none"
     """What is done for prompts that no sample gets right (`tests.benchmarks.alignment.aids`)."""
     anchors: Literal["constrain", "train", "none"] = "none"
-    """In regimes with anchors: constraints; ordinary prompts (replay of what was learnt before); or the round's own prompts in their place."""
+    """In regimes with anchors: objectives of their own, trained on and not opposed; ordinary prompts (replay); or the round's own prompts instead."""
 
 
 def _regimes() -> tuple[Regime, ...]:
