@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from alignment.grpo.gradients import along, gram, weighted_sum
 from alignment.grpo.update import projected_update
-from tests.alignment.grpo.test_trainer import Record
+from tests.alignment.grpo.test_trainer import Record, opposed_score
 
 
 def vectors(seed, count):
@@ -48,7 +48,7 @@ def test_inner_products_are_those_of_flat_vectors():
 
 
 def test_what_the_optimizer_did_opposes_no_objective_afterwards(make_trainer):
-    trainer = make_trainer(strategy="exact", projected="update", steps=5, beta=0.0, learning_rate=1e-2)
+    trainer = make_trainer(strategy="exact", objectives="component", score=opposed_score, projected="update", steps=5, beta=0.0, learning_rate=1e-2)
     record = Record(trainer)
     trainer.train()
     assert len(record.steps) == 5
@@ -58,7 +58,7 @@ def test_what_the_optimizer_did_opposes_no_objective_afterwards(make_trainer):
 
 
 def test_adam_does_not_keep_what_its_gradient_keeps_and_the_report_says_so(make_trainer):
-    trainer = make_trainer(strategy="exact", steps=5, beta=0.0, learning_rate=1e-2)
+    trainer = make_trainer(strategy="exact", objectives="component", score=opposed_score, steps=5, beta=0.0, learning_rate=1e-2)
     record = Record(trainer)
     trainer.train()
     assert min(min(step["update_cosines"].values()) for step in record.steps) < -1e-3
