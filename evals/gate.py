@@ -82,12 +82,12 @@ def _compared(suite: Suite, baseline: EvalReport, candidate: EvalReport, capabil
     asked = [c for c in sat(suite, baseline, candidate) if c.item.capability is capability]
     if not asked:
         return None
-    margin, lost = policy.margin_of(capability), [Pair(c.item.cluster, *c.scores) for c in asked]
-    found = compare(lost, policy, margin)
+    margin = policy.margin_of(capability)
+    as_lost = compare([Pair(c.item.cluster, *c.scores) for c in asked], policy, margin)
     if all(c.after.correct is not None for c in asked):
-        return found
-    gained = [Pair(c.item.cluster, 0.0, 1.0) if c.after.correct is None else pair for c, pair in zip(asked, lost, strict=True)]
-    return more_cautious(found, compare(gained, policy, margin))
+        return as_lost
+    as_gained = [Pair(c.item.cluster, *((0.0, 1.0) if c.after.correct is None else c.scores)) for c in asked]
+    return more_cautious(as_lost, compare(as_gained, policy, margin))
 
 
 def _coverage(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> Iterator[GateCheck]:

@@ -2,9 +2,9 @@
 
 import numpy as np
 from scipy import stats
-from statsmodels.regression.linear_model import OLS  # type: ignore[import-untyped]
 
 from core.types import Capability, CapabilityScore, EvalReport
+from evals.stats import clustered_error
 
 _COVERED = 0.9
 
@@ -24,6 +24,5 @@ def _score(found: list[tuple[str, float]]) -> CapabilityScore:
     if not np.ptp(score_N):  # all alike: what was seen has no spread, so the bound is that of a share of clusters
         reach = stats.binomtest(0, len(names)).proportion_ci(confidence_level=_COVERED, method="wilson").high
     else:
-        fit = OLS(score_N, np.ones(items)).fit(cov_type="cluster", cov_kwds={"groups": cluster_N, "df_correction": False})
-        reach = stats.t.ppf(0.5 + _COVERED / 2, len(names) - 1) * float(np.sqrt(fit.cov_params()[0, 0]))
+        reach = stats.t.ppf(0.5 + _COVERED / 2, len(names) - 1) * clustered_error(score_N, cluster_N)
     return CapabilityScore(mean=mean, low=max(mean - reach, 0.0), high=min(mean + reach, 1.0), items=items)

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import optimize, stats
-from statsmodels.regression.linear_model import OLS  # type: ignore[import-untyped]
-from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
+from statsmodels.regression.linear_model import OLS  # type: ignore[import-untyped]  # statsmodels has no types
+from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]  # as above
 
 from evals.decision import GatePolicy
 
@@ -136,6 +136,12 @@ def rate_upper_bound(events: int, trials: int, alpha: float) -> float:
     return float(stats.binomtest(events, trials).proportion_ci(confidence_level=1 - 2 * alpha, method="exact").high)
 
 
+def clustered_error(values_N: np.ndarray, cluster_N: np.ndarray) -> float:
+    """Standard error of the mean of values that vary, where those of one cluster go together; `cluster_N` are numbers of clusters."""
+    fit = OLS(values_N, np.ones(len(values_N))).fit(cov_type="cluster", cov_kwds={"groups": cluster_N, "df_correction": False})
+    return float(np.sqrt(fit.cov_params()[0, 0]))
+
+
 def _spread(pairs: Sequence[Pair]) -> _Spread:
     difference_N = np.array([p.candidate - p.baseline for p in pairs])
     names, cluster_N = np.unique([p.cluster for p in pairs], return_inverse=True)
@@ -143,10 +149,9 @@ def _spread(pairs: Sequence[Pair]) -> _Spread:
     if len(names) < 2:
         return _Spread(items, len(names), losses, gains, 1.0, inf)
     variance = float(difference_N.var(ddof=1))
-    fit = OLS(difference_N, np.ones(items)).fit(cov_type="cluster", cov_kwds={"groups": cluster_N, "df_correction": False})
     # Partial credit varies less than right or wrong. That is not counted on: where little was seen to change, it does not say how a loss of the margin would.
     alone = sqrt(variance / items)
-    error = max(float(np.sqrt(fit.cov_params()[0, 0])), alone) if variance > 0.0 else 0.0
+    error = max(clustered_error(difference_N, cluster_N), alone) if variance > 0.0 else 0.0
     return _Spread(items, len(names), losses, gains, (error / alone) ** 2 if alone > 0.0 else 1.0, error)
 
 

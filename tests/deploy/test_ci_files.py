@@ -28,7 +28,7 @@ def test_the_gate_is_called_with_options_that_it_has_and_every_value_is_quoted(p
     line = line[line.index(".venv/bin/balancedbio") :].split(" ||")[0]
     command, *rest = shlex.split(line)
     assert command == ".venv/bin/balancedbio"
-    known = {option for parameter in typer.main.get_command(app).commands["gate"].params for option in parameter.opts}  # type: ignore[attr-defined]
+    known = {option for parameter in typer.main.get_command(app).commands["gate"].params for option in parameter.opts}  # type: ignore[attr-defined]  # of a group
     assert {word for word in rest if word.startswith("--")} <= known
     assert line.count('"$') == line.count("$")  # a name with a space, or worse, stays one argument
     assert "${{" not in line

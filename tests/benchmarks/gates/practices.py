@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.proportion import proportions_ztest  # type: ignore[import-untyped]
+from statsmodels.stats.proportion import proportions_ztest  # type: ignore[import-untyped]  # statsmodels has no types
 
 from evals.decision import GatePolicy
 from evals.stats import Pair, compare
