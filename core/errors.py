@@ -84,6 +84,10 @@ class RecipeError(BadInput):
     """A recipe or policy file has a wrong field; names it."""
 
 
+class SuiteError(BadInput):
+    """The file of an exam is malformed or missing; names file and line. Nothing of it is asked."""
+
+
 class ArtifactError(AppError):
     """An artifact could not be written whole or does not match its manifest. Nothing half-written is visible. Jobs fail."""
 

@@ -1,7 +1,7 @@
 """Language models behind an OpenAI-compatible endpoint, and a scripted stand-in for tests and demonstrations."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ class Chunk(Value):
 
 
 class ChatModel(Protocol):
-    def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+    def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
         """Streams the reply of `model`. `options` are OpenAI's sampling parameters.
 
         Raises Unavailable when the endpoint does not answer, NotFound for an unknown model, BadInput when it refuses the request.
@@ -48,7 +48,7 @@ class OpenAIChat:
         transport = openai.DefaultAsyncHttpxClient(trust_env=not is_local)
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout_seconds, max_retries=0, http_client=transport)
 
-    async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+    async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
         try:
             stream = await self._client.chat.completions.create(
                 model=model,
@@ -98,7 +98,7 @@ class ScriptedChat:
     def __init__(self, answer: Callable[[Sequence[Message]], str]) -> None:
         self._answer = answer
 
-    async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+    async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
         words = self._answer(messages).split(" ")
         for position, word in enumerate(words):
             yield Chunk(text=word if position == 0 else f" {word}")

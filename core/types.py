@@ -109,7 +109,7 @@ class SafetyFinding(Value):
 class Reference(Value):
     """The right answer, as the graph gives it. Which fields are set depends on `kind`."""
 
-    kind: Literal["concepts", "dose", "refusal", "urgent", "text", "insufficient"]
+    kind: Literal["concepts", "dose", "refusal", "urgent", "text", "insufficient", "choice"]
     concepts: tuple[tuple[str, ...], ...] = ()
     """`concepts`: groups of concept ids; a right answer names at least one of each group and none that is wrong."""
     forbidden: tuple[str, ...] = ()
@@ -119,8 +119,9 @@ class Reference(Value):
     unit: str | None = None
     """`dose`: the answered quantity lies in [low, high] of `unit`."""
     text: str | None = None
-    """`text`: a clinician's correction, compared by the claims it makes.
+    """`text`: a clinician's correction, compared by the claims it makes; None: only the checks of its form are judged.
 
+    `choice`: the label of the right option ("B", "maybe").
     `insufficient`: the evidence given lacks the answer, and the right reply says so.
     """
 
@@ -198,6 +199,8 @@ class TrainingSample(Item):
 class ExamItem(Item):
     cluster: str
     """Items of one vignette share a cluster; paired statistics resample clusters, not items."""
+    reply_tokens: int = Field(default=160, ge=1)
+    """What a reply may take; no word takes less than one."""
 
 
 # --- scores, exams ----------------------------------------------------------------------------------------------

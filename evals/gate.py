@@ -14,7 +14,7 @@ from core.types import Book, Capability, EvalReport, ItemResult, Severity
 from evals.changes import sat
 from evals.decision import CapabilityRow, Circumstances, Contamination, GateCheck, GateDecision, GatePolicy, Outcome
 from evals.stats import Comparison, Pair, compare, holm, more_cautious, p_better, rate_upper_bound
-from evals.suites import REPLY_TOKENS, Suite
+from evals.suites import Suite, suite_name
 
 _UNKNOWN = Circumstances()
 
@@ -31,7 +31,7 @@ def decide(
 
     Raises GateError when the reports are not about this suite: such reports cannot be compared, and must not pass.
     """
-    if policy.suite != suite.name:
+    if suite_name(policy.suite) != suite.name:
         raise GateError(f"The policy asks for the suite {policy.suite!r}, not {suite.name!r}")
     for report in filter(None, (baseline, candidate, anchor)):
         if report.suite_hash != suite.hash:
@@ -227,8 +227,9 @@ def _length(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: E
 def _words(suite: Suite, report: EvalReport) -> tuple[float, float]:
     """Least and most that the answers can be long on average."""
     known = {r.item_id: len(split_reply(r.reply).answer.split()) for r in report.items if r.error is None}
-    seen, unseen, items = sum(known.get(i.id, 0) for i in suite.items), sum(i.id not in known for i in suite.items), max(len(suite.items), 1)
-    return seen / items, (seen + REPLY_TOKENS * unseen) / items
+    seen, unseen = sum(known.get(i.id, 0) for i in suite.items), sum(i.reply_tokens for i in suite.items if i.id not in known)
+    items = max(len(suite.items), 1)
+    return seen / items, (seen + unseen) / items
 
 
 def _contamination(found: Contamination) -> GateCheck:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from core.types import EvalReport
 from evals.changes import changes
 from evals.decision import GateCheck, GateDecision, Outcome
+from evals.following import following, rows
 from evals.suites import Suite
 
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -19,6 +20,7 @@ _LEFT, _RIGHT = 260, 20
 
 def page(decision: GateDecision, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> str:
     changed = changes(suite, baseline, candidate)
+    before, after = following(suite, baseline), following(suite, candidate)
     return _TEMPLATES.get_template("page.html.jinja").render(
         decision=decision,
         suite=suite.name,
@@ -26,6 +28,7 @@ def page(decision: GateDecision, suite: Suite, baseline: EvalReport, candidate: 
         drawing=_drawing([c for c in decision.checks if c.interval is not None]),
         worse=[c for c in changed if c.difference < 0],
         better=[c for c in reversed(changed) if c.difference > 0],
+        followed=list(rows(before, after)) if before and after else [],
         covered=f"{100 * (1 - 2 * decision.alpha):g}",
     )
 

@@ -9,6 +9,7 @@ from core.artifacts import write_text_atomically
 from core.types import EvalReport
 from evals.changes import Change, changes
 from evals.decision import GateCheck, GateDecision, Outcome
+from evals.following import Following, following, rows
 from evals.page import page
 from evals.suites import Suite
 
@@ -19,21 +20,26 @@ _UNPRINTABLE = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def write_report(decision: GateDecision, folder: Path, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> None:
-    """Writes index.html, decision.md, decision.json, junit.xml and both sides' reports into `folder`."""
+    """Writes index.html, decision.md, decision.json, junit.xml, both sides' reports and, for `inspect view`, their transcripts into `folder`."""
+    from evals.transcript import write_transcript  # Inspect takes a second to import, and most who read reports write none
+
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in {
         "decision.json": decision.model_dump_json(indent=1),
-        "decision.md": markdown(decision, changes(suite, baseline, candidate)),
+        "decision.md": markdown(decision, suite, baseline, candidate),
         "junit.xml": _junit(decision),
         "index.html": page(decision, suite, baseline, candidate),
         "baseline.json": baseline.model_dump_json(),
         "candidate.json": candidate.model_dump_json(),
     }.items():
         write_text_atomically(folder / name, text)
+    for side, report in (("baseline", baseline), ("candidate", candidate)):
+        write_transcript(report, suite, folder / "transcripts" / f"{side}.json")
 
 
-def markdown(decision: GateDecision, changed: Sequence[Change] = ()) -> str:
-    """The decision, the table before and after, every check, and what got worse (at most 20 items)."""
+def markdown(decision: GateDecision, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> str:
+    """The decision, the table before and after, every check, instructions followed, and what got worse (at most 20 items)."""
+    changed = changes(suite, baseline, candidate)
     return "\n".join(
         [
             f"# Gate: {decision.outcome}",
@@ -46,6 +52,7 @@ def markdown(decision: GateDecision, changed: Sequence[Change] = ()) -> str:
             "|---|---|---|---|---|---|---|---|---|",
             *(_check_line(c) for c in decision.checks),
             "",
+            *_followed(following(suite, baseline), following(suite, candidate)),
             "## What got worse",
             "",
             *_worse([c for c in changed if c.difference < 0]),
@@ -74,6 +81,13 @@ def _check_line(check: GateCheck) -> str:
         number(check.p_value), number(check.power), number(check.detectable_loss), check.explanation,
     )  # fmt: skip
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _followed(before: Following | None, after: Following | None) -> list[str]:
+    if before is None or after is None:
+        return []
+    lines = [f"| {name} | {old:.1%} | {new:.1%} |" for name, old, new in rows(before, after)]
+    return ["## Instructions followed", "", f"| of {before.prompts} prompts | before | after |", "|---|---:|---:|", *lines, ""]
 
 
 def _worse(losses: Sequence[Change]) -> list[str]:

@@ -3,18 +3,23 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 from core.errors import BadInput, Unavailable
 from core.knowledge import Knowledge
 from core.knowledge.evidence import with_evidence
-from core.llm import ChatModel, complete
+from core.llm import ChatModel
 from core.types import EvalReport, ExamItem, ItemResult
 from evals.scorers import score_reply
-from evals.suites import REPLY_TOKENS, Suite
+from evals.suites import Suite
 
 _CONCURRENCY = 16
-_OPTIONS = {"temperature": 0.0, "max_tokens": REPLY_TOKENS, "seed": 0}
+TEMPERATURE, SEED = 0.0, 0
+_CHARS_PER_TOKEN = 40
+"""More than any tokenizer packs into a token, on average over a reply: who says more does not keep to the limit and may never end."""
+_REPLY_SECONDS = 600.0
+"""Of one reply: 1,280 tokens at two a second."""
 
 
 async def run_suite(
@@ -52,9 +57,24 @@ async def _answer(item: ExamItem, chat: ChatModel, model: str, knowledge: Knowle
     began = time.perf_counter()
     common = {"item_id": item.id, "capability": item.capability, "family": item.family, "cluster": item.cluster, "book": item.book}
     try:
-        reply, _ = await complete(chat, model, with_evidence(item.messages, item.evidence), _OPTIONS)
+        reply = await _reply(item, chat, model)
     except BadInput as error:
         return ItemResult(**common, reply="", scores=(), correct=None, error=str(error))  # type: ignore[arg-type]  # one literal for both
     latency_ms = (time.perf_counter() - began) * 1000
     scored = score_reply(item, reply, knowledge)
     return ItemResult(**common, reply=reply, scores=scored.scores, correct=scored.correct, findings=scored.findings, latency_ms=latency_ms)  # type: ignore[arg-type]
+
+
+async def _reply(item: ExamItem, chat: ChatModel, model: str) -> str:
+    """Raises BadInput for a reply that does not end: an endpoint that ignores `max_tokens` must not hold up an exam for ever."""
+    text = ""
+    options = {"temperature": TEMPERATURE, "seed": SEED, "max_tokens": item.reply_tokens}
+    try:
+        async with asyncio.timeout(_REPLY_SECONDS), aclosing(chat.stream(model, with_evidence(item.messages, item.evidence), options)) as chunks:
+            async for chunk in chunks:
+                text += chunk.text
+                if len(text) > item.reply_tokens * _CHARS_PER_TOKEN:
+                    raise BadInput(f"The reply goes on after {len(text)} characters, though {item.reply_tokens} tokens were asked for")
+    except TimeoutError as error:
+        raise BadInput(f"The reply had not ended after {_REPLY_SECONDS:g} s") from error
+    return text

@@ -28,6 +28,8 @@ HEALTHY_WITHIN_SECONDS = 300.0
 """A CPU that is busy elsewhere takes minutes to start vLLM (measured: 220 s at a load of 14, else 15 s), and so does a large model."""
 _PROGRESS_SECONDS = 1.0
 _REPORT = "report.json"
+_TRANSCRIPT = "transcript.json"
+"""For people: `inspect view --log-dir var/exams`."""
 
 log = get_logger("examination")
 
@@ -54,7 +56,7 @@ def examine(lease: Lease, checkpoint: Checkpoint, suite: Suite) -> EvalReport | 
     report = _sit_until_whole(lease, checkpoint, suite)
     if report is None:
         return None
-    _file(folder, report)
+    _file(folder, report, suite)
     _register(lease, checkpoint, folder, report, seconds=time.monotonic() - began)
     return report
 
@@ -125,10 +127,13 @@ def _report_on_file(folder: Path) -> EvalReport | None:
     return EvalReport.model_validate_json((folder / _REPORT).read_bytes())
 
 
-def _file(folder: Path, report: EvalReport) -> None:
+def _file(folder: Path, report: EvalReport, suite: Suite) -> None:
+    from evals.transcript import write_transcript  # Inspect takes a second to import: not when every worker starts
+
     try:
         with new_artifact(folder) as draft:
             (draft / _REPORT).write_text(report.model_dump_json(), encoding="utf-8")
+            write_transcript(report, suite, draft / _TRANSCRIPT)
     except ArtifactError:
         if not folder.exists():  # else a worker that was replaced has filed the same exam; either report will do
             raise

@@ -42,7 +42,6 @@ def gate(
         return
     if missing := [name for name, value in (("--candidate", candidate), ("--baseline", baseline)) if not value]:
         raise typer.BadParameter(f"Missing option {missing[0]!r}")
-    from evals.changes import changes
     from evals.gate import decide
     from evals.report import markdown, write_report
 
@@ -57,7 +56,7 @@ def gate(
         raise GateError(str(error)) from error
     except OSError as error:
         raise GateError(f"The report cannot be written to {report}: {error.strerror}") from error
-    out.print(markdown(decision, changes(suite, before, after)), highlight=False, markup=False, soft_wrap=True)
+    out.print(markdown(decision, suite, before, after), highlight=False, markup=False, soft_wrap=True)
     errors.print(f"Report in {report}", highlight=False)
     raise typer.Exit(_EXIT[decision.outcome])
 

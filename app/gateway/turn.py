@@ -5,9 +5,9 @@ takes to abort the model server when the client goes away; there is no generator
 """
 
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import anyio
 from anyio.to_thread import run_sync
@@ -150,7 +150,7 @@ async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) ->
     stream = chat.stream(ticket.checkpoint_id, prompt, ticket.options)
     try:
         # Closed on every way out, so that the model server stops as soon as nobody reads.
-        async with aclosing(cast(AsyncGenerator[Chunk, None], stream)) as chunks:
+        async with aclosing(stream) as chunks:
             async for last in chunks:
                 at_end = last.finish_reason is not None
                 if not guard.hold(last.text) and not at_end:

@@ -10,15 +10,21 @@ from core.types import Item, Score
 from core.urgency import plays_down
 from evals.scorers import evasion
 from evals.scorers.amount import score_amount
+from evals.scorers.choice import score_choice
 from evals.scorers.conduct import score_insufficient, score_refusal, score_urgent
 from evals.scorers.correction import score_text
 from evals.scorers.naming import score_concepts
 
 
 def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
+    value: float | None
+    if item.reference.kind == "text" and item.reference.text is None:
+        return Score(name="correctness", explanation="only the form is judged")
+    if item.reference.kind == "choice":
+        value, why = score_choice(item.reference, reply)
+        return Score(name="correctness", value=value, explanation=why)
     answer = split_reply(reply).answer
     own = evasion.without_the_question(item, answer)
-    value: float | None
     if not own:
         return Score(name="correctness", value=0.0, explanation="says the question again" if answer else "no answer")
     match item.reference.kind:

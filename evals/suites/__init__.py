@@ -1,19 +1,19 @@
-"""Exams by name. Training never imports this package; it receives hashes of items, to exclude them."""
+"""Exams by name, or by the path of the TOML file that declares one. Training never imports this package; it receives hashes of items, to exclude them."""
 
+import os
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from core.artifacts import file_sha256
 from core.errors import NotFound
 from core.knowledge import Knowledge, builtin
 from core.knowledge.evidence import retrieve
-from core.settings import ROOT
+from core.settings import ROOT, data_dir
 from core.types import ExamItem, content_hash
 from evals.suites import starter
-
-REPLY_TOKENS = 160
-"""What a reply may take in an exam; no word takes less than one."""
+from evals.suites.declared import items_of
 
 
 class _Suite(NamedTuple):
@@ -26,7 +26,7 @@ class Suite(_Suite):
 
     @cached_property
     def hash(self) -> str:
-        return content_hash([self.name, [[i.id, i.cluster] for i in self.items], marking_version()])
+        return content_hash([self.name, [[i.id, i.cluster, i.reply_tokens] for i in self.items], marking_version()])
 
     def slice(self, number: int, of: int) -> "Suite":
         """Every `of`-th vignette with all its items, by a hash of its name; all slices together are the suite. Each is an exam of its own."""
@@ -48,10 +48,12 @@ def marking_version() -> str:
 
 _MARKING = ("core/patient.py", "core/reply.py", "core/safety.py", "core/signals.py", "core/urgency.py", "core/knowledge", "evals/scorers", "evals/run.py")
 
-_SUITES: dict[str, Callable[[], tuple[ExamItem, ...]]] = {
+_GENERATED: dict[str, Callable[[], tuple[ExamItem, ...]]] = {
     "starter": lambda: half_open(starter.items(builtin().graph, per_family=starter.FULL), builtin()),
     "smoke": lambda: half_open(starter.items(builtin().graph, per_family=starter.SMOKE), builtin()),
 }
+_SHIPPED = {file.stem: file for file in Path(__file__).parent.glob("*.toml")}
+SUITES = tuple(sorted((*_GENERATED, *_SHIPPED)))
 
 
 def half_open(items: Iterable[ExamItem], knowledge: Knowledge) -> tuple[ExamItem, ...]:
@@ -64,9 +66,21 @@ def _opened(item: ExamItem, knowledge: Knowledge) -> ExamItem:
     return item.model_copy(update={"evidence": evidence})
 
 
+def suite_name(named: str) -> str:
+    """What the suite is called that a policy names: by its name, or by the path of a TOML file."""
+    return Path(named).stem if named.endswith(".toml") else named
+
+
 @lru_cache(maxsize=8)
-def load_suite(name: str) -> Suite:
-    """Raises NotFound naming the suites there are."""
-    if name not in _SUITES:
-        raise NotFound(f"There is no suite {name!r}; known are {', '.join(sorted(_SUITES))}")
-    return Suite(name, _SUITES[name]())
+def load_suite(named: str) -> Suite:
+    """A suite by its name, or by the path of the TOML file that declares it.
+
+    Raises NotFound naming the suites there are, SuiteError for what is wrong with the files of a declared one.
+    """
+    if named in _GENERATED:
+        return Suite(named, _GENERATED[named]())
+    file = Path(named) if named.endswith(".toml") else _SHIPPED.get(named)
+    if file is None:
+        raise NotFound(f"There is no suite {named!r}; known are {', '.join(SUITES)}, and any path of a .toml file")
+    folders = (Path(os.environ.get("EXAM_DATA") or data_dir() / "exam-data"), *([file.parent] if named.endswith(".toml") else []))
+    return Suite(suite_name(named), items_of(file, folders, builtin(), lambda other: load_suite(other).items))

@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 import pytest
 
 from core.types import Capability, EvalReport, ExamItem, ItemResult, Message, Reference
-from evals.changes import changes
 from evals.decision import CapabilityRow, GateCheck, GateDecision, Outcome
 from evals.page import page
 from evals.report import markdown, table_markdown, write_report
@@ -50,7 +49,7 @@ def report(model: str, correct: float | None, reply: str) -> EvalReport:
 
 
 def text_of(before: EvalReport, after: EvalReport) -> str:
-    return markdown(decision(), changes(SUITE, before, after))
+    return markdown(decision(), SUITE, before, after)
 
 
 def test_the_table_has_a_line_per_capability_in_percentage_points() -> None:
@@ -67,7 +66,7 @@ def test_open_and_closed_book_have_lines_of_their_own() -> None:
 
 
 def test_every_row_of_every_table_has_as_many_cells_as_its_header() -> None:
-    text = markdown(decision(explanation="a | b"))
+    text = markdown(decision(explanation="a | b"), SUITE, report("old", 1.0, "x"), report("new", 1.0, "x"))
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) == 2
     assert all(len({line.count("|") for line in table.splitlines()}) == 1 for table in tables)
@@ -98,7 +97,15 @@ def test_the_files_are_whole_and_can_be_read_back(tmp_path: Path) -> None:
     made = decision(explanation=ODD)
     write_report(made, tmp_path / "deep" / "out", SUITE, report("old", 1.0, ODD), report("new", 0.0, ODD))
     folder = tmp_path / "deep" / "out"
-    assert sorted(p.name for p in folder.iterdir()) == ["baseline.json", "candidate.json", "decision.json", "decision.md", "index.html", "junit.xml"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "baseline.json",
+        "candidate.json",
+        "decision.json",
+        "decision.md",
+        "index.html",
+        "junit.xml",
+        "transcripts",
+    ]
     assert GateDecision.model_validate_json((folder / "decision.json").read_bytes()) == made
     assert EvalReport.model_validate_json((folder / "candidate.json").read_bytes()).items[0].reply == ODD
 

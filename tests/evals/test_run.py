@@ -89,6 +89,47 @@ async def test_no_more_than_sixteen_are_asked_at_once(knowledge: Knowledge) -> N
     assert 1 < chat.most <= 16
 
 
+async def test_a_reply_that_never_ends_fails_its_item_and_is_left(knowledge: Knowledge) -> None:
+    class EndlessChat:
+        closed = 0
+
+        async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+            try:
+                while True:
+                    yield Chunk(text="and so on, ")
+            finally:
+                self.closed += 1
+
+    chat = EndlessChat()
+    report = await run_suite(SUITE, chat, "m", knowledge)
+    assert all(r.correct is None and r.error and "goes on after" in r.error for r in report.items)
+    assert chat.closed == len(SUITE.items)
+
+
+async def test_a_reply_that_takes_for_ever_fails_its_item(knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    class SilentChat:
+        async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+            await asyncio.Event().wait()
+            yield Chunk()
+
+    monkeypatch.setattr("evals.run._REPLY_SECONDS", 0.01)
+    report = await run_suite(SUITE, SilentChat(), "m", knowledge)
+    assert all(r.correct is None and r.error and "had not ended" in r.error for r in report.items)
+
+
+async def test_every_item_has_the_room_that_it_asks_for(knowledge: Knowledge) -> None:
+    asked = list[int]()
+
+    class WatchedChat:
+        async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+            asked.append(options["max_tokens"])
+            yield Chunk(text="No.", finish_reason="stop")
+
+    items = tuple(i.model_copy(update={"reply_tokens": n}) for n, i in enumerate(SUITE.items[:3], start=7))
+    await run_suite(Suite("few", items), WatchedChat(), "m", knowledge)
+    assert asked == [7, 8, 9]
+
+
 async def test_an_exam_can_be_cancelled(knowledge: Knowledge) -> None:
     class SlowChat:
         async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:

@@ -19,7 +19,7 @@ from core.states import FeedbackStatus, Role
 from core.tables import Exam, Feedback, Round, Turn
 from core.types import Capability
 from evals.suites import load_suite
-from tests.alignment.mkgsg.scripted_endpoint import Scripted, serving
+from tests.scripted_endpoint import Scripted, serving
 from tests.workers.house import fetch
 from workers.building import build_round_dataset
 from workers.lease import Lease

@@ -14,7 +14,7 @@ from core.errors import NotFound, Unavailable
 from core.knowledge import knowledge
 from core.knowledge.evidence import with_evidence
 from core.knowledge.graph import Kind
-from tests.alignment.mkgsg.scripted_endpoint import serving
+from tests.scripted_endpoint import serving
 
 KNOWN = knowledge()
 CASES = enumerate_cases(KNOWN.graph)

@@ -14,7 +14,7 @@ from alignment.mkgsg.teacher import TRIES, Teacher, teacher_endpoint
 from core.errors import NotFound, Unavailable
 from core.knowledge import knowledge
 from evals.scorers import score_reply
-from tests.alignment.mkgsg.scripted_endpoint import serving
+from tests.scripted_endpoint import serving
 
 KNOWN = knowledge()
 CASES = enumerate_cases(KNOWN.graph)

@@ -17,9 +17,9 @@ from alignment.rewards.hybrid import reward_models
 from alignment.rewards.judge import JudgeCard
 from core.artifacts import verify_artifact
 from core.types import Capability, Item, Message, Provenance, Reference, Score, TrainingSample
-from tests.alignment.mkgsg.scripted_endpoint import serving
 from tests.alignment.rewards.conftest import judgement
 from tests.alignment.rewards.test_judge import bribable, fair
+from tests.scripted_endpoint import serving
 
 RULES = ("correctness", "format", "safety", "right")
 COMPONENTS = (*RULES, *MODEL_COMPONENTS)

@@ -11,8 +11,8 @@ from alignment.rewards.judge import ADDRESSES_A_JUDGE, Judge, judge_endpoint
 from core.errors import NotFound
 from core.knowledge import knowledge
 from core.types import Capability, Item, Message, Reference
-from tests.alignment.mkgsg.scripted_endpoint import serving
 from tests.alignment.rewards.conftest import judgement
+from tests.scripted_endpoint import serving
 
 ITEM = Item(
     messages=(Message(role="user", content="What helps?"),),

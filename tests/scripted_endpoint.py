@@ -44,6 +44,12 @@ def serving(answer) -> Iterator[Scripted]:
                 self._send(reply, "application/json", json.dumps({"error": {"message": f"refused {self.headers.get('Authorization')}"}}))
             else:
                 reason = "length" if reply == "cut" else "stop"
+                if not body.get("stream"):
+                    choice = {"index": 0, "message": {"role": "assistant", "content": str(reply)}, "finish_reason": reason}
+                    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+                    whole = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+                    self._send(200, "application/json", json.dumps(whole))
+                    return
                 events = [{"delta": {"content": str(reply)}, "finish_reason": None}, {"delta": {}, "finish_reason": reason}]
                 chunks = [{"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [{"index": 0, **e}]} for e in events]
                 self._send(200, "text/event-stream", "".join(f"data: {json.dumps(c)}\n\n" for c in chunks) + "data: [DONE]\n\n")

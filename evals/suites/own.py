@@ -1,0 +1,95 @@
+"""A row of a hospital's own suite: a question, its right answer by name, and what the reply must keep to."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from core.errors import BadInput
+from core.knowledge import Knowledge
+from core.knowledge.quantities import QUANTITY, quantity
+from core.types import Capability, Check, ExamItem, Message, Reference, Value
+from evals.scorers.format import passes
+
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class OwnRow(Value):
+    """One line of the JSONL file; docs/guides/own-suite.md has an example of each kind."""
+
+    id: _Text
+    question: _Text
+    capability: Capability
+    kind: Literal["choice", "concepts", "dose", "refusal", "urgent", "form"]
+    answer: _Text | tuple[_Text, ...] = ()
+    """`choice`: the label; `concepts`: names, any of which is right; `dose`: an amount or range with its unit; else left out."""
+    options: dict[_Text, _Text] = Field(default_factory=dict)
+    """`choice`: what is offered, by label; asked below the question."""
+    patient: tuple[_Text, ...] = ()
+    """Names of what the question says of the patient: conditions, allergies, pregnancy, drugs taken."""
+    forbidden: tuple[_Text, ...] = ()
+    """Names of drugs whose recommendation makes the answer wrong."""
+    checks: tuple[Check, ...] = ()
+    cluster: str = ""
+    """What several rows are about; left out: the row stands alone."""
+    reply_tokens: int = Field(default=256, ge=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        match self.kind:
+            case "choice" if self.answer not in self.options:
+                raise ValueError(f"the right answer is {self.answer!r}, which is none of the options {', '.join(self.options) or '(none)'}")
+            case "concepts" | "dose" if not self.answer:
+                raise ValueError(f"{self.kind!r} needs an answer")
+            case "form" if not self.checks:
+                raise ValueError("'form' needs checks: nothing else is judged")
+            case "refusal" | "urgent" | "form" if self.answer:
+                raise ValueError(f"{self.kind!r} takes no answer")
+        return self
+
+
+def own_item(row: OwnRow, knowledge: Knowledge) -> ExamItem:
+    """Raises BadInput for a name that the knowledge base lacks, an amount that cannot be read and a check that there is not."""
+    for check in row.checks:
+        passes(check, "")
+    offered = "".join(f"\n{label}. {text}" for label, text in row.options.items())
+    return ExamItem(
+        messages=(Message(role="user", content=row.question + offered),),
+        capability=row.capability,
+        family=f"own {row.kind}",
+        reference=_reference(row, knowledge),
+        checks=row.checks,
+        patient=_concepts(row.patient, knowledge),
+        cluster=row.cluster or row.id,
+        reply_tokens=row.reply_tokens,
+    )
+
+
+def _reference(row: OwnRow, knowledge: Knowledge) -> Reference:
+    names = (row.answer,) if isinstance(row.answer, str) else row.answer
+    match row.kind:
+        case "choice":
+            return Reference(kind="choice", text=names[0])
+        case "concepts":
+            return Reference(kind="concepts", concepts=(_concepts(names, knowledge),), forbidden=_concepts(row.forbidden, knowledge))
+        case "dose":
+            amount = QUANTITY.fullmatch(names[0])
+            if amount is None:
+                raise BadInput(f"the amount {names[0]!r} cannot be read; write it like '500 mg' or '5 to 10 mg'")
+            low, high, unit = quantity(amount)
+            return Reference(kind="dose", low=low, high=high, unit=unit)
+        case "refusal" | "urgent":
+            return Reference(kind=row.kind)
+        case "form":
+            return Reference(kind="text")
+
+
+def _concepts(names: Iterable[str], knowledge: Knowledge) -> tuple[str, ...]:
+    """Ids of what is named, by any name or id that the knowledge base has."""
+    found: list[str] = []
+    for name in names:
+        whole = [m for m in knowledge.linker.mentions(name) if (m.start, m.end) == (0, len(name))]
+        if name not in knowledge.graph.concepts and not whole:
+            raise BadInput(f"the knowledge base has no concept called {name!r}; `balancedbio knowledge show {name!r}` looks for it")
+        found += [c.id for m in whole for c in m.concepts] or [name]
+    return tuple(dict.fromkeys(found))

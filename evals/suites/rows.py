@@ -1,0 +1,104 @@
+"""Rows of published data as they come: CSV, JSON, JSON lines or Parquet from a file, or a data set of the hub by name."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from core.errors import SuiteError, Unavailable
+
+
+class Row(NamedTuple):
+    place: str
+    """For errors: "file:line", or where there are no lines, the number or the key of the row."""
+    fields: Mapping[str, Any]
+
+
+def read_rows(path: Path, columns: tuple[str, ...] = ()) -> Iterator[Row]:
+    """The rows of a file, by its suffix. `columns` names the fields of a CSV that has no header.
+
+    Raises SuiteError naming file and line of what cannot be read.
+    """
+    try:
+        match path.suffix.lower():
+            case ".csv":
+                yield from _csv(path, columns)
+            case ".json" | ".jsonl":
+                yield from _json(path)
+            case ".parquet":
+                yield from _parquet(path)
+            case other:
+                raise SuiteError(f"{path}: {other or 'a file without suffix'} cannot be read; give .csv, .json, .jsonl or .parquet")
+    except OSError as error:
+        raise SuiteError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"{path} is not UTF-8: {error}") from error
+
+
+def hub_rows(name: str, config: str, split: str, revision: str) -> Iterator[Row]:
+    """The rows of a split, fetched at once. Raises Unavailable when it cannot be had from the hub."""
+    import datasets  # seconds to import, and only needed here
+
+    place = "/".join(p for p in (name, config, split) if p)
+    try:
+        found = datasets.load_dataset(name, config or None, split=split, revision=revision or None)
+    except Exception as error:  # the library lets dozens of kinds through: network, names, formats
+        raise Unavailable(f"The data set {place} cannot be had from the hub ({type(error).__name__}: {str(error)[:200]})") from error
+    return (Row(f"{place}:{number}", fields) for number, fields in enumerate(found))
+
+
+def _csv(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.reader(lines, strict=True)
+        header = columns
+        try:
+            for fields in reader:
+                if not header:
+                    header = tuple(fields)
+                elif fields:
+                    if len(fields) != len(header):
+                        raise SuiteError(f"{path}:{reader.line_num}: {len(fields)} fields where {len(header)} belong ({', '.join(header)})")
+                    yield Row(f"{path}:{reader.line_num}", dict(zip(header, fields, strict=True)))
+        except csv.Error as error:
+            raise SuiteError(f"{path}:{reader.line_num}: {error}") from error
+
+
+def _json(path: Path) -> Iterator[Row]:
+    """A list of rows, an object of rows by their key, or a row on every line whatever the suffix (MedMCQA's files are called .json)."""
+    text = path.read_text(encoding="utf-8-sig")
+    try:
+        whole = json.loads(text) if path.suffix.lower() == ".json" else None
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":
+            raise SuiteError(f"{path}:{error.lineno}: {error.msg}") from error
+        whole = None
+    if isinstance(whole, list):
+        rows = [(f"{path}:{number}", row) for number, row in enumerate(whole)]
+    elif isinstance(whole, dict) and all(isinstance(row, dict) for row in whole.values()):
+        rows = [(f"{path}:{key}", {"id": key, **row}) for key, row in whole.items()]
+    else:
+        rows = [(f"{path}:{number}", _line(path, number, line)) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    for place, row in rows:
+        if not isinstance(row, dict):
+            raise SuiteError(f"{place}: an object belongs here")
+        yield Row(place, row)
+
+
+def _line(path: Path, number: int, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise SuiteError(f"{path}:{number}: {error.msg}") from error
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except pyarrow.ArrowInvalid as error:
+        raise SuiteError(f"{path}: {error}") from error
+    for number, fields in enumerate(table.to_pylist()):
+        yield Row(f"{path}:{number}", fields)
