@@ -14,7 +14,7 @@ from core.types import EvalReport, ExamItem, ItemResult
 from evals.scorers import score_reply
 from evals.suites import Suite
 
-_CONCURRENCY = 16
+_CONCURRENCY = 32
 TEMPERATURE, SEED = 0.0, 0
 _CHARS_PER_TOKEN = 40
 """More than any tokenizer packs into a token, on average over a reply: who says more does not keep to the limit and may never end."""

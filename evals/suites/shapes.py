@@ -37,7 +37,7 @@ def _mmlu(row: Fields, origin: Origin) -> ExamItem:
     """Hendrycks et al. 2021 (arXiv 2009.03300): `question,A,B,C,D,answer`; on the hub `question`, `choices`, `answer` counted from 0."""
     options = row["choices"] if "choices" in row else [row[letter] for letter in _LETTERS[:4]]
     subject = (origin.subject or str(row["subject"])).replace("_", " ")
-    told = Message(role="system", content=f"The following are multiple choice questions (with answers) about {subject}.")
+    told = Message(role="system", content=f"The following are multiple choice questions (with answers) about {subject}.\n\n")
     return _choice(f"{row['question'].strip()}\n{_listed(options)}Answer:", _label(row["answer"], options), f"mmlu {subject}", told)
 
 

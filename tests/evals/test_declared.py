@@ -75,7 +75,7 @@ def test_every_published_shape_is_read_with_its_right_answer(tmp_path: Path, sha
 def test_a_question_is_asked_in_the_words_of_the_harness(tmp_path: Path) -> None:
     [item] = load_suite(str(suite_of(tmp_path, "mmlu", "m.csv", [MMLU], subjects='["college_medicine"]'))).items
     assert [m.content for m in item.messages] == [
-        "The following are multiple choice questions (with answers) about college medicine.",
+        "The following are multiple choice questions (with answers) about college medicine.\n\n",
         "Which organ makes insulin?\nA. liver\nB. pancreas\nC. spleen\nD. kidney\nAnswer:",
     ]
     [item] = load_suite(str(suite_of(tmp_path, "pubmedqa", "p.json", [PUBMEDQA]))).items

@@ -83,10 +83,10 @@ async def test_what_the_watcher_of_the_progress_raises_ends_the_exam_as_it_is(kn
         await run_suite(SUITE, ScriptedChat(lambda _: "Yes."), "m", knowledge, lost)
 
 
-async def test_no_more_than_sixteen_are_asked_at_once(knowledge: Knowledge) -> None:
+async def test_no_more_than_thirty_two_are_asked_at_once(knowledge: Knowledge) -> None:
     chat = FailingChat(Unavailable("never"), after=10_000)
     await run_suite(load_suite("smoke"), chat, "m", knowledge)
-    assert 1 < chat.most <= 16
+    assert 1 < chat.most <= 32
 
 
 async def test_a_reply_that_never_ends_fails_its_item_and_is_left(knowledge: Knowledge) -> None:
