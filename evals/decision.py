@@ -40,6 +40,9 @@ class GatePolicy(Value):
     max_reuse: int = Field(default=100, ge=1)
     """Candidates that one part of the exam may decide about; after that it is worn out."""
 
+    signoff: Literal["admin", "another_admin"] = "admin"
+    """Who may let a candidate that passed into production: any admin, or only one who did not start the round. A person always does."""
+
     @property
     def hash(self) -> str:
         return content_hash(self.model_dump(mode="json"))

@@ -10,7 +10,7 @@ from app.gateway.body import json_body
 from app.gateway.wire import Id, RoundRequest, listing
 from core import audit, store
 from core.db import reading, send_after_commit, unit_of_work
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotAllowed, NotFound
 from core.jobs import ROUND_STEP
 from core.states import RoundStatus
 from core.tables import Round
@@ -78,6 +78,8 @@ def sign_off(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> dict[str, 
             raise Conflict(f"Round {row.id} does not wait for a sign-off: {'being cancelled' if row.cancel_requested and not row.finished_at else row.status}")
         if (row.decision or {}).get("outcome") != Outcome.PROMOTE:
             raise Conflict(f"The gates did not pass the candidate of round {row.id}")
+        if row.policy.get("signoff") == "another_admin" and caller.name == row.requested_by:
+            raise NotAllowed(f"You started round {row.id}; its policy asks for the sign-off of another admin")
         if row.signed_off_by is None:
             row.signed_off_by = caller.name
             audit.record(session, caller.name, "round.signoff", row.id, candidate=row.candidate_id, policy=(row.decision or {}).get("policy_hash"))

@@ -37,7 +37,8 @@ WORDS = ["The ", "usual ", "first-line ", "treatment ", "is ", "amoxicillin."]
 event = lambda **more: b"data: " + json.dumps({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", **more}).encode() + b"\\n\\n"
 choice = lambda delta, reason: [{"index": 0, "delta": delta, "finish_reason": reason}]
 USAGE = {"prompt_tokens": 9, "completion_tokens": 6, "total_tokens": 15}
-STREAM = b"".join(event(choices=choice({"content": w}, None)) for w in WORDS) + event(choices=choice({}, "stop")) + event(choices=[], usage=USAGE) + b"data: [DONE]\\n\\n"
+STREAM = b"".join(event(choices=choice({"content": w}, None)) for w in WORDS) + event(choices=choice({}, "stop"))
+STREAM += event(choices=[], usage=USAGE) + b"data: [DONE]\\n\\n"
 MESSAGE = {"role": "assistant", "content": "".join(WORDS)}
 WHOLE = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop"}]}
 WHOLE = json.dumps(WHOLE | {"usage": USAGE}).encode()
@@ -98,7 +99,8 @@ def rows() -> Iterator[Row]:
         for name, samples in (("with its log", "yes"), ("without a log of samples", "no")):
             theirs = _inspect(url, folder, samples) / ITEMS_OF_INSPECT
             times = theirs / (median(marking) / ITEMS)
-            yield Row("engine", f"Inspect's own runner {name}", 1000 * theirs, "ms an item", note=f"{ITEMS_OF_INSPECT} items, once; {times:.1f} times the bare loop that marks")
+            note = f"{ITEMS_OF_INSPECT} items, once; {times:.1f} times the bare loop that marks"
+            yield Row("engine", f"Inspect's own runner {name}", 1000 * theirs, "ms an item", note=note)
 
 
 async def _bare(items: Suite, url: str, mark: Callable[[ExamItem, str], object]) -> None:
@@ -132,7 +134,8 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _inspect(url: str, folder: str, samples: str) -> float:
-    done = subprocess.run([sys.executable, "-c", INSPECT, url, folder, samples, str(ITEMS_OF_INSPECT)], env=os.environ, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", INSPECT, url, folder, samples, str(ITEMS_OF_INSPECT)]
+    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=True)
     return float(done.stdout.strip().splitlines()[-1])
 
 

@@ -32,8 +32,9 @@ SUBJECTS = (
     "professional_medicine", "virology",
 )  # fmt: skip
 FORMS = (
-    "{right}", "{right}.", "({right})", " {right} ", "{lower}", "{right}\nbecause it is so", "**{right}**", "Answer: {right}", "{right}. {text}", "The answer is {right}.",
-    "{wrong}", "{wrong}.", "({wrong})", "{wrong}\n{right}", "{right}, {wrong}", "\n{right}", "", " ", "I do not know.", "{right}{right}", "- {right}", "{right}\r\nit is", "\u200b{right}",
+    "{right}", "{right}.", "({right})", " {right} ", "{lower}", "{right}\nbecause it is so", "**{right}**", "{right}\r\nit is",
+    "Answer: {right}", "{right}. {text}", "The answer is {right}.", "{right}, {wrong}", "{right}{right}", "- {right}", "\u200b{right}", "\n{right}",
+    "{wrong}", "{wrong}.", "({wrong})", "{wrong}\n{right}", "", " ", "I do not know.",
 )  # fmt: skip
 
 
@@ -99,5 +100,6 @@ def _compared(suite: Suite, report: EvalReport, theirs: dict[str, list[Any]]) ->
         by_family.setdefault(item.family.split()[0], []).append((result.correct, same))
     for family, pairs in by_family.items():
         missing, differ = sum(t is None for _, t in pairs), sum(o != t for o, t in pairs)
-        note = f"{sum(o == 1.0 for o, _ in pairs)} right of {len(pairs)} by ours, {sum(t == 1.0 for _, t in pairs)} by the harness; {missing} prompts that it does not ask"
+        ours, its = sum(o == 1.0 for o, _ in pairs), sum(t == 1.0 for _, t in pairs)
+        note = f"{ours} right by ours, {its} by the harness; {missing} prompts that it does not ask"
         yield Row("harness", f"{family}, generative: items marked otherwise than by lm-evaluation-harness", differ, f"of {len(pairs)}", "0", differ == 0, note)

@@ -43,7 +43,6 @@ found = lm_eval.simple_evaluate(
 )
 
 
-
 def prompt_of(sample: dict) -> list:
     """The messages, which the harness keeps as JSON in a tuple of one."""
     (asked,) = sample["arguments"][0][0]

@@ -12,6 +12,7 @@ import pytest
 
 from core.errors import AppError, NotFound, SuiteError
 from core.knowledge import builtin
+from core.settings import ROOT
 from core.types import Capability
 from evals.suites import SUITES, load_suite
 
@@ -192,3 +193,15 @@ def test_a_wrong_declaration_is_named(tmp_path: Path, part: str, said: str) -> N
 def test_a_suite_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="cannot be read"):
         load_suite(str(tmp_path / "none.toml"))
+
+
+def test_the_example_of_the_guide_is_a_suite(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "guides" / "suites.md").read_text(encoding="utf-8")
+    toml, rows = (guide.split(f"```{language}\n")[1].split("```")[0] for language in ("toml", "json"))
+    (tmp_path / "ward.toml").write_text(toml, encoding="utf-8")
+    (tmp_path / "ward.jsonl").write_text(rows, encoding="utf-8")
+    suite = load_suite(str(tmp_path / "ward.toml"))
+    own = [i for i in suite.items if i.family.startswith("own ")]
+    assert [i.family for i in own] == [f"own {kind}" for kind in ("choice", "concepts", "dose", "urgent", "refusal", "form")]
+    assert len(suite.items) == len(own) + len(load_suite("safety").items)
+    assert suite.name == "ward"

@@ -68,6 +68,21 @@ def test_a_sign_off_names_who_did_it_and_sends_the_next_step(ward: Ward, sent_jo
     assert actions() == ["round.start", "round.signoff"]
 
 
+def test_where_the_policy_asks_for_another_admin_who_started_the_round_cannot_sign_off(ward: Ward, sent_jobs: Jobs) -> None:
+    round_id = started(ward)
+    move(round_id, RoundStatus.AWAITING_SIGNOFF, "promote")
+    with unit_of_work() as session:
+        row = store.get_round(session, round_id)
+        row.policy = row.policy | {"signoff": "another_admin"}
+    refused = post(ward, f"/v1/rounds/{round_id}/signoff")
+    assert refused.status_code == 403
+    assert "another admin" in refused.text
+    assert len(sent_jobs) == 1
+    with unit_of_work() as session:
+        store.get_round(session, round_id).requested_by = "beat"
+    assert post(ward, f"/v1/rounds/{round_id}/signoff").json()["signed_off_by"] == "ada"
+
+
 def test_what_the_gates_did_not_pass_cannot_be_signed_off(ward: Ward, sent_jobs: Jobs) -> None:
     round_id = started(ward)
     move(round_id, RoundStatus.AWAITING_SIGNOFF, "hold")
