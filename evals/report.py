@@ -33,8 +33,8 @@ def write_report(decision: GateDecision, folder: Path, suite: Suite, baseline: E
         "candidate.json": candidate.model_dump_json(),
     }.items():
         write_text_atomically(folder / name, text)
-    for side, report in (("baseline", baseline), ("candidate", candidate)):
-        write_transcript(report, suite, folder / "transcripts" / f"{side}.json")
+    for report in (baseline, candidate):
+        write_transcript(report, suite, folder / "transcripts")
 
 
 def markdown(decision: GateDecision, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> str:

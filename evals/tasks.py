@@ -15,14 +15,15 @@ from core.types import ExamItem
 from evals.run import SEED, TEMPERATURE
 from evals.scorers import score_reply
 from evals.suites import load_suite
-from evals.transcript import about, messages_of, scores_of, wanted
+from evals.transcript import about, messages_of, scores_of
+from evals.wanted import wanted
 
 
 @task
 def exam(suite: str = "starter") -> Task:
     """A suite by its name, or by the path of the TOML file that declares it."""
     items = {item.id: item for item in load_suite(suite).items}
-    samples = [Sample(id=i.id, input=messages_of(i), target=wanted(i), metadata=about(i)) for i in items.values()]
+    samples = [Sample(id=i.id, input=messages_of(i), target=wanted(i, builtin()), metadata=about(i)) for i in items.values()]
     return Task(name=suite, dataset=MemoryDataset(samples, name=suite), solver=answer(), scorer=marks(items))
 
 
@@ -43,7 +44,7 @@ def marks(items: dict[str, ExamItem]) -> Scorer:
 
     async def mark(state: TaskState, target: Target) -> Score | None:
         scored = score_reply(items[str(state.sample_id)], state.output.completion, knowledge)
-        named = scores_of(scored.correct, scored.scores, scored.findings)
+        named = scores_of(state.output.completion, scored.correct, scored.scores, scored.findings)
         components = {name: {"value": s.value, "why": s.explanation} for name, s in named.items()}
         return Score(value=scored.correct, answer=state.output.completion, metadata=components) if scored.correct is not None else None
 

@@ -28,8 +28,6 @@ HEALTHY_WITHIN_SECONDS = 300.0
 """A CPU that is busy elsewhere takes minutes to start vLLM (measured: 220 s at a load of 14, else 15 s), and so does a large model."""
 _PROGRESS_SECONDS = 1.0
 _REPORT = "report.json"
-_TRANSCRIPT = "transcript.json"
-"""For people: `inspect view --log-dir var/exams`."""
 
 log = get_logger("examination")
 
@@ -128,12 +126,13 @@ def _report_on_file(folder: Path) -> EvalReport | None:
 
 
 def _file(folder: Path, report: EvalReport, suite: Suite) -> None:
+    """With its transcript, for people: `inspect view --log-dir var/exams`."""
     from evals.transcript import write_transcript  # Inspect takes a second to import: not when every worker starts
 
     try:
         with new_artifact(folder) as draft:
             (draft / _REPORT).write_text(report.model_dump_json(), encoding="utf-8")
-            write_transcript(report, suite, draft / _TRANSCRIPT)
+            write_transcript(report, suite, draft)
     except ArtifactError:
         if not folder.exists():  # else a worker that was replaced has filed the same exam; either report will do
             raise

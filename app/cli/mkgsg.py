@@ -15,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.cli.console import errors, out
 from core.errors import BadInput
 from core.knowledge import Knowledge, knowledge
-from core.types import Item, content_hash
+from core.types import content_hash
+from evals.wanted import wanted
 
 # What makes and stores items is loaded when it is asked for: arrays, Parquet and plots take a second to import.
 if TYPE_CHECKING:
@@ -150,20 +151,7 @@ def _print_item(item: "Written", known: Knowledge) -> None:
     for number, sentence in enumerate(sample.evidence, start=1):
         say(f"  [{number}] {sentence}", style="dim")
     say(f"→ {item.completion}", style="green")
-    say(f"right: {_right(sample, known)}\n", style="dim")
-
-
-def _right(item: Item, known: Knowledge) -> str:
-    reference, label = item.reference, known.graph.label
-    match reference.kind:
-        case "concepts":
-            text = "; ".join(" or ".join(map(label, group)) for group in reference.concepts)
-        case "dose":
-            text = f"{reference.low:g} to {reference.high:g} {reference.unit}"
-        case kind:
-            text = {"refusal": "to refuse", "urgent": "to call it urgent", "insufficient": "to say that the evidence lacks it"}.get(kind, kind)
-    never = f"; never {', '.join(map(label, reference.forbidden))}" if reference.forbidden else ""
-    return text + never + "".join(f"; {check.kind}" for check in item.checks)
+    say(f"right: {wanted(sample, known)}\n", style="dim")
 
 
 def _known_topics(topics: Sequence[str], known: Knowledge) -> tuple[str, ...]:

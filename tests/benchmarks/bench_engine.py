@@ -90,7 +90,7 @@ def rows() -> Iterator[Row]:
         for _ in range(REPEATS):  # in turn: a neighbour of this machine that comes or goes meets all of them
             asking.append(_seconds(lambda: asyncio.run(_bare(items, url, lambda *_: None))))
             marking.append(_seconds(lambda: asyncio.run(_bare(items, url, lambda item, reply: score_reply(item, reply, knowledge)))))
-            ours.append(_seconds(lambda: _exam(items, url, Path(folder) / "log.json")))
+            ours.append(_seconds(lambda: _exam(items, url, Path(folder))))
         for name, seconds in (("bare loop, asking", asking), ("bare loop, asking and marking", marking), ("exam with its transcript", ours)):
             yield Row("engine", name, median(seconds), "s", note=f"{ITEMS:,} items; {', '.join(f'{s:.2f}' for s in seconds)}")
         for name, bare, bar in (("asking and marking", marking, True), ("asking only", asking, False)):
@@ -116,7 +116,7 @@ async def _bare(items: Suite, url: str, mark: Callable[[ExamItem, str], object])
     await chat.close()
 
 
-def _exam(items: Suite, url: str, path: Path) -> None:
+def _exam(items: Suite, url: str, folder: Path) -> None:
     async def sit():  # type: ignore[no-untyped-def]  # a report
         chat = OpenAIChat(url)
         try:
@@ -124,7 +124,7 @@ def _exam(items: Suite, url: str, path: Path) -> None:
         finally:
             await chat.close()
 
-    write_transcript(asyncio.run(sit()), items, path)
+    write_transcript(asyncio.run(sit()), items, folder)
 
 
 def _seconds(work: Callable[[], object]) -> float:

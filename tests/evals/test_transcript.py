@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inspect_ai.log import read_eval_log
+from inspect_ai.log import list_eval_logs, read_eval_log
 
 from core.errors import BadInput
 from core.knowledge import Knowledge
@@ -25,8 +25,7 @@ REPLY = "The usual treatment is amoxicillin [1]."
 
 def test_every_item_is_in_the_log_as_it_was_asked_answered_and_marked(knowledge: Knowledge, tmp_path: Path) -> None:
     report = asyncio.run(run_suite(SMOKE, ScriptedChat(lambda _: REPLY), "cp-1", knowledge))
-    write_transcript(report, SMOKE, tmp_path / "log.json")
-    log = read_eval_log(str(tmp_path / "log.json"))
+    log = read_eval_log(str(write_transcript(report, SMOKE, tmp_path)))
     assert (log.eval.model, log.eval.task, log.status) == ("cp-1", "smoke", "success")
     samples = {str(s.id): s for s in log.samples or ()}
     assert len(samples) == len(SMOKE.items) == log.eval.dataset.samples
@@ -41,13 +40,19 @@ def test_every_item_is_in_the_log_as_it_was_asked_answered_and_marked(knowledge:
 def test_a_failed_item_is_an_error_in_the_log_and_has_no_score(knowledge: Knowledge, tmp_path: Path) -> None:
     few = Suite("few", SMOKE.items[:5])
     report = asyncio.run(run_suite(few, FailingChat(BadInput("too long"), after=3), "cp-1", knowledge))
-    write_transcript(report, few, tmp_path / "log.json")
-    log = read_eval_log(str(tmp_path / "log.json"))
+    log = read_eval_log(str(write_transcript(report, few, tmp_path)))
     failed = [s for s in log.samples or () if s.error]
     assert [s.error.message for s in failed if s.error] == ["too long"] * 2
     assert all(not s.scores for s in failed)
     assert log.results
     assert log.results.completed_samples == 3
+
+
+def test_the_viewer_lists_the_log_under_its_exam(knowledge: Knowledge, tmp_path: Path) -> None:
+    few = Suite("my_ward", SMOKE.items[:2])
+    for model in ("a", "b"):
+        write_transcript(asyncio.run(run_suite(few, ScriptedChat(lambda _: REPLY), model, knowledge)), few, tmp_path)
+    assert [info.task for info in list_eval_logs(str(tmp_path))] == ["my-ward", "my-ward"]
 
 
 def test_inspects_own_runner_asks_and_marks_as_the_gate_does(knowledge: Knowledge, tmp_path: Path) -> None:
