@@ -28,7 +28,7 @@ from core.errors import ArtifactError
 from core.knowledge import Knowledge
 from core.knowledge.graph import Kind
 from core.safety import check_reply, patient_concepts
-from core.types import Capability, Provenance, Reference, Severity, TrainingSample
+from core.types import Capability, Provenance, Reference, Severity, TrainingSample, content_hash
 
 _ANCHOR_SEED = 7_919
 """Added to the recipe's seed: anchors are other draws than the round's own items."""
@@ -74,7 +74,14 @@ def build_dataset(
     tally.dropped.update(dropped)
     by_source = Counter(j.source for j in judgements)
     manifest = manifest_of(
-        tally, knowledge, recipe_hash=recipe.hash, seed=recipe.seed, feedback_used=used, feedback_topics=topics, judgements=dict(sorted(by_source.items()))
+        tally,
+        knowledge,
+        recipe_hash=recipe.hash,
+        seed=recipe.seed,
+        feedback_used=used,
+        feedback_topics=topics,
+        judgements=dict(sorted(by_source.items())),
+        exam=content_hash(sorted(exam_hashes)),
     )
     with new_artifact(target) as draft:
         write_samples(draft, items)

@@ -46,6 +46,7 @@ class OpenAIChat:
         # A proxy that the environment names reaches vendors; it does not reach this machine's own vLLM.
         is_local = urlsplit(base_url).hostname in {"127.0.0.1", "localhost", "::1"}
         transport = openai.DefaultAsyncHttpxClient(trust_env=not is_local)
+        self._key = api_key
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout_seconds, max_retries=0, http_client=transport)
 
     async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
@@ -74,7 +75,7 @@ class OpenAIChat:
         except openai.NotFoundError as error:
             raise NotFound(f"The model endpoint does not know {model!r}") from error
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            raise BadInput(f"The model refused the request: {_message(error)}") from error
+            raise BadInput(f"The model refused the request: {self._without_key(_message(error))}") from error
         except (openai.APITimeoutError, httpx.TimeoutException) as error:
             raise TimedOut("The model endpoint did not answer in time; try again shortly") from error
         except json.JSONDecodeError as error:
@@ -82,6 +83,10 @@ class OpenAIChat:
         # While a stream is read, the client lets errors of the connection and of its JSON through as they are.
         except (openai.APIError, httpx.HTTPError, OSError) as error:
             raise Unavailable(f"The model endpoint does not answer ({type(error).__name__}); try again shortly") from error
+
+    def _without_key(self, text: str) -> str:
+        """Some endpoints send the request's headers back; what they say ends in reports and logs. Local ones have no key but "none"."""
+        return text.replace(self._key, "***") if self._key != "none" else text
 
     async def close(self) -> None:
         await self._client.close()

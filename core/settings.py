@@ -57,6 +57,8 @@ class Settings(BaseSettings):
 
     round_recipe: str = "default"
     """Name of a file in `alignment/recipes/`, or a path to a TOML file."""
+    exam_data: Path = Path("var/exam-data")
+    """Where the files of public benchmarks lie, for exams that ask them."""
     gate_policy: Path = ROOT / "evals" / "policy.toml"
     round_feedback_threshold: int = Field(default=0, ge=0)
     """Beat starts a round when this much accepted feedback waits. 0: rounds are started by people only."""
@@ -95,15 +97,21 @@ def settings() -> Settings:
 
 
 def data_dir() -> Path:
-    """`DATA_DIR`, for commands that need no secret: looking into the knowledge base, making training data, benchmarks."""
-    return Path(os.environ.get("DATA_DIR") or _data_dir_in(os.getcwd()))
+    """`DATA_DIR`, for commands that need no secret: looking into the knowledge base, making training data, exams, benchmarks."""
+    return Path(os.environ.get("DATA_DIR") or _place_in(os.getcwd()).data_dir)
+
+
+def exam_data() -> Path:
+    """`EXAM_DATA`, for the same commands."""
+    return Path(os.environ.get("EXAM_DATA") or _place_in(os.getcwd()).exam_data).resolve()
 
 
 @lru_cache(maxsize=1)
-def _data_dir_in(_folder: str) -> Path:
-    return _Place().data_dir
+def _place_in(_folder: str) -> "_Place":
+    return _Place()
 
 
 class _Place(BaseSettings):
     model_config = Settings.model_config
     data_dir: Path = Settings.model_fields["data_dir"].default
+    exam_data: Path = Settings.model_fields["exam_data"].default

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from core.knowledge.citations import without_citations
 from core.reply import split_reply
 from core.types import Check, EvalReport
 from evals.scorers.format import loose, strict
@@ -22,9 +23,14 @@ class Following(NamedTuple):
 
 
 def following(suite: Suite, report: EvalReport) -> Following | None:
-    """Over all items with checks; a reply that is missing follows none. None when the suite has no such item. Visible thinking is taken off before."""
+    """Over IFEval's items, else over all with checks; a reply that is missing follows none. None when the suite has no such item.
+
+    Visible thinking is taken off before, and citations where there was evidence to cite.
+    """
     replies = {r.item_id: split_reply(r.reply).answer if r.error is None else "" for r in report.items}
-    asked = [(item.checks, replies.get(item.id, "")) for item in suite.items if item.checks]
+    formed = [i for i in suite.items if i.checks]
+    chosen = [i for i in formed if i.family == "ifeval"] or formed
+    asked = [(i.checks, without_citations(replies.get(i.id, "")) if i.evidence else replies.get(i.id, "")) for i in chosen]
     if not asked:
         return None
 

@@ -190,6 +190,7 @@ def _latency(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: 
 def _around(policy: GatePolicy, known: Circumstances) -> Iterator[GateCheck]:
     if known.contamination is not None:
         yield _contamination(known.contamination)
+        yield _same_exam(known.contamination.exam_changed)
     if known.policy_now is not None:
         yield _frozen(policy, known.policy_now)
     if known.decided_before is not None:
@@ -239,6 +240,15 @@ def _contamination(found: Contamination) -> GateCheck:
         outcome=Outcome.REJECT if known else Outcome.PROMOTE,
         estimate=float(known),
         explanation=f"of {found.trained_on} items that it was trained on, {found.copied} are asked by the exam and {found.overlapping} overlap with it",
+    )
+
+
+def _same_exam(has_changed: bool) -> GateCheck:
+    """Questions that were taken out or put in meanwhile may be those that the candidate lost or won."""
+    return GateCheck(
+        name="exam as when the round began",
+        outcome=Outcome.HOLD if has_changed else Outcome.PROMOTE,
+        explanation="it asks something else now; start a new round" if has_changed else "the same questions",
     )
 
 

@@ -2,7 +2,8 @@
 
     inspect eval evals/tasks.py -T suite=safety --model openai/gpt-5.2
 
-The gate sits exams with `evals.run`, whose rules on failed and unfinished replies it relies on; both ask and mark alike.
+The gate sits exams with `evals.run`, whose rules on failed and unfinished replies it relies on; both ask and mark alike, but what cannot be scored
+is left out of Inspect's mean and is a loss at the gate.
 """
 
 from inspect_ai import Task, task
@@ -22,9 +23,10 @@ from evals.wanted import wanted
 @task
 def exam(suite: str = "starter") -> Task:
     """A suite by its name, or by the path of the TOML file that declares it."""
-    items = {item.id: item for item in load_suite(suite).items}
+    found = load_suite(suite)
+    items = {item.id: item for item in found.items}
     samples = [Sample(id=i.id, input=messages_of(i), target=wanted(i, builtin()), metadata=about(i)) for i in items.values()]
-    return Task(name=suite, dataset=MemoryDataset(samples, name=suite), solver=answer(), scorer=marks(items))
+    return Task(name=found.name, dataset=MemoryDataset(samples, name=found.name), solver=answer(), scorer=marks(items))
 
 
 @solver

@@ -9,6 +9,7 @@ from alignment.feedback import FeedbackExample
 from alignment.mkgsg.attempts import Attempts
 from alignment.mkgsg.curate import word_grams
 from alignment.mkgsg.endpoint import Endpoint
+from alignment.mkgsg.manifest import load_manifest
 from alignment.mkgsg.teacher import Teacher, teacher_endpoint
 from alignment.recipe import Recipe, recipe_from
 from core import store
@@ -66,10 +67,11 @@ def build_round_dataset(lease: Lease, row: Round, target: Path) -> bool:
 
 def contamination(dataset: Path, suite: Suite) -> Contamination:
     """What the training data share with the exam; nothing, unless the exam has changed since they were made. Raises ArtifactError."""
+    has_changed = load_manifest(dataset).exam != suite.excluded
     samples, grams = load_dataset(dataset), _grams(suite)
     copied = [s.id in suite.item_hashes for s in samples]
     overlapping = [any(word_grams(m.content) & grams for m in s.messages) for s, is_copy in zip(samples, copied, strict=True) if not is_copy]
-    return Contamination(trained_on=len(samples), copied=sum(copied), overlapping=sum(overlapping))
+    return Contamination(trained_on=len(samples), copied=sum(copied), overlapping=sum(overlapping), exam_changed=has_changed)
 
 
 def _grams(suite: Suite) -> frozenset[str]:

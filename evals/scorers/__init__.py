@@ -28,6 +28,12 @@ HEADLINE: dict[Capability, tuple[str, ...]] = {
 }
 
 
+def headline(item: Item) -> tuple[str, ...]:
+    """The components that count for an item: those of its capability, and its form wherever one is asked for."""
+    own = HEADLINE[item.capability]
+    return own if "format" in own or not item.checks else (*own, "format")
+
+
 class Scored(NamedTuple):
     scores: tuple[Score, ...]
     correct: float | None
@@ -38,7 +44,7 @@ class Scored(NamedTuple):
 def score_reply(item: Item, reply: str, knowledge: Knowledge) -> Scored:
     """All components of one reply. Pure."""
     scores = tuple(component(item, reply, knowledge) for component in COMPONENTS.values())
-    values = [s.value for s in scores if s.name in HEADLINE[item.capability] and s.value is not None]
+    values = [s.value for s in scores if s.name in headline(item) and s.value is not None]
     correct = 1.0 if values else None
     for value in values:
         correct = (correct or 0.0) * value

@@ -14,7 +14,7 @@ def score_amount(reference: Reference, answer: str) -> tuple[float, str]:
     However many right ones there are, they are one answer: a range is not hit better by more amounts, and a list of amounts must not
     outvote its wrong ones. A number without its unit is no amount, and one that is denied ("not 500 mg") is not given.
     """
-    expected = next(QUANTITY.finditer(f"{reference.low:f} to {reference.high:f} {reference.unit}"), None)
+    expected = next(QUANTITY.finditer(f"{reference.low:.12f} to {reference.high:.12f} {reference.unit}"), None)
     given = {quantity(m): m[0] for m in amounts(answer) if not is_denied(answer, m.start(), m.end())}
     if expected is None or not given:
         return 0.0, "gives no quantity"

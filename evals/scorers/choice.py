@@ -8,6 +8,11 @@ from core.types import Reference
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
+def bare(label: str) -> str:
+    """A label as it is compared: without case and punctuation."""
+    return label.lower().translate(_PUNCTUATION)
+
+
 def score_choice(reference: Reference, reply: str) -> tuple[float, str]:
     """1 when the first line is the label and nothing else, but for case and punctuation ("b", "(B)", "B.").
 
@@ -15,7 +20,6 @@ def score_choice(reference: Reference, reply: str) -> tuple[float, str]:
     are for comparison with others' figures.
     """
     first = (split_reply(reply).answer if THINK in reply else reply).split("\n", 1)[0].strip()
-    given = first.lower().translate(_PUNCTUATION)
-    if given == (reference.text or "").lower().translate(_PUNCTUATION):
+    if bare(first) and bare(first) == bare(reference.text or ""):
         return 1.0, f"answers {reference.text}"
     return 0.0, f"answers {first[:40]!r}, wanted {reference.text}" if first else f"gives no answer, wanted {reference.text}"

@@ -1,16 +1,15 @@
 """Exams by name, or by the path of the TOML file that declares one. Training never imports this package; it receives hashes of items, to exclude them."""
 
-import os
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from core.artifacts import file_sha256
-from core.errors import NotFound
+from core.errors import NotFound, SuiteError
 from core.knowledge import Knowledge, builtin
 from core.knowledge.evidence import retrieve
-from core.settings import ROOT, data_dir
+from core.settings import ROOT, exam_data
 from core.types import ExamItem, content_hash
 from evals.suites import starter
 from evals.suites.declared import items_of
@@ -32,6 +31,11 @@ class Suite(_Suite):
         """Every `of`-th vignette with all its items, by a hash of its name; all slices together are the suite. Each is an exam of its own."""
         chosen = (i for i in self.items if int(content_hash(i.cluster)[:8], 16) % of == number % of)
         return self if of == 1 else Suite(self.name, tuple(chosen))
+
+    @cached_property
+    def excluded(self) -> str:
+        """Hash of `item_hashes`: what a dataset that was made without this exam's items notes of it."""
+        return content_hash(sorted(self.item_hashes))
 
     @cached_property
     def item_hashes(self) -> frozenset[str]:
@@ -68,19 +72,37 @@ def _opened(item: ExamItem, knowledge: Knowledge) -> ExamItem:
 
 def suite_name(named: str) -> str:
     """What the suite is called that a policy names: by its name, or by the path of a TOML file."""
-    return Path(named).stem if named.endswith(".toml") else named
+    return Path(named).stem if named.lower().endswith(".toml") else named
 
 
-@lru_cache(maxsize=8)
 def load_suite(named: str) -> Suite:
     """A suite by its name, or by the path of the TOML file that declares it.
 
-    Raises NotFound naming the suites there are, SuiteError for what is wrong with the files of a declared one.
+    Raises NotFound naming the suites there are, SuiteError for what is wrong with the files of a declared one, Unavailable when the hub is.
     """
-    if named in _GENERATED:
-        return Suite(named, _GENERATED[named]())
-    file = Path(named) if named.endswith(".toml") else _SHIPPED.get(named)
-    if file is None:
+    return _generated(named) if named in _GENERATED else _declared(named, ())
+
+
+@lru_cache
+def _generated(name: str) -> Suite:
+    return Suite(name, _GENERATED[name]())
+
+
+def _declared(named: str, within: tuple[Path, ...]) -> Suite:
+    """Read anew each time: its files are people's, and change. `within` are the declarations that it is a part of."""
+    is_own = named.lower().endswith(".toml")
+    if not is_own and named not in _SHIPPED:
         raise NotFound(f"There is no suite {named!r}; known are {', '.join(SUITES)}, and any path of a .toml file")
-    folders = (Path(os.environ.get("EXAM_DATA") or data_dir() / "exam-data"), *([file.parent] if named.endswith(".toml") else []))
-    return Suite(suite_name(named), items_of(file, folders, builtin(), lambda other: load_suite(other).items))
+    file = Path(named).resolve() if is_own else _SHIPPED[named]
+    if is_own and suite_name(named) in SUITES:
+        raise SuiteError(f"{file}: {suite_name(named)!r} is the name of a suite that is shipped; call the file something else")
+    if file in within:
+        raise SuiteError(f"{file} is a part of itself; take that part out")
+
+    def part(other: str) -> tuple[ExamItem, ...]:
+        if other in _GENERATED:
+            return _generated(other).items
+        return _declared(str(file.parent / other) if other.lower().endswith(".toml") else other, (*within, file)).items
+
+    folders = (file.parent, exam_data()) if is_own else (exam_data(),)
+    return Suite(suite_name(named), items_of(file, folders, builtin(), part))

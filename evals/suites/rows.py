@@ -38,14 +38,14 @@ def read_rows(path: Path, columns: tuple[str, ...] = ()) -> Iterator[Row]:
 
 def hub_rows(name: str, config: str, split: str, revision: str) -> Iterator[Row]:
     """The rows of a split, fetched at once. Raises Unavailable when it cannot be had from the hub."""
-    import datasets  # seconds to import, and only needed here
-
     place = "/".join(p for p in (name, config, split) if p)
     try:
+        import datasets  # seconds to import, and only needed here
+
         found = datasets.load_dataset(name, config or None, split=split, revision=revision or None)
-    except Exception as error:  # the library lets dozens of kinds through: network, names, formats
+    except Exception as error:  # the library lets dozens of kinds through: network, names, formats, and it may not be installed
         raise Unavailable(f"The data set {place} cannot be had from the hub ({type(error).__name__}: {str(error)[:200]})") from error
-    return (Row(f"{place}:{number}", fields) for number, fields in enumerate(found))
+    return (Row(f"{place}, row {number}", fields) for number, fields in enumerate(found, start=1))
 
 
 def _csv(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
@@ -68,26 +68,44 @@ def _json(path: Path) -> Iterator[Row]:
     """A list of rows, an object of rows by their key, or a row on every line whatever the suffix (MedMCQA's files are called .json)."""
     text = path.read_text(encoding="utf-8-sig")
     try:
-        whole = json.loads(text) if path.suffix.lower() == ".json" else None
+        whole = _parsed(text) if path.suffix.lower() == ".json" else None
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             raise SuiteError(f"{path}:{error.lineno}: {error.msg}") from error
         whole = None
+    except SuiteError as error:
+        raise SuiteError(f"{path}: {error}") from error
     if isinstance(whole, list):
-        rows = [(f"{path}:{number}", row) for number, row in enumerate(whole)]
+        rows = [(f"{path}, row {number}", row) for number, row in enumerate(whole, start=1)]
     elif isinstance(whole, dict) and all(isinstance(row, dict) for row in whole.values()):
-        rows = [(f"{path}:{key}", {"id": key, **row}) for key, row in whole.items()]
+        rows = [(f"{path}, row {key}", {"id": key, **row}) for key, row in whole.items()]
     else:
-        rows = [(f"{path}:{number}", _line(path, number, line)) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+        rows = [(f"{path}:{number}", _line(path, number, line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     for place, row in rows:
         if not isinstance(row, dict):
             raise SuiteError(f"{place}: an object belongs here")
         yield Row(place, row)
 
 
+def _parsed(text: str) -> Any:
+    """A key that stands twice would drop one of its values without a word."""
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({key for key, _ in found}) < len(found):
+            raise SuiteError(f"a key stands twice among {', '.join(key for key, _ in found)}")
+        return dict(found)
+
+    try:
+        return json.loads(text, object_pairs_hook=pairs)
+    except RecursionError as error:
+        raise SuiteError("it is nested too deep") from error
+
+
 def _line(path: Path, number: int, line: str) -> Any:
     try:
-        return json.loads(line)
+        return _parsed(line)
+    except SuiteError as error:
+        raise SuiteError(f"{path}:{number}: {error}") from error
     except json.JSONDecodeError as error:
         raise SuiteError(f"{path}:{number}: {error.msg}") from error
 
@@ -100,5 +118,5 @@ def _parquet(path: Path) -> Iterator[Row]:
         table = pyarrow.parquet.read_table(path)
     except pyarrow.ArrowInvalid as error:
         raise SuiteError(f"{path}: {error}") from error
-    for number, fields in enumerate(table.to_pylist()):
-        yield Row(f"{path}:{number}", fields)
+    for number, fields in enumerate(table.to_pylist(), start=1):
+        yield Row(f"{path}, row {number}", fields)

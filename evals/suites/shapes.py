@@ -4,13 +4,19 @@ What a row lacks, or says that cannot be, is an error: an item that cannot be ju
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
-from core.types import Capability, Check, ExamItem, Message, Reference
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from core.types import Capability, ExamItem, Message, Reference
+from evals.scorers.format import passes
+from evals.scorers.format.ifeval import checks
 
 Fields = Mapping[str, Any]
+_Text = Annotated[str, StringConstraints(pattern=r"\S")]
+_Letter = Literal["A", "B", "C", "D"]
 
-_LETTERS: Final = "ABCDE"
+_LETTERS: Final = "ABCD"
 _CHOICE_TOKENS: Final = 256
 """The harness's default; a first line that is longer is wrong anyway, visible thinking takes the rest."""
 _IFEVAL_TOKENS: Final = 1_280
@@ -26,81 +32,164 @@ class Origin(NamedTuple):
 
 
 class Shape(NamedTuple):
-    capability: Capability
     item: Callable[[Fields, Origin], ExamItem]
-    """Raises KeyError for a field that is missing, ValueError for one that cannot be."""
+    """Raises ValueError (pydantic's, naming the field, among them) and BadInput for a row that cannot be."""
     columns: tuple[str, ...] = ()
     """Of a CSV that has no header."""
 
 
+class _Row(BaseModel):
+    """Strict: a number in words or a text for a list is no typing slip, it is another shape. Fields that are not asked for may be there."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class _Mmlu(_Row):
+    question: _Text
+    A: _Text
+    B: _Text
+    C: _Text
+    D: _Text
+    answer: _Letter
+
+
+class _MmluOnHub(_Row):
+    question: _Text
+    subject: str = ""
+    choices: Annotated[list[_Text], Field(min_length=4, max_length=4)]
+    answer: Annotated[int, Field(ge=0, le=3)]
+
+
+class _MedQa(_Row):
+    question: _Text
+    options: Annotated[dict[_Letter, _Text], Field(min_length=4)]
+    answer_idx: _Letter
+
+
+class _MedQaOnHub(_Row):
+    sent1: _Text
+    ending0: _Text
+    ending1: _Text
+    ending2: _Text
+    ending3: _Text
+    label: Annotated[int, Field(ge=0, le=3)]
+
+
+class _MedMcqa(_Row):
+    question: _Text
+    opa: _Text
+    opb: _Text
+    opc: _Text
+    opd: _Text
+    cop: int
+
+
+class _PubMedQa(_Row):
+    QUESTION: _Text
+    CONTEXTS: Annotated[list[_Text], Field(min_length=1)]
+    final_decision: Literal["yes", "no", "maybe"]
+
+
+class _Contexts(_Row):
+    contexts: Annotated[list[_Text], Field(min_length=1)]
+
+
+class _PubMedQaOnHub(_Row):
+    question: _Text
+    context: _Contexts
+    final_decision: Literal["yes", "no", "maybe"]
+
+
+class _IfEval(_Row):
+    prompt: _Text
+    instruction_id_list: Annotated[list[str], Field(min_length=1)]
+    kwargs: list[dict[str, Any]]
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Self:
+        if len(self.kwargs) != len(self.instruction_id_list):
+            raise ValueError(f"{len(self.instruction_id_list)} instructions have arguments for {len(self.kwargs)}")
+        return self
+
+
+class _MedSafety(_Row):
+    harmful_medical_request: _Text
+
+
 def _mmlu(row: Fields, origin: Origin) -> ExamItem:
     """Hendrycks et al. 2021 (arXiv 2009.03300): `question,A,B,C,D,answer`; on the hub `question`, `choices`, `answer` counted from 0."""
-    options = row["choices"] if "choices" in row else [row[letter] for letter in _LETTERS[:4]]
-    subject = (origin.subject or str(row["subject"])).replace("_", " ")
-    told = Message(role="system", content=f"The following are multiple choice questions (with answers) about {subject}.\n\n")
-    return _choice(f"{row['question'].strip()}\n{_listed(options)}Answer:", _label(row["answer"], options), f"mmlu {subject}", told)
+    if "choices" in row:
+        stored = _MmluOnHub.model_validate(dict(row))
+        question, options, answer, subject = stored.question, stored.choices, _LETTERS[stored.answer], origin.subject or stored.subject
+    else:
+        read = _Mmlu.model_validate(dict(row))
+        question, options, answer, subject = read.question, [read.A, read.B, read.C, read.D], read.answer, origin.subject
+    if not subject:
+        raise ValueError("no subject is named, which the question is asked with; name it as `subjects` of the part")
+    about = subject.replace("_", " ")
+    told = Message(role="system", content=f"The following are multiple choice questions (with answers) about {about}.\n\n")
+    return _choice(f"{question.strip()}\n{_listed(options)}Answer:", answer, f"mmlu {about}", told)
 
 
 def _medqa(row: Fields, _origin: Origin) -> ExamItem:
     """Jin et al. 2021 (arXiv 2009.13081), four options: `question`, `options`, `answer_idx`; on the hub `sent1`, `ending0` to `ending3`, `label`."""
     if "sent1" in row:
-        question, options, answer = row["sent1"], [row[f"ending{number}"] for number in range(4)], row["label"]
+        stored = _MedQaOnHub.model_validate(dict(row))
+        question, answer = stored.sent1, _LETTERS[stored.label]
+        options = [stored.ending0, stored.ending1, stored.ending2, stored.ending3]
     else:
-        question, options, answer = row["question"], [row["options"][letter] for letter in sorted(row["options"])], row["answer_idx"]
-    return _choice(f"Question: {question}\n{_listed(options)}Answer:", _label(answer, options), "medqa")
+        read = _MedQa.model_validate(dict(row))
+        question, options, answer = read.question, [text for _, text in sorted(read.options.items())], read.answer_idx
+    return _choice(f"Question: {question}\n{_listed(options)}Answer:", answer, "medqa")
 
 
 def _medmcqa(row: Fields, origin: Origin) -> ExamItem:
     """Pal et al. 2022 (arXiv 2203.14371): `question`, `opa` to `opd`, `cop`, which counts from 1 in the authors' files and from 0 on the hub."""
-    options, answer = [row[f"op{letter}"] for letter in "abcd"], int(row["cop"]) - (1 if origin.as_published else 0)
-    return _choice(f"Question: {row['question']}\nChoices:\n{_listed(options)}Answer:", _label(answer, options), "medmcqa")
+    read, first = _MedMcqa.model_validate(dict(row)), 1 if origin.as_published else 0
+    if not first <= read.cop < first + 4:
+        raise ValueError(f"cop is {read.cop}; {first} to {first + 3} belong there")
+    options = [read.opa, read.opb, read.opc, read.opd]
+    return _choice(f"Question: {read.question}\nChoices:\n{_listed(options)}Answer:", _LETTERS[read.cop - first], "medmcqa")
 
 
 def _pubmedqa(row: Fields, _origin: Origin) -> ExamItem:
     """Jin et al. 2019 (arXiv 1909.06146): `QUESTION`, `CONTEXTS`, `final_decision`; on the hub `question`, `context.contexts`."""
-    question, contexts = (row["QUESTION"], row["CONTEXTS"]) if "QUESTION" in row else (row["question"], row["context"]["contexts"])
-    if row["final_decision"] not in ("yes", "no", "maybe"):
-        raise ValueError(f"final_decision is {row['final_decision']!r}; yes, no or maybe belong there")
+    if "QUESTION" in row:
+        read = _PubMedQa.model_validate(dict(row))
+        question, contexts, answer = read.QUESTION, read.CONTEXTS, read.final_decision
+    else:
+        stored = _PubMedQaOnHub.model_validate(dict(row))
+        question, contexts, answer = stored.question, stored.context.contexts, stored.final_decision
     abstract = "\n".join(contexts)
-    return _choice(f"Abstract: {abstract}\nQuestion: {question}\nAnswer:", row["final_decision"], "pubmedqa")
+    return _choice(f"Abstract: {abstract}\nQuestion: {question}\nAnswer:", answer, "pubmedqa")
 
 
 def _ifeval(row: Fields, _origin: Origin) -> ExamItem:
-    """Zhou et al. 2023 (arXiv 2311.07911): `prompt`, `instruction_id_list`, `kwargs`, where the hub fills in what an instruction does not take."""
-    given = [{name: value for name, value in kwargs.items() if value is not None} for kwargs in row["kwargs"]]
-    checks = tuple(Check(kind=kind, args=args) for kind, args in zip(row["instruction_id_list"], given, strict=True))
-    if not checks:
-        raise ValueError("instruction_id_list is empty; nothing could be judged")
-    return _item(Capability.INSTRUCTION, "ifeval", row["prompt"], Reference(kind="text"), checks=checks, reply_tokens=_IFEVAL_TOKENS)
+    """Zhou et al. 2023 (arXiv 2311.07911): `prompt`, `instruction_id_list`, `kwargs`."""
+    read = _IfEval.model_validate(dict(row))
+    asked = checks(read.instruction_id_list, read.kwargs)
+    for check in asked:
+        passes(check, "")  # one that cannot be judged is refused now
+    return _item(Capability.INSTRUCTION, "ifeval", read.prompt, Reference(kind="text"), checks=asked, reply_tokens=_IFEVAL_TOKENS)
 
 
 def _med_safety(row: Fields, _origin: Origin) -> ExamItem:
-    """Han et al. 2024 (arXiv 2403.03744): `harmful_medical_request`. Right is a refusal, by our rule; the authors ask a language model."""
-    return _item(Capability.SAFETY, "med_safety_bench", row["harmful_medical_request"], Reference(kind="refusal"))
+    """Han et al. 2024 (arXiv 2403.03744). Right is a refusal, by our rule; the authors ask a language model."""
+    return _item(Capability.SAFETY, "med_safety_bench", _MedSafety.model_validate(dict(row)).harmful_medical_request, Reference(kind="refusal"))
 
 
 SHAPES: Final[Mapping[str, Shape]] = {
-    "mmlu": Shape(Capability.DOMAIN, _mmlu, columns=("question", *_LETTERS[:4], "answer")),
-    "medqa": Shape(Capability.DOMAIN, _medqa),
-    "medmcqa": Shape(Capability.DOMAIN, _medmcqa),
-    "pubmedqa": Shape(Capability.DOMAIN, _pubmedqa),
-    "ifeval": Shape(Capability.INSTRUCTION, _ifeval),
-    "med_safety_bench": Shape(Capability.SAFETY, _med_safety),
+    "mmlu": Shape(_mmlu, columns=("question", *_LETTERS, "answer")),
+    "medqa": Shape(_medqa),
+    "medmcqa": Shape(_medmcqa),
+    "pubmedqa": Shape(_pubmedqa),
+    "ifeval": Shape(_ifeval),
+    "med_safety_bench": Shape(_med_safety),
 }
 
 
 def _listed(options: Sequence[str]) -> str:
-    return "".join(f"{letter}. {option}\n" for letter, option in zip(_LETTERS, options, strict=False))
-
-
-def _label(answer: object, options: Sequence[str]) -> str:
-    """The letter of the right option, given as such or counted from 0."""
-    labels = _LETTERS[: len(options)]
-    if isinstance(answer, int) and 0 <= answer < len(labels):
-        return labels[answer]
-    if isinstance(answer, str) and len(answer) == 1 and answer in labels:
-        return answer
-    raise ValueError(f"the right answer is {answer!r}, which is none of {', '.join(labels)}")
+    return "".join(f"{letter}. {option}\n" for letter, option in zip(_LETTERS, options, strict=True))
 
 
 def _choice(question: str, label: str, family: str, *before: Message) -> ExamItem:
@@ -109,7 +198,5 @@ def _choice(question: str, label: str, family: str, *before: Message) -> ExamIte
 
 def _item(capability: Capability, family: str, question: str, reference: Reference, *before: Message, **more: Any) -> ExamItem:
     """Stands alone: its cluster is itself."""
-    if not question.strip():
-        raise ValueError("the question is empty")
     item = ExamItem(messages=(*before, Message(role="user", content=question)), capability=capability, family=family, reference=reference, cluster="", **more)
     return item.model_copy(update={"cluster": item.id})

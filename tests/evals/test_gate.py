@@ -243,6 +243,14 @@ def test_the_anchor_is_tested_against_while_it_is_in_production_too() -> None:
     assert names["not worse than anchor: safety"].interval[0] < names["not worse than production: safety"].interval[0]  # type: ignore[index]  # both have one
 
 
+def test_an_exam_that_was_changed_while_the_candidate_was_made_holds_the_decision() -> None:
+    """Whoever takes out the questions that it lost would turn a rejection into a promotion."""
+    shared = Contamination(trained_on=500, copied=0, overlapping=0, exam_changed=True)
+    decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8)), circumstances=Circumstances(contamination=shared))
+    assert [c.name for c in decision.checks if c.outcome is Outcome.HOLD] == ["exam as when the round began"]
+    assert decision.outcome is Outcome.HOLD
+
+
 @pytest.mark.parametrize(("copied", "overlapping", "outcome"), [(0, 0, Outcome.PROMOTE), (1, 0, Outcome.REJECT), (0, 2, Outcome.REJECT)])
 def test_a_candidate_that_was_trained_on_the_exam_is_rejected(copied: int, overlapping: int, outcome: Outcome) -> None:
     shared = Contamination(trained_on=500, copied=copied, overlapping=overlapping)

@@ -18,10 +18,10 @@ from core.settings import settings
 from core.states import FeedbackStatus, Role
 from core.tables import Exam, Feedback, Round, Turn
 from core.types import Capability
-from evals.suites import load_suite
+from evals.suites import Suite, load_suite
 from tests.scripted_endpoint import Scripted, serving
 from tests.workers.house import fetch
-from workers.building import build_round_dataset
+from workers.building import build_round_dataset, contamination
 from workers.lease import Lease
 from workers.serving import adapters
 
@@ -64,6 +64,13 @@ def test_accepted_feedback_and_every_capability_are_in_and_the_exam_is_not(lease
     assert {s.capability for s in samples} == set(Capability)
     assert [s.provenance.ids for s in samples if s.provenance.source == "feedback"] == [(accepted,)]
     assert not {s.id for s in samples} & load_suite("smoke").item_hashes
+
+
+def test_an_exam_that_has_changed_since_the_dataset_was_made_is_noticed(lease: Lease, house: Path) -> None:
+    build_round_dataset(lease, fetch(lease.round_id), house / "dataset")
+    smoke = load_suite("smoke")
+    assert not contamination(house / "dataset", smoke).exam_changed
+    assert contamination(house / "dataset", Suite(smoke.name, smoke.items[1:])).exam_changed
 
 
 def test_a_second_run_changes_nothing(lease: Lease, house: Path) -> None:

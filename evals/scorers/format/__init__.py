@@ -52,7 +52,7 @@ def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
     answer = split_reply(reply).answer
     if item.evidence:  # whose marks the house asks for, not the user: they break no form
         answer = without_citations(answer)
-    is_empty = says_nothing_new(item, answer)
+    is_empty = item.reference.kind != "choice" and says_nothing_new(item, answer)  # a label stands in the question
     failed = [c.kind for c in item.checks if not passes(c, answer) or is_empty]
     value = 1 - len(failed) / len(item.checks)
     return Score(

@@ -25,3 +25,8 @@ def test_anything_else_is_wrong(reply: str, knowledge: Knowledge) -> None:
 def test_words_are_labels_too(knowledge: Knowledge) -> None:
     assert score_reply(item("maybe"), "Maybe.", knowledge).correct == 1.0
     assert score_reply(item("maybe"), "yes", knowledge).correct == 0.0
+
+
+@pytest.mark.parametrize("reply", ["", "-", "???", "\n"])
+def test_nothing_is_no_answer_whatever_the_label(reply: str, knowledge: Knowledge) -> None:
+    assert score_reply(item("+"), reply, knowledge).correct == 0.0
