@@ -7,7 +7,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from app.gateway import audit_trail, chat, checkpoints, feedback, health, login, metrics, people, rounds
+from app.gateway import audit_trail, chat, checkpoints, feedback, health, login, metrics, openapi, people, rounds
 from app.gateway.door import PAGES, Door, visitor
 from app.gateway.errors import handle_errors
 from app.gateway.house import House
@@ -37,7 +37,7 @@ def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = No
     app.state.login_throttle = Throttle()
     app.state.login_limiter = CapacityLimiter(_LOGINS_AT_ONCE)
     handle_errors(app)
-    for room in (chat, feedback, rounds, checkpoints, people, audit_trail, login, health, metrics):
+    for room in (chat, feedback, rounds, checkpoints, people, audit_trail, login, health, metrics, openapi):
         app.include_router(room.router)
 
     @app.get("/", include_in_schema=False)

@@ -19,7 +19,7 @@ TEMPERATURE, SEED = 0.0, 0
 _CHARS_PER_TOKEN = 40
 """More than any tokenizer packs into a token, on average over a reply: who says more does not keep to the limit and may never end."""
 _REPLY_SECONDS = 600.0
-"""Of one reply: 1,280 tokens at two a second."""
+"""Of one reply: the longest that an exam asks for (1,280 tokens) at little more than two a second."""
 
 
 async def run_suite(

@@ -14,7 +14,7 @@ from core.db import reading
 from core.errors import AppError
 from core.settings import settings
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 
 _TIMEOUT_SECONDS = 2.0
 
@@ -24,7 +24,7 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "Not ready; `checks` says what is not"}})
 async def readyz(request: Request) -> JSONResponse:
     """200 when database, knowledge, Redis and vLLM (with the production checkpoint loaded) are there, else 503; `checks` says what is not."""
     database, checkpoint_id = await _database()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from core.types import SafetyFinding
 
@@ -25,6 +25,6 @@ def count_findings(found: Sequence[SafetyFinding]) -> None:
         findings.labels(finding.rule, finding.severity).inc()
 
 
-@router.get("/metrics", include_in_schema=False)
+@router.get("/metrics", response_class=PlainTextResponse)
 def scrape() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
