@@ -1,7 +1,7 @@
 """What goes over the wire: OpenAI's request and reply shapes, with our additions under `balancedbio`.
 
-A field that we do not know is passed on to vLLM, which knows its own; a field that the guard could not honour is refused, because
-an answer that silently ignores it would be wrong, and one that obeys it would go round the guard.
+What is passed on to vLLM is named here, field by field: it knows many more, some of which would go round the guard, some of which are the
+operator's (priority, caches). A field that is not known is refused with its name, because an answer that silently ignores it would be wrong.
 """
 
 import re
@@ -30,6 +30,21 @@ _REFUSED = (
     "add_generation_prompt",
     "continue_final_message",
 )
+"""The guard, which reads replies sentence by sentence, could not honour them. Empty, false and null they ask for nothing."""
+_PASSED = frozenset(
+    {
+        "temperature", "top_p", "top_k", "min_p", "seed", "stop", "max_tokens", "max_completion_tokens", "min_tokens",
+        "frequency_penalty", "presence_penalty", "repetition_penalty", "logit_bias", "response_format",
+    }
+)  # fmt: skip
+"""How a reply is drawn, and its form."""
+_IGNORED = frozenset(
+    {
+        "user", "metadata", "store", "service_tier", "parallel_tool_calls", "tool_choice", "safety_identifier", "prompt_cache_key", "modalities",
+        "reasoning_effort", "verbosity",
+    }
+)  # fmt: skip
+"""OpenAI's own, which its clients send and which ask for nothing here."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -107,9 +122,11 @@ class ChatRequest(BaseModel):
 
     @model_validator(mode="after")
     def _can_be_honoured(self) -> "ChatRequest":
-        for name in _REFUSED:
-            if (self.model_extra or {}).get(name):
+        for name, value in (self.model_extra or {}).items():
+            if name in _REFUSED and value:
                 raise ValueError(f"{name} is not supported: replies pass a safety check sentence by sentence")
+            if name not in {*_PASSED, *_IGNORED, *_REFUSED} and value is not None:
+                raise ValueError(f"{name[:80]!r} is not a field of this API; sampling takes {', '.join(sorted(_PASSED))}")
         return self
 
     @property
@@ -119,7 +136,7 @@ class ChatRequest(BaseModel):
     @property
     def options(self) -> dict[str, Any]:
         """What vLLM is given besides the messages."""
-        return {name: value for name, value in (self.model_extra or {}).items() if value is not None and name not in _REFUSED}
+        return {name: value for name, value in (self.model_extra or {}).items() if value is not None and name in _PASSED}
 
 
 class Extension(Value):

@@ -45,6 +45,8 @@ CASES = {
     "unknown role": Bad(CHAT, b'{"model": "balancedbio", "messages": [{"role": "king", "content": "hi"}]}', 400, "role"),
     "two choices": Bad(CHAT, asking("hi", n=2), 400, "one choice"),
     "a field that goes round the guard": Bad(CHAT, asking("hi", logprobs=True), 400, "logprobs"),
+    "a field of vLLM's that is the operator's": Bad(CHAT, asking("hi", priority=-10), 400, "'priority' is not a field"),
+    "a field that nobody knows": Bad(CHAT, asking("hi", temprature=0.5), 400, "'temprature' is not a field"),
     "unknown model": Bad(CHAT, asking("hi", model="gpt-9"), 404, "gpt-9"),
     "unknown conversation": Bad(CHAT, asking("hi", conversation_id="conv-nowhere"), 404, "conv-nowhere"),
     "malformed conversation id": Bad(CHAT, asking("hi", conversation_id="../etc"), 400, "conversation_id"),

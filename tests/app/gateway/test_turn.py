@@ -169,7 +169,18 @@ def test_unknown_fields_reach_the_model_server_and_ours_do_not() -> None:
         {"role": "assistant", "content": "> **This may be an emergency: x.** Call.\n\n<think> hm </think> Naproxen."},
         {"role": "user", "content": "Sure?", "name": "ana"},
     ]
-    body = {"model": "balancedbio", "messages": messages, "top_k": 5, "max_tokens": 7, "n": 1, "user": None, "stream_options": None, "evidence": False}
+    body = {
+        "model": "balancedbio",
+        "messages": messages,
+        "top_k": 5,
+        "max_tokens": 7,
+        "n": 1,
+        "user": "u",
+        "store": True,
+        "logprobs": False,
+        "stream_options": None,
+        "evidence": False,
+    }
     assert client.post("/v1/chat/completions", headers=headers, json=body).status_code == 200
     assert chat.options == {"top_k": 5, "max_tokens": 7}
     assert [m.content for m in chat.messages] == ["Gout?", "Naproxen.", "Sure?"]
