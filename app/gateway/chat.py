@@ -25,7 +25,14 @@ from core.errors import AppError, Unavailable
 router = APIRouter(prefix="/v1")
 
 
-@router.post("/chat/completions", response_model=None)
+_REPLY = {
+    "description": "The reply, whole or, with `stream`, as server-sent events that end with [DONE]",
+    "headers": {name: {"schema": {"type": "string"}} for name in ("X-Turn-Id", "X-Checkpoint-Id", "X-Conversation-Id")},
+    "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {"schema": {"type": "string"}}},
+}
+
+
+@router.post("/chat/completions", response_model=None, responses={200: _REPLY})
 async def chat_completions(
     request: Request,
     caller: ChatCaller,
