@@ -28,7 +28,7 @@ from core.errors import ArtifactError
 from core.knowledge import Knowledge
 from core.knowledge.graph import Kind
 from core.safety import check_reply, patient_concepts
-from core.types import Capability, Provenance, Reference, Severity, TrainingSample, content_hash
+from core.types import Capability, Provenance, Reference, Severity, TrainingSample
 
 _ANCHOR_SEED = 7_919
 """Added to the recipe's seed: anchors are other draws than the round's own items."""
@@ -44,16 +44,17 @@ def build_dataset(
     knowledge: Knowledge,
     weaknesses: Mapping[Capability, float],
     exam_grams: frozenset[str] = frozenset(),
+    exam: str = "",
     judged: Sequence[FeedbackExample] = (),
     attempts: Attempts | None = None,
     teacher: Teacher | None = None,
 ) -> DatasetManifest:
     """Writes the artifact folder `target` and returns what is in it.
 
-    `exam_hashes` are ids of exam items, `exam_grams` the `curate.word_grams` of their questions. `weaknesses` are in [0, 1] for each capability.
-    `judged` is every accepted judgement, earlier rounds' too: the pairs in it are what models in the reward learn from and are measured by.
-    `attempts` tries the round's own items (anchors and feedback stay as they are), `teacher` words them. Raises ArtifactError when the folder
-    exists or cannot be written, Unavailable when a model stays away.
+    `exam_hashes` are ids of exam items, `exam_grams` the `curate.word_grams` of their questions, `exam` the exam's own hash, which the manifest
+    notes. `weaknesses` are in [0, 1] for each capability. `judged` is every accepted judgement, earlier rounds' too: the pairs in it are what models
+    in the reward learn from and are measured by. `attempts` tries the round's own items (anchors and feedback stay as they are), `teacher` words
+    them. Raises ArtifactError when the folder exists or cannot be written, Unavailable when a model stays away.
     """
     tally = Tally()
     counts = {c: round(recipe.items_per_capability * (1 + recipe.weakness_tilt * weaknesses.get(c, 0.0))) for c in Capability}
@@ -81,7 +82,7 @@ def build_dataset(
         feedback_used=used,
         feedback_topics=topics,
         judgements=dict(sorted(by_source.items())),
-        exam=content_hash(sorted(exam_hashes)),
+        exam=exam,
     )
     with new_artifact(target) as draft:
         write_samples(draft, items)

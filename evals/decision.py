@@ -60,8 +60,8 @@ class Contamination(Value):
     """Of these, items of the exam."""
     overlapping: int
     """Of the rest, those that share a run of 13 words, or all their words, with a question of the exam."""
-    exam_changed: bool = False
-    """Whether the exam asks anything else than when those data were made."""
+    exam_changed: bool | None = False
+    """Whether the exam asks anything else than when those data were made; None: they do not say."""
 
 
 class Circumstances(Value):

@@ -31,6 +31,8 @@ def decide(
 
     Raises GateError when the reports are not about this suite: such reports cannot be compared, and must not pass.
     """
+    if len({item.id for item in suite.items}) < len(suite.items):
+        raise GateError(f"The suite {suite.name!r} asks a question twice")
     if suite_name(policy.suite) != suite.name:
         raise GateError(f"The policy asks for the suite {policy.suite!r}, not {suite.name!r}")
     for report in filter(None, (baseline, candidate, anchor)):
@@ -243,13 +245,14 @@ def _contamination(found: Contamination) -> GateCheck:
     )
 
 
-def _same_exam(has_changed: bool) -> GateCheck:
+def _same_exam(has_changed: bool | None) -> GateCheck:
     """Questions that were taken out or put in meanwhile may be those that the candidate lost or won."""
-    return GateCheck(
-        name="exam as when the round began",
-        outcome=Outcome.HOLD if has_changed else Outcome.PROMOTE,
-        explanation="it asks something else now; start a new round" if has_changed else "the same questions",
-    )
+    said = {
+        True: "it asks something else now; start a new round",
+        False: "the same questions",
+        None: "the data were made by a version that did not note their exam; start a new round",
+    }
+    return GateCheck(name="exam as when the data were made", outcome=Outcome.PROMOTE if has_changed is False else Outcome.HOLD, explanation=said[has_changed])
 
 
 def _frozen(policy: GatePolicy, now: GatePolicy) -> GateCheck:

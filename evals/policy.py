@@ -10,9 +10,9 @@ from evals.decision import GatePolicy
 
 
 def load_policy(path: Path) -> GatePolicy:
-    """A suite's file is looked for beside the policy. Raises RecipeError naming the file and the field."""
+    """Raises RecipeError naming the file and the field."""
     try:
-        policy = GatePolicy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return GatePolicy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise RecipeError(f"The gate policy {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -20,5 +20,3 @@ def load_policy(path: Path) -> GatePolicy:
     except ValidationError as error:
         first = error.errors()[0]
         raise RecipeError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    beside = (path.parent / policy.suite).resolve()
-    return policy.model_copy(update={"suite": str(beside)}) if policy.suite.lower().endswith(".toml") and beside.is_file() else policy

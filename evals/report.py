@@ -1,6 +1,7 @@
 """What a decision looks like: for a terminal, for a pull request, for a machine."""
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -33,8 +34,10 @@ def write_report(decision: GateDecision, folder: Path, suite: Suite, baseline: E
         "candidate.json": candidate.model_dump_json(),
     }.items():
         write_text_atomically(folder / name, text)
-    for report in (baseline, candidate):
-        write_transcript(report, suite, folder / "transcripts")
+    transcripts = folder / "transcripts"
+    shutil.rmtree(transcripts, ignore_errors=True)  # their names tell runs apart, so those of an earlier one would stay
+    write_transcript(baseline, suite, transcripts, "baseline")
+    write_transcript(candidate, suite, transcripts, "candidate")
 
 
 def markdown(decision: GateDecision, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> str:

@@ -32,7 +32,7 @@ HEADLINE = "correct"
 _ROLES = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
 
 
-def write_transcript(report: EvalReport, suite: Suite, folder: Path) -> Path:
+def write_transcript(report: EvalReport, suite: Suite, folder: Path, *tags: str) -> Path:
     """Writes the log of an exam into a folder, under a name as Inspect gives them: its viewer lists no other JSON file.
 
     Its compressed format takes seven times as long to write (2.1 ms an item).
@@ -47,6 +47,7 @@ def write_transcript(report: EvalReport, suite: Suite, folder: Path) -> Path:
             created=created,
             task=suite.name,
             task_id=task_id,
+            tags=list(tags),
             task_version=report.suite_hash[:12],
             dataset=EvalDataset(name=suite.name, samples=len(samples)),
             model=report.model,

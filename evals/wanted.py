@@ -12,7 +12,7 @@ def wanted(item: Item, known: Knowledge) -> str:
         case "concepts":
             text = "; ".join(" or ".join(map(label, group)) for group in reference.concepts)
         case "dose":
-            text = f"{reference.low:g} to {reference.high:g} {reference.unit}"
+            text = f"{reference.low:,.12g} to {reference.high:,.12g} {reference.unit}"
         case "choice" | "text":
             text = reference.text or "only the form counts"
         case kind:

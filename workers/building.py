@@ -37,7 +37,7 @@ def build_round_dataset(lease: Lease, row: Round, target: Path) -> bool:
     Raises ArtifactError, RecipeError, LostLease, and Unavailable when a model that the recipe asks stays away.
     """
     if not target.exists():
-        suite = load_suite(frozen_policy(row).suite)
+        suite = load_suite(frozen_policy(row).suite, settings().gate_policy.parent)
         recipe, known = recipe_from(row.recipe), knowledge()
         with lease.write() as (session, _):
             feedback = [_example(*pair) for pair in store.claim_feedback(session, row.id)]
@@ -50,6 +50,7 @@ def build_round_dataset(lease: Lease, row: Round, target: Path) -> bool:
                     feedback=feedback,
                     exam_hashes=suite.item_hashes,
                     exam_grams=_grams(suite),
+                    exam=suite.asked,
                     knowledge=known,
                     weaknesses=_weaknesses(row.parent_id, suite),
                     judged=judged,
@@ -67,11 +68,11 @@ def build_round_dataset(lease: Lease, row: Round, target: Path) -> bool:
 
 def contamination(dataset: Path, suite: Suite) -> Contamination:
     """What the training data share with the exam; nothing, unless the exam has changed since they were made. Raises ArtifactError."""
-    has_changed = load_manifest(dataset).exam != suite.excluded
+    then = load_manifest(dataset).exam
     samples, grams = load_dataset(dataset), _grams(suite)
     copied = [s.id in suite.item_hashes for s in samples]
     overlapping = [any(word_grams(m.content) & grams for m in s.messages) for s, is_copy in zip(samples, copied, strict=True) if not is_copy]
-    return Contamination(trained_on=len(samples), copied=sum(copied), overlapping=sum(overlapping), exam_changed=has_changed)
+    return Contamination(trained_on=len(samples), copied=sum(copied), overlapping=sum(overlapping), exam_changed=then != suite.asked if then else None)
 
 
 def _grams(suite: Suite) -> frozenset[str]:

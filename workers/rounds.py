@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core import audit, jobs, store
 from core.artifacts import verify_artifact
 from core.db import send_after_commit, unit_of_work
-from core.errors import AppError, GateError, LostLease, NotFound, RecipeError, Unavailable
+from core.errors import AppError, GateError, LostLease, NotFound, RecipeError, SuiteError, Unavailable
 from core.logging import correlation_id, get_logger
 from core.settings import settings
 from core.states import CheckpointStatus, RoundStatus
@@ -21,7 +21,7 @@ from evals.decision import Circumstances, GatePolicy, Outcome
 from evals.gate import decide
 from evals.policy import load_policy
 from evals.report import write_report
-from evals.suites import load_suite
+from evals.suites import Suite, load_suite
 from workers import training
 from workers.building import build_round_dataset, contamination
 from workers.examination import examine, frozen_policy
@@ -76,7 +76,7 @@ def train(lease: Lease, row: Round) -> None:
 def evaluate(lease: Lease, row: Round) -> None:
     """Candidate, parent and the fixed anchor (the base model) sit the same exam; the frozen policy decides."""
     policy = frozen_policy(row)
-    whole, policy_now = load_suite(policy.suite), _policy_now()
+    whole, policy_now = _suite(policy), _policy_now()
     with lease.write() as (session, row):
         _require_same_production(session, row)
         candidate = _candidate(session, row)
@@ -105,6 +105,14 @@ def evaluate(lease: Lease, row: Round) -> None:
         audit.record(session, _ACTOR, "round.decided", row.id, outcome=decision.outcome, candidate=decision.candidate, policy=decision.policy_hash)
         move(session, row, status, decision=decision.model_dump(mode="json"))
     return promotion.unload_unservable()
+
+
+def _suite(policy: GatePolicy) -> Suite:
+    """The exam that the policy names. Raises GateError, which holds the round: that its file cannot be read is no fault of the candidate."""
+    try:
+        return load_suite(policy.suite, settings().gate_policy.parent)
+    except (SuiteError, NotFound) as error:
+        raise GateError(str(error)) from error
 
 
 def _policy_now() -> GatePolicy:

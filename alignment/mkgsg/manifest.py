@@ -49,7 +49,7 @@ class DatasetManifest(Value):
     dropped: Mapping[str, int]
     """Reason -> count, over synthetic items and feedback."""
     exam: str = ""
-    """Hash of the ids that no item may have: the exam's, as it was when the dataset was made."""
+    """Hash of the exam whose items were kept out, as it was when the dataset was made."""
     wanted: int = 0
     """Items that a run was asked for; 0 for the dataset of a round."""
     dry: tuple[str, ...] = ()

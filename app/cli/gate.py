@@ -46,8 +46,9 @@ def gate(
     from evals.report import markdown, write_report
 
     try:
-        frozen = load_policy(policy or settings().gate_policy)
-        suite = load_suite(frozen.suite)
+        named = policy or settings().gate_policy
+        frozen = load_policy(named)
+        suite = load_suite(frozen.suite, named.parent)
         before, after = asyncio.run(_examine(suite, endpoint or settings().vllm_url, (baseline, candidate)))
         decision = decide(frozen, suite, before, after)
         write_report(decision, report, suite, before, after)

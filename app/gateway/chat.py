@@ -25,10 +25,11 @@ from core.errors import AppError, Unavailable
 router = APIRouter(prefix="/v1")
 
 
+_EVENT = {"type": "object", "required": ["data"], "properties": {"data": {"type": "string", "description": "A chunk as JSON, or [DONE]"}}}
 _REPLY = {
     "description": "The reply, whole or, with `stream`, as server-sent events that end with [DONE]",
     "headers": {name: {"schema": {"type": "string"}} for name in ("X-Turn-Id", "X-Checkpoint-Id", "X-Conversation-Id")},
-    "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {"schema": {"type": "string"}}},
+    "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {"schema": _EVENT}},
 }
 
 

@@ -56,7 +56,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(title=app.title, version=app.version, description="OpenAI-compatible; errors have OpenAI's shape.", routes=routes)
     parts = found.setdefault("components", {})
     # Without FastAPI's own shape of an error, which nothing here answers with.
-    schemas = parts["schemas"] = {n: s for n, s in parts.get("schemas", {}).items() if "ValidationError" not in n} | {"Error": _ERROR}
+    schemas = parts["schemas"] = {n: s for n, s in parts.get("schemas", {}).items() if n not in ("ValidationError", "HTTPValidationError")} | {"Error": _ERROR}
     parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     for route, operation in _operations(routes, found["paths"]):
         operation["responses"].pop("422", None)

@@ -30,21 +30,7 @@ _REFUSED = (
     "add_generation_prompt",
     "continue_final_message",
 )
-"""The guard, which reads replies sentence by sentence, could not honour them. Empty, false and null they ask for nothing."""
-_PASSED = frozenset(
-    {
-        "temperature", "top_p", "top_k", "min_p", "seed", "stop", "max_tokens", "max_completion_tokens", "min_tokens",
-        "frequency_penalty", "presence_penalty", "repetition_penalty", "logit_bias", "response_format",
-    }
-)  # fmt: skip
-"""How a reply is drawn, and its form."""
-_IGNORED = frozenset(
-    {
-        "user", "metadata", "store", "service_tier", "parallel_tool_calls", "tool_choice", "safety_identifier", "prompt_cache_key", "modalities",
-        "reasoning_effort", "verbosity",
-    }
-)  # fmt: skip
-"""OpenAI's own, which its clients send and which ask for nothing here."""
+"""The guard, which reads replies sentence by sentence, could not honour them."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -87,10 +73,50 @@ class StreamOptions(BaseModel):
     include_usage: bool = False
 
 
-class ChatRequest(BaseModel):
+class Sampling(BaseModel):
+    """How a reply is drawn, and its form: all that is passed on to vLLM, which checks what fits the model. None: its own default."""
+
+    model_config = ConfigDict(frozen=True)
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    stop_token_ids: list[int] | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    min_tokens: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    repetition_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    response_format: dict[str, Any] | None = None
+
+
+class Ignored(BaseModel):
+    """What OpenAI's clients may send that asks for nothing here."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user: Any = None
+    metadata: Any = None
+    store: Any = None
+    service_tier: Any = None
+    safety_identifier: Any = None
+    prompt_cache_key: Any = None
+    prompt_cache_retention: Any = None
+    prediction: Any = None
+    parallel_tool_calls: Any = None
+    tool_choice: Literal["auto", "none"] | None = None
+    modalities: list[Literal["text"]] | None = None
+
+
+class ChatRequest(Sampling, Ignored):
     """POST /v1/chat/completions."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra={"additionalProperties": False})
 
     model: Text = Field(min_length=1, max_length=200)
     messages: tuple[WireMessage, ...] = Field(min_length=1, max_length=500)
@@ -125,8 +151,8 @@ class ChatRequest(BaseModel):
         for name, value in (self.model_extra or {}).items():
             if name in _REFUSED and value:
                 raise ValueError(f"{name} is not supported: replies pass a safety check sentence by sentence")
-            if name not in {*_PASSED, *_IGNORED, *_REFUSED} and value is not None:
-                raise ValueError(f"{name[:80]!r} is not a field of this API; sampling takes {', '.join(sorted(_PASSED))}")
+            if value:  # empty, false and null ask for nothing
+                raise ValueError(f"{name[:80]!r} is not a field of this API; sampling takes {', '.join(Sampling.model_fields)}")
         return self
 
     @property
@@ -136,7 +162,7 @@ class ChatRequest(BaseModel):
     @property
     def options(self) -> dict[str, Any]:
         """What vLLM is given besides the messages."""
-        return {name: value for name, value in (self.model_extra or {}).items() if value is not None and name in _PASSED}
+        return self.model_dump(include=set(Sampling.model_fields), exclude_none=True)
 
 
 class Extension(Value):

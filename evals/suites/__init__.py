@@ -25,17 +25,17 @@ class Suite(_Suite):
 
     @cached_property
     def hash(self) -> str:
-        return content_hash([self.name, [[i.id, i.cluster, i.reply_tokens] for i in self.items], marking_version()])
+        return content_hash([self.name, self.asked, marking_version()])
+
+    @cached_property
+    def asked(self) -> str:
+        """Hash of the items alone, in their order, with what they share and how long a reply may be."""
+        return content_hash([[i.id, i.cluster, i.reply_tokens] for i in self.items])
 
     def slice(self, number: int, of: int) -> "Suite":
         """Every `of`-th vignette with all its items, by a hash of its name; all slices together are the suite. Each is an exam of its own."""
         chosen = (i for i in self.items if int(content_hash(i.cluster)[:8], 16) % of == number % of)
         return self if of == 1 else Suite(self.name, tuple(chosen))
-
-    @cached_property
-    def excluded(self) -> str:
-        """Hash of `item_hashes`: what a dataset that was made without this exam's items notes of it."""
-        return content_hash(sorted(self.item_hashes))
 
     @cached_property
     def item_hashes(self) -> frozenset[str]:
@@ -75,12 +75,16 @@ def suite_name(named: str) -> str:
     return Path(named).stem if named.lower().endswith(".toml") else named
 
 
-def load_suite(named: str) -> Suite:
-    """A suite by its name, or by the path of the TOML file that declares it.
+def load_suite(named: str, beside: Path | None = None) -> Suite:
+    """A suite by its name, or by the path of the TOML file that declares it: from the folder `beside` where it lies there.
 
     Raises NotFound naming the suites there are, SuiteError for what is wrong with the files of a declared one, Unavailable when the hub is.
     """
-    return _generated(named) if named in _GENERATED else _declared(named, ())
+    if named in _GENERATED:
+        return _generated(named)
+    if beside and named.lower().endswith(".toml") and (beside / named).is_file():
+        named = str(beside / named)
+    return _declared(named, ())
 
 
 @lru_cache

@@ -77,7 +77,7 @@ def read(path: Path) -> Declaration:
         return Declaration.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise SuiteError(f"The suite {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SuiteError(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -96,10 +96,11 @@ def items_of(path: Path, folders: tuple[Path, ...], knowledge: Knowledge, suite:
     for number, part in enumerate(read(path).part, start=1):
         before, twice = len(items), 0
         for place, item in _part(part, path, folders, knowledge, suite, own_ids):
-            if (first := found.setdefault(item.id, place)) == place:
+            if item.id not in found:
+                found[item.id] = place
                 items.append(item)
             elif part.shape == OWN:
-                raise SuiteError(f"{place} asks the same as {first}; take one of them out")
+                raise SuiteError(f"{place} asks the same as {found[item.id]}; take one of them out")
             else:
                 twice += 1
         if len(items) == before:
@@ -125,8 +126,9 @@ def _part(
 
 def _own(row: Row, taken: dict[str, str], knowledge: Knowledge) -> ExamItem:
     own = OwnRow.model_validate(dict(row.fields))
-    if (first := taken.setdefault(own.id, row.place)) != row.place:
-        raise BadInput(f"the id {own.id!r} stands at {first} already")
+    if own.id in taken:
+        raise BadInput(f"the id {own.id!r} stands at {taken[own.id]} already")
+    taken[own.id] = row.place
     return own_item(own, knowledge)
 
 

@@ -61,6 +61,10 @@ class OwnRow(Value):
         bared = [bare(label) for label in self.options]
         if len(bared) < 2 or not all(bared) or len(set(bared)) < len(bared) or any("\n" in label for label in self.options):
             raise ValueError("the options need two or more labels of one line that differ by letters or digits, such as A and B")
+        if len({text.lower() for text in self.options.values()}) < len(self.options):
+            raise ValueError("two options say the same")
+        if not isinstance(self.answer, str):
+            raise ValueError("'choice' has one right label")
         if self.answer not in self.options:
             raise ValueError(f"the right answer is {self.answer!r}, which is none of the options {', '.join(self.options)}")
 

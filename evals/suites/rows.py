@@ -37,13 +37,15 @@ def read_rows(path: Path, columns: tuple[str, ...] = ()) -> Iterator[Row]:
 
 
 def hub_rows(name: str, config: str, split: str, revision: str) -> Iterator[Row]:
-    """The rows of a split, fetched at once. Raises Unavailable when it cannot be had from the hub."""
+    """The rows of a split, fetched at once. Raises SuiteError for a data set, configuration or split that there is not, Unavailable when the hub is away."""
     place = "/".join(p for p in (name, config, split) if p)
     try:
         import datasets  # seconds to import, and only needed here
 
         found = datasets.load_dataset(name, config or None, split=split, revision=revision or None)
-    except Exception as error:  # the library lets dozens of kinds through: network, names, formats, and it may not be installed
+    except (ImportError, ValueError, FileNotFoundError) as error:  # DatasetNotFoundError is one of the last
+        raise SuiteError(f"The data set {place} is not to be had: {str(error)[:200]}") from error
+    except Exception as error:  # the library lets dozens of kinds of network errors through
         raise Unavailable(f"The data set {place} cannot be had from the hub ({type(error).__name__}: {str(error)[:200]})") from error
     return (Row(f"{place}, row {number}", fields) for number, fields in enumerate(found, start=1))
 
@@ -99,6 +101,10 @@ def _parsed(text: str) -> Any:
         return json.loads(text, object_pairs_hook=pairs)
     except RecursionError as error:
         raise SuiteError("it is nested too deep") from error
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:  # a number of thousands of digits
+        raise SuiteError(str(error)) from error
 
 
 def _line(path: Path, number: int, line: str) -> Any:
@@ -116,7 +122,7 @@ def _parquet(path: Path) -> Iterator[Row]:
 
     try:
         table = pyarrow.parquet.read_table(path)
-    except pyarrow.ArrowInvalid as error:
+    except pyarrow.ArrowException as error:
         raise SuiteError(f"{path}: {error}") from error
     for number, fields in enumerate(table.to_pylist(), start=1):
         yield Row(f"{path}, row {number}", fields)

@@ -55,7 +55,7 @@ class _Mmlu(_Row):
 
 class _MmluOnHub(_Row):
     question: _Text
-    subject: str = ""
+    subject: str | None = None
     choices: Annotated[list[_Text], Field(min_length=4, max_length=4)]
     answer: Annotated[int, Field(ge=0, le=3)]
 
@@ -81,7 +81,8 @@ class _MedMcqa(_Row):
     opb: _Text
     opc: _Text
     opd: _Text
-    cop: int
+    cop: Annotated[int, Field(strict=True)] | Annotated[str, StringConstraints(pattern=r"^[0-4]$")]
+    """As text where it comes from a CSV."""
 
 
 class _PubMedQa(_Row):
@@ -120,7 +121,7 @@ def _mmlu(row: Fields, origin: Origin) -> ExamItem:
     """Hendrycks et al. 2021 (arXiv 2009.03300): `question,A,B,C,D,answer`; on the hub `question`, `choices`, `answer` counted from 0."""
     if "choices" in row:
         stored = _MmluOnHub.model_validate(dict(row))
-        question, options, answer, subject = stored.question, stored.choices, _LETTERS[stored.answer], origin.subject or stored.subject
+        question, options, answer, subject = stored.question, stored.choices, _LETTERS[stored.answer], origin.subject or stored.subject or ""
     else:
         read = _Mmlu.model_validate(dict(row))
         question, options, answer, subject = read.question, [read.A, read.B, read.C, read.D], read.answer, origin.subject
@@ -146,10 +147,11 @@ def _medqa(row: Fields, _origin: Origin) -> ExamItem:
 def _medmcqa(row: Fields, origin: Origin) -> ExamItem:
     """Pal et al. 2022 (arXiv 2203.14371): `question`, `opa` to `opd`, `cop`, which counts from 1 in the authors' files and from 0 on the hub."""
     read, first = _MedMcqa.model_validate(dict(row)), 1 if origin.as_published else 0
-    if not first <= read.cop < first + 4:
-        raise ValueError(f"cop is {read.cop}; {first} to {first + 3} belong there")
+    right = int(read.cop)
+    if not first <= right < first + 4:
+        raise ValueError(f"cop is {right}; {first} to {first + 3} belong there")
     options = [read.opa, read.opb, read.opc, read.opd]
-    return _choice(f"Question: {read.question}\nChoices:\n{_listed(options)}Answer:", _LETTERS[read.cop - first], "medmcqa")
+    return _choice(f"Question: {read.question}\nChoices:\n{_listed(options)}Answer:", _LETTERS[right - first], "medmcqa")
 
 
 def _pubmedqa(row: Fields, _origin: Origin) -> ExamItem:

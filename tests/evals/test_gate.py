@@ -243,11 +243,18 @@ def test_the_anchor_is_tested_against_while_it_is_in_production_too() -> None:
     assert names["not worse than anchor: safety"].interval[0] < names["not worse than production: safety"].interval[0]  # type: ignore[index]  # both have one
 
 
-def test_an_exam_that_was_changed_while_the_candidate_was_made_holds_the_decision() -> None:
+def test_a_suite_that_asks_a_question_twice_is_not_judged_by() -> None:
+    twice = Suite(SUITE.name, (*SUITE.items, SUITE.items[0]))
+    with pytest.raises(GateError, match="asks a question twice"):
+        decide(POLICY, twice, report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8)))
+
+
+@pytest.mark.parametrize("exam_changed", [True, None])
+def test_an_exam_that_was_changed_while_the_candidate_was_made_holds_the_decision(exam_changed: bool | None) -> None:
     """Whoever takes out the questions that it lost would turn a rejection into a promotion."""
-    shared = Contamination(trained_on=500, copied=0, overlapping=0, exam_changed=True)
+    shared = Contamination(trained_on=500, copied=0, overlapping=0, exam_changed=exam_changed)
     decision = decide(POLICY, SUITE, report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8)), circumstances=Circumstances(contamination=shared))
-    assert [c.name for c in decision.checks if c.outcome is Outcome.HOLD] == ["exam as when the round began"]
+    assert [c.name for c in decision.checks if c.outcome is Outcome.HOLD] == ["exam as when the data were made"]
     assert decision.outcome is Outcome.HOLD
 
 

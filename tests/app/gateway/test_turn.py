@@ -177,6 +177,8 @@ def test_unknown_fields_reach_the_model_server_and_ours_do_not() -> None:
         "n": 1,
         "user": "u",
         "store": True,
+        "ignore_eos": False,
+        "tool_choice": "auto",
         "logprobs": False,
         "stream_options": None,
         "evidence": False,
