@@ -1,6 +1,6 @@
 """The suites as a task of Inspect AI, for its runner and its model providers:
 
-    inspect eval evals/tasks.py -T suite=safety --model openai/gpt-5.2
+    inspect eval evals/tasks.py -T suite=safety --model openai/MODEL
 
 The gate sits exams with `evals.run`, whose rules on failed and unfinished replies it relies on; both ask and mark alike, but what cannot be scored
 is left out of Inspect's mean and is a loss at the gate.

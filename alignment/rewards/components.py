@@ -11,7 +11,7 @@ from core.errors import TrainingError
 from core.knowledge import Knowledge
 from core.types import Capability, Item, Score
 from evals.scorers import COMPONENTS as SCORERS
-from evals.scorers import HEADLINE, score_reply
+from evals.scorers import HEADLINE, headline, score_reply
 
 RIGHT: Final = "right"
 """The exam's own verdict on the reply: the product of what the capability asks for. It decides the band and weighs nothing itself."""
@@ -50,7 +50,7 @@ def component_weights(capability: Capability) -> Mapping[str, float]:
 def reward_components(item: Item, reply: str, knowledge: Knowledge) -> dict[str, Score]:
     """The rules' components of one reply by name. A value of None is *unscored* and carries no signal either way."""
     scored = score_reply(item, reply, knowledge)
-    right = Score(name=RIGHT, value=scored.correct, explanation=f"the product of {', '.join(HEADLINE[item.capability])}")
+    right = Score(name=RIGHT, value=scored.correct, explanation=f"the product of {', '.join(headline(item))}")
     return {score.name: score for score in scored.scores} | {RIGHT: right}
 
 

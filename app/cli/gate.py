@@ -57,7 +57,7 @@ def gate(
         raise GateError(str(error)) from error
     except OSError as error:
         raise GateError(f"The report cannot be written to {report}: {error.strerror}") from error
-    except Exception as error:  # not foreseen; to CI it must not look like a candidate that was rejected
+    except Exception as error:  # Python exits with 1, which to CI is a candidate that was rejected; its kind and message are kept
         raise GateError(f"The exam could not be run: {type(error).__name__}: {error}") from error
     out.print(markdown(decision, suite, before, after), highlight=False, markup=False, soft_wrap=True)
     errors.print(f"Report in {report}", highlight=False)

@@ -70,7 +70,7 @@ def json_body(model: type[T]) -> Callable[[Request], Awaitable[T]]:
         except ValidationError as error:
             raise RequestValidationError(error.errors(include_url=False, include_input=False, include_context=False)) from error
 
-    parse.body_model = model  # type: ignore[attr-defined]  # read by `app.gateway.openapi`
+    parse.body_model = model  # type: ignore[attr-defined]  # FastAPI sees only the function; `app.gateway.openapi` reads what it parses
     return parse
 
 

@@ -45,7 +45,7 @@ def hub_rows(name: str, config: str, split: str, revision: str) -> Iterator[Row]
         found = datasets.load_dataset(name, config or None, split=split, revision=revision or None)
     except (ImportError, ValueError, FileNotFoundError) as error:  # DatasetNotFoundError is one of the last
         raise SuiteError(f"The data set {place} is not to be had: {str(error)[:200]}") from error
-    except Exception as error:  # the library lets dozens of kinds of network errors through
+    except Exception as error:  # the library raises what its several HTTP and cache libraries do: no common base; nothing is hidden, it is re-raised
         raise Unavailable(f"The data set {place} cannot be had from the hub ({type(error).__name__}: {str(error)[:200]})") from error
     return (Row(f"{place}, row {number}", fields) for number, fields in enumerate(found, start=1))
 

@@ -2,6 +2,7 @@
 
 All ask the same 2,000 questions of the same scripted endpoint on a real socket, in a process of its own, that answers after 5 ms; 32 at a time.
 The bare loop has the same client (the openai package, streaming); once it only asks, once it marks the replies too.
+The endpoint is one of its own: the threads of `tests.scripted_endpoint` would be what is measured.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from statistics import median
 from core.knowledge import builtin
 from core.knowledge.evidence import with_evidence
 from core.llm import OpenAIChat, complete
-from core.types import ExamItem
+from core.types import EvalReport, ExamItem
 from evals.run import SEED, TEMPERATURE, run_suite
 from evals.scorers import score_reply
 from evals.suites import Suite, load_suite
@@ -117,7 +118,7 @@ async def _bare(items: Suite, url: str, mark: Callable[[ExamItem, str], object])
 
 
 def _exam(items: Suite, url: str, folder: Path) -> None:
-    async def sit():  # type: ignore[no-untyped-def]  # a report
+    async def sit() -> EvalReport:
         chat = OpenAIChat(url)
         try:
             return await run_suite(items, chat, "m", builtin())

@@ -220,6 +220,20 @@ def test_a_wrong_declaration_is_named(tmp_path: Path, part: str, said: str) -> N
         load_suite(str(declared(tmp_path, part)))
 
 
+def test_where_no_file_is_the_data_set_of_that_name_is_loaded(tmp_path: Path) -> None:
+    """From a folder, which the hub's library takes for a name too: the hub itself is not asked in tests."""
+    stored = tmp_path / "stored"
+    stored.mkdir()
+    rows = [{"question": MMLU[0], "subject": "anatomy", "choices": list(MMLU[1:5]), "answer": n} for n in (1, 2)]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), stored / "test.parquet")
+    [first, second] = load_suite(str(declared(tmp_path, f'shape = "mmlu"\nfile = "none.csv"\nhub = "{stored}"\n'))).items
+    assert (first.reference.text, second.reference.text) == ("B", "C")
+    with pytest.raises(SuiteError, match="is not to be had"):
+        load_suite(str(declared(tmp_path, f'shape = "mmlu"\nhub = "{stored}"\nsplit = "train"\n')))
+    with pytest.raises(SuiteError, match="is not to be had"):
+        load_suite(str(declared(tmp_path, 'shape = "mmlu"\nhub = "no such/name at all"\n')))
+
+
 def test_a_question_that_a_public_benchmark_asks_twice_is_asked_once(tmp_path: Path) -> None:
     assert len(load_suite(str(suite_of(tmp_path, "mmlu", "m.csv", [MMLU, MMLU, (*MMLU[:5], "C")], subjects='["x"]'))).items) == 2
 

@@ -20,6 +20,7 @@ from evals.decision import GateDecision, Outcome
 from evals.policy import load_policy
 from evals.report import table_markdown
 from evals.scorers import score_reply
+from evals.suites import load_suite
 
 _SETTINGS = {"DATA_DIR": "var/demo", "PORT": "8700", "VLLM_URL": "http://127.0.0.1:8300/v1", "REDIS_URL": "redis://127.0.0.1:6490/0", "DATABASE_URL": ""}
 _PROMOTION_SECONDS = 60.0
@@ -52,7 +53,8 @@ def demo(console: Console, *, keep: bool) -> Outcome:
     finished = False
     try:
         known = knowledge()
-        questions = draw(known, load_policy(settings().gate_policy).suite)
+        policy = settings().gate_policy
+        questions = draw(known, load_suite(load_policy(policy).suite, policy.parent))
         heading(f"2  Ask {len(questions)} questions")
         before = [_ask(item, known) for item in questions]
         _show(console, before)
