@@ -7,12 +7,14 @@ takes to abort the model server when the client goes away; there is no generator
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import anyio
 from anyio.to_thread import run_sync
 
 from app.gateway import metrics
+from app.gateway.alias import Asked, behind_alias
 from app.gateway.auth import Caller
 from app.gateway.guard import Guard, notice, shown, without_notices
 from app.gateway.wire import ALIAS, ChatRequest, Extension
@@ -27,7 +29,7 @@ from core.phi import deidentify
 from core.reply import split_reply
 from core.settings import settings
 from core.states import CheckpointStatus, Scope
-from core.tables import Checkpoint, Conversation, Turn, new_id
+from core.tables import Checkpoint, Conversation, Turn, new_id, utc_now
 from core.types import Claim, Evidence, Message, SafetyFinding
 
 Emit = Callable[[str], Awaitable[None]]
@@ -40,12 +42,15 @@ class Ticket(NamedTuple):
     conversation_id: str
     is_first: bool
     """The conversation is new: its row is written with the turn."""
+    opened_at: datetime
     user_id: str
     checkpoint_id: str
     messages: tuple[Message, ...]
     options: Mapping[str, Any]
     evidence_tokens: int = 0
     """Room for facts of the knowledge base."""
+    canary_round_id: str | None = None
+    """The round in whose canary a conversation that begins here takes part."""
 
 
 class Answer(NamedTuple):
@@ -59,21 +64,24 @@ class Answer(NamedTuple):
 
 def open_turn(caller: Caller, request: ChatRequest) -> Ticket:
     """Resolves the model and the conversation. Writes nothing. Raises NotFound, NotAllowed, Unavailable."""
+    conversation_id, opened_at = request.conversation_id or new_id("conv"), utc_now()
     with reading() as session:
-        checkpoint = store.production(session) if request.model == ALIAS else store.get_checkpoint(session, request.model)
-        if not may_ask(caller, checkpoint):
-            raise NotAllowed(f"Checkpoint {checkpoint.id} has not passed its exam; only an admin may ask it")
-        if request.conversation_id is not None:
-            store.conversation_of(session, caller.user_id, request.conversation_id)
+        named = None if request.model == ALIAS else store.get_checkpoint(session, request.model)
+        if named and not may_ask(caller, named):
+            raise NotAllowed(f"Checkpoint {named.id} has not passed its exam; only an admin may ask it")
+        conversation = store.conversation_of(session, caller.user_id, request.conversation_id) if request.conversation_id else None
+        asked = Asked(named) if named else behind_alias(session, conversation_id, conversation)
     return Ticket(
         turn_id=new_id("turn"),
-        conversation_id=request.conversation_id or new_id("conv"),
+        conversation_id=conversation_id,
         is_first=request.conversation_id is None,
         user_id=caller.user_id,
-        checkpoint_id=checkpoint.id,
+        checkpoint_id=asked.answering().id,
         messages=request.conversation,
         options=request.options,
         evidence_tokens=_room_for_evidence(request.conversation) if request.evidence else 0,
+        canary_round_id=asked.canary_round_id,
+        opened_at=opened_at,
     )
 
 
@@ -201,7 +209,8 @@ def _row(ticket: Ticket, guard: Guard, finish_reason: str, claims: tuple[Claim, 
 def _store(ticket: Ticket, turn: Turn) -> None:
     with unit_of_work() as session:
         if ticket.is_first:
-            session.add(Conversation(id=ticket.conversation_id, user_id=ticket.user_id))
+            began = {"created_at": ticket.opened_at, "canary_round_id": ticket.canary_round_id}
+            session.add(Conversation(id=ticket.conversation_id, user_id=ticket.user_id, **began))
             session.flush()
         store.add_turn(session, turn)
 
