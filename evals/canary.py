@@ -116,7 +116,9 @@ def look(
 ) -> CanaryState:
     """The state of a canary at `now`. `turns` as `store.canary_turns` orders them."""
     settles = timedelta(minutes=policy.settle_minutes)
-    disliked = {j.turn_id: j.at for j in reversed(judgements) if _is_dislike(j)}  # the earliest of a turn
+    disliked: dict[str, datetime] = {}
+    for judgement in filter(_is_dislike, judgements):
+        disliked[judgement.turn_id] = min(judgement.at, disliked.get(judgement.turn_id, judgement.at))
     units, settling = [], 0
     for conversation_id, said in groupby(turns, key=lambda t: t.conversation_id):
         of_it = list(said)

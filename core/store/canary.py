@@ -48,4 +48,4 @@ def canary_judgements(session: Session, round_id: str) -> Sequence[CanaryJudgeme
     """What was said of those turns, reviewed or not."""
     found = select(Feedback.turn_id, Feedback.created_at, Feedback.ratings, Feedback.flags).join(Turn, Turn.id == Feedback.turn_id)
     found = found.join(Conversation, Conversation.id == Turn.conversation_id).where(Conversation.canary_round_id == round_id)
-    return [CanaryJudgement(*row) for row in session.execute(found.order_by(Feedback.created_at, Feedback.id))]
+    return [CanaryJudgement(*row) for row in session.execute(found)]

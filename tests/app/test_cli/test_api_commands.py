@@ -24,7 +24,9 @@ DECISION = {
 
 def _round(status: str, **changes: Any) -> dict[str, Any]:
     row = {"id": "round-1", "status": status, "parent_id": "base-1", "candidate_id": None, "progress": None, "outcome": None, "error": None}
-    return row | {"requested_by": "admin", "signed_off_by": None, "created_at": "2026-01-01T00:00:00", "decision": None, "metrics": []} | changes
+    return (
+        row | {"requested_by": "admin", "signed_off_by": None, "created_at": "2026-01-01T00:00:00", "decision": None, "canary": None, "metrics": []} | changes
+    )
 
 
 def _checkpoint(name: str, status: str, promoted_at: str | None, parent: str | None = None) -> dict[str, Any]:
