@@ -3,8 +3,8 @@
 The unit is the conversation, because that is what the coin is thrown for: its turns share a patient and a side, and are no observations of their own.
 Each counts as what showed within `settle_minutes` of its first question, taken into account at once when that time is over, so that the order of
 the units is that of their beginnings, which no side can change. A value that changed later, or came sooner for bad replies than for good ones, would break
-the proof (Lindon & Kallus, arXiv 2603.25971). A conversation counts for the side of its coin whoever answered it, since the candidate's may have been
-answered by production while vLLM did not serve the candidate: that makes the sides more alike, and never a coin unfair.
+the proof (Lindon & Kallus, arXiv 2603.25971v1). A conversation counts for the side of its coin whoever answered it, since the candidate's may have been
+answered by production while vLLM did not serve the candidate: that makes the sides more alike, and leaves the coin fair.
 
 Every look begins from nothing and sees all rows: the same rows give the same state, and a worker that was killed leaves nothing behind.
 """

@@ -55,4 +55,5 @@ def wealth(differences: NDArray[np.float64], margin: float, least: float) -> NDA
         raise ValueError(f"a difference of {differences.min()} is below the least possible, {least}")
     bets_K = _FRACTIONS_K / (margin - least)
     log_wealth_KN = np.log1p(bets_K[:, None] * (differences - margin)).cumsum(axis=1)
-    return np.exp(np.minimum(log_wealth_KN, _LARGEST_EXPONENT)).mean(axis=0)
+    wealth_N: NDArray[np.float64] = np.exp(np.minimum(log_wealth_KN, _LARGEST_EXPONENT)).mean(axis=0)
+    return wealth_N
