@@ -52,7 +52,7 @@ class Watch(Value):
     production: float | None
     """Share of the settled conversations that show it; None where there are none, and for `lost`, which is a matter of both sides."""
     candidate: float | None
-    """For `lost` the share that is missing by the look of it, below 0 when there are more than expected."""
+    """For `lost` the share of its own that seems to be missing."""
     margin: float
     wealth: float
     """The highest since the canary began: 1 at first."""
@@ -159,7 +159,7 @@ def watch(policy: CanaryPolicy, units: Sequence[Unit]) -> tuple[Watch, ...]:
     for signal in Signal:
         if signal is Signal.LOST:
             differences, least = missing(is_candidates, share), least_missing(share)
-            production, candidate = None, 1.0 - sum(is_candidates) / len(units) / share if units else None
+            production, candidate = None, max(0.0, 1.0 - sum(is_candidates) / len(units) / share) if units else None
         else:
             shown = [signal in u.signals for u in units]
             differences, least = weighted(is_candidates, shown, share), least_weighted(share)

@@ -47,7 +47,8 @@ class CanaryPolicy(Value):
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Chance of stopping a candidate that harms by no more than the margins, however often it is looked at; shared by the signals."""
     settle_minutes: float = Field(default=30.0, ge=5, le=24 * 60)
-    """How long a conversation counts from its first question on; then what showed of it is taken into account, at once and for good."""
+    """How long a conversation counts from its first question on; then what showed of it is taken into account, at once and for good. To be longer than
+    any reply takes (REQUEST_TIMEOUT_SECONDS)."""
     margins: CanaryMargins = CanaryMargins()
 
     @model_validator(mode="after")

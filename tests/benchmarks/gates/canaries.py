@@ -69,7 +69,7 @@ HARMED: Final = tuple(
 
 
 def simulate(traffic: Traffic, streams: int) -> Found:
-    rng = np.random.default_rng(int(1e6 * traffic.rate + 1e3 * traffic.harm) + len(traffic.name))
+    rng = np.random.default_rng([round(1e4 * traffic.rate), round(1e4 * traffic.harm), len(traffic.name)])
     pairs = [_stopped(traffic, rng) for _ in range(streams)]
     ours, peeked = (np.array(side) for side in zip(*pairs, strict=True))
     return Found(traffic, int(np.isfinite(ours).sum()), int(np.isfinite(peeked).sum()), _until(ours), _until(peeked), streams)

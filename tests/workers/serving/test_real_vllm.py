@@ -169,13 +169,14 @@ def test_a_canary_is_answered_by_two_sets_of_weights_until_its_harm_ends_it(
 
         critical = {"rule": "contraindication", "severity": "critical", "quote": "", "evidence": None}
         with unit_of_work() as session:
+            for said in (*session.query(Conversation), *session.query(Turn)):
+                said.created_at -= timedelta(minutes=36)
             for turn in session.query(Turn).filter(Turn.checkpoint_id == "a"):
                 turn.findings = [critical]
-            for row in session.query(Conversation):
-                row.created_at -= timedelta(minutes=36)
         rounds.work(jobs.ROUND_STEP, round_id)
         with reading() as session:
             row = store.get_round(session, round_id)
-        assert (row.status, (row.error or "")[:38]) == (RoundStatus.HELD, "The canary was stopped for harm: unsafe")
+        assert row.status == RoundStatus.HELD
+        assert (row.error or "").startswith("The canary was stopped for harm: unsafe: 100.0%")
         assert {ask(c)[1] for c in answered} == {parent_id}
         assert "a" not in adapters.served()
