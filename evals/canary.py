@@ -23,7 +23,7 @@ from core.safety import ON_THE_QUESTION
 from core.store import CanaryJudgement, CanaryTurn
 from core.types import Severity, Value
 from evals.decision import CanaryPolicy, Signal
-from evals.sequential import least_missing, least_weighted, missing, wealth, weighted
+from evals.sequential import missing, wealth, weighted
 
 UNWATCHED_SECONDS = 120.0
 """A canary that no worker has looked at for so long (beat sends one every ten seconds) gets no questions."""
@@ -158,11 +158,11 @@ def watch(policy: CanaryPolicy, units: Sequence[Unit]) -> tuple[Watch, ...]:
     found = []
     for signal in Signal:
         if signal is Signal.LOST:
-            differences, least = missing(is_candidates, share), least_missing(share)
+            differences = missing(is_candidates, share)
             production, candidate = None, max(0.0, 1.0 - sum(is_candidates) / len(units) / share) if units else None
         else:
             shown = [signal in u.signals for u in units]
-            differences, least = weighted(is_candidates, shown, share), least_weighted(share)
+            differences = weighted(is_candidates, shown, share)
             production, candidate = (_rate([s for s, c in zip(shown, is_candidates, strict=True) if c is side]) for side in (False, True))
         margin = policy.margins.of(signal)
         found.append(
@@ -171,7 +171,7 @@ def watch(policy: CanaryPolicy, units: Sequence[Unit]) -> tuple[Watch, ...]:
                 production=production,
                 candidate=candidate,
                 margin=margin,
-                wealth=_highest(wealth(differences, margin, least)),
+                wealth=_highest(wealth(differences, margin)),
                 limit=len(Signal) / policy.alpha,
             )
         )

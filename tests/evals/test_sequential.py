@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.sequential import least_missing, least_weighted, missing, wealth, weighted
+from evals.sequential import Differences, missing, wealth, weighted
 
 shares = st.floats(0.01, 0.5)
 margins = st.floats(0.0, 0.5)
@@ -17,12 +17,12 @@ units = st.lists(st.tuples(st.booleans(), values), max_size=60)
 
 def bets(sides_and_values: list[tuple[bool, float]], share: float, margin: float) -> np.ndarray:
     sides, shown = [s for s, _ in sides_and_values], [v for _, v in sides_and_values]
-    return wealth(weighted(sides, shown, share), margin, least_weighted(share))
+    return wealth(weighted(sides, shown, share), margin)
 
 
 @given(units, shares, margins)
 def test_wealth_is_never_negative_and_always_a_number(seen: list[tuple[bool, float]], share: float, margin: float) -> None:
-    for path in (bets(seen, share, margin), wealth(missing([s for s, _ in seen], share), margin, least_missing(share))):
+    for path in (bets(seen, share, margin), wealth(missing([s for s, _ in seen], share), margin)):
         assert len(path) == len(seen)
         assert (np.isfinite(path) & (path > 0.0)).all()
 
@@ -53,7 +53,7 @@ def test_a_candidate_within_the_margin_reaches_the_limit_no_more_often_than_alph
 
 @given(st.integers(1, 9), shares, margins)
 def test_sides_that_leave_equally_many_traces_look_like_nothing_is_lost(count: int, share: float, margin: float) -> None:
-    paths = {sides: wealth(missing(sides, share), margin, least_missing(share)) for sides in product((True, False), repeat=count)}
+    paths = {sides: wealth(missing(sides, share), margin) for sides in product((True, False), repeat=count)}
     chances = {sides: float(np.prod([share if s else 1.0 - share for s in sides])) for sides in paths}
     assert sum(chances[s] * paths[s][-1] for s in paths) <= 1.0 + 1e-9
     assert sum(chances[s] for s in paths if (paths[s] >= 2.0).any()) <= 0.5 + 1e-9
@@ -68,16 +68,9 @@ def test_what_is_bad_with_the_candidate_speaks_for_harm_and_what_is_bad_in_produ
         assert sign * (bad - good) >= 0.0
 
 
-@given(units.filter(bool), shares, margins, st.randoms(use_true_random=False))
-def test_the_order_of_what_was_seen_does_not_change_where_it_ends(seen: list[tuple[bool, float]], share: float, margin: float, random: object) -> None:
-    shuffled = list(seen)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert bets(shuffled, share, margin)[-1] == pytest.approx(bets(seen, share, margin)[-1], rel=1e-9)
-
-
 @given(units, units, shares, margins)
 def test_what_comes_later_does_not_change_what_was(first: list[tuple[bool, float]], later: list[tuple[bool, float]], share: float, margin: float) -> None:
-    """Stopping is decided by what was there: no bet is placed with knowledge of what comes."""
+    """No bet is placed with knowledge of what comes."""
     assert bets([*first, *later], share, margin)[: len(first)] == pytest.approx(bets(first, share, margin))
 
 
@@ -86,6 +79,13 @@ def test_plain_harm_reaches_a_limit_of_eighty_within_a_dozen_of_the_candidates_u
     assert path[-1] >= 80.0
 
 
+@given(units, shares)
+def test_no_difference_is_below_what_was_said_before_to_be_the_least(seen: list[tuple[bool, float]], share: float) -> None:
+    for found in (weighted([s for s, _ in seen], [v for _, v in seen], share), missing([s for s, _ in seen], share)):
+        assert (found.seen_N >= found.least_N - 1e-9).all()
+        assert (found.least_N < 0.0).all()
+
+
 def test_a_difference_that_cannot_be_is_an_error() -> None:
     with pytest.raises(ValueError, match="below the least"):
-        wealth(np.array([-2.0]), 0.1, -1.0)
+        wealth(Differences(np.array([-2.0]), np.array([-1.0])), 0.1)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from evals.sequential import least_weighted, wealth, weighted
+from evals.sequential import wealth, weighted
 
 SHARE: Final = 0.1
 ALPHA: Final = 0.05
@@ -85,7 +85,7 @@ def stopped_by_turns(streams: int, margin: float = 0.01) -> int:
     stopped = 0
     for _ in range(streams):
         candidate_N, difficult_N = (np.repeat(rng.random(total) < chance, _TURNS) for chance in (SHARE, _DIFFICULT))
-        wealth_N = wealth(weighted(candidate_N, difficult_N, SHARE), margin, least_weighted(SHARE))
+        wealth_N = wealth(weighted(candidate_N, difficult_N, SHARE), margin)
         stopped += bool((wealth_N >= SIGNALS / ALPHA).any())
     return stopped
 
@@ -96,7 +96,7 @@ def _stopped(traffic: Traffic, rng: np.random.Generator) -> tuple[float, float]:
     candidate_N = rng.random(total) < SHARE
     rate_N = np.clip(traffic.rate * traffic.trend(np.linspace(0.0, 1.0, total)), 0.0, 1.0)
     shown_N = rng.random(total) < np.where(candidate_N, rate_N + traffic.harm, rate_N)
-    wealth_N = wealth(weighted(candidate_N, shown_N, SHARE), traffic.margin, least_weighted(SHARE))
+    wealth_N = wealth(weighted(candidate_N, shown_N, SHARE), traffic.margin)
     count_N = candidate_N.cumsum()
     return _first(wealth_N >= SIGNALS / ALPHA, count_N), _first(_z_stops(candidate_N, shown_N, traffic.margin), count_N)
 
