@@ -16,9 +16,6 @@ from enum import StrEnum
 from itertools import groupby
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.safety import ON_THE_QUESTION
 from core.store import CanaryJudgement, CanaryTurn
 from core.types import Severity, Value
@@ -171,7 +168,7 @@ def watch(policy: CanaryPolicy, units: Sequence[Unit]) -> tuple[Watch, ...]:
                 production=production,
                 candidate=candidate,
                 margin=margin,
-                wealth=_highest(wealth(differences, margin)),
+                wealth=float(wealth(differences, margin).max(initial=1.0)),
                 limit=len(Signal) / policy.alpha,
             )
         )
@@ -180,10 +177,6 @@ def watch(policy: CanaryPolicy, units: Sequence[Unit]) -> tuple[Watch, ...]:
 
 def _rate(shown: Sequence[bool]) -> float | None:
     return sum(shown) / len(shown) if shown else None
-
-
-def _highest(wealth_N: NDArray[np.float64]) -> float:
-    return float(wealth_N.max(initial=1.0))
 
 
 def _judged(policy: CanaryPolicy, before: CanaryState, units: Sequence[Unit], settling: int, now: datetime) -> CanaryState:

@@ -166,7 +166,7 @@ def promote(lease: Lease, row: Round, trial: CanaryState | None = None) -> None:
         if row.cancel_requested:
             return close(session, row, RoundStatus.CANCELLED, None)
         _require_same_production(session, row)
-        row.canary = trial and trial.model_dump(mode="json")
+        row.canary = trial.model_dump(mode="json") if trial else None
         promotion.flip(session, candidate.id, row.signed_off_by or _ACTOR, round=row.id, **({"canary": trial.reason} if trial else {}))
         move(session, row, RoundStatus.PROMOTED)
     return promotion.unload_unservable()
