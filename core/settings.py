@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     vllm_max_model_len: int = Field(default=1024, ge=128)
     vllm_kv_cache_bytes: str = "256M"
     """CPU only: memory for the KV cache."""
+    vllm_tool_parser: str = "hermes"
+    """How vLLM finds tool calls in what the model writes; Qwen2.5 writes them in Hermes' form. Empty: a request with tools is refused."""
     lora_rank: int = Field(default=16, ge=1)
     """Largest LoRA rank that vLLM accepts; recipes may not exceed it."""
 

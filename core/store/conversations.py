@@ -1,8 +1,11 @@
 """Conversations, their turns, and what is said of them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict, NotFound
@@ -21,6 +24,12 @@ def conversation_of(session: Session, user_id: str, conversation_id: str | None)
     if found is None or found.user_id != user_id:
         raise NotFound(f"There is no conversation {conversation_id!r}")
     return found
+
+
+def ensure_conversation(session: Session, conversation_id: str, user_id: str, began_at: datetime, canary_round_id: str | None) -> None:
+    """Makes the row unless another choice of the same request has made it, perhaps at this moment."""
+    with suppress(IntegrityError), session.begin_nested():
+        session.add(Conversation(id=conversation_id, user_id=user_id, created_at=began_at, canary_round_id=canary_round_id))
 
 
 def add_turn(session: Session, turn: Turn) -> None:
