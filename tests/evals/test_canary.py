@@ -156,6 +156,7 @@ def test_harm_stops_it_though_the_minimum_is_reached(changes: dict[str, Any], si
     state = seen(conversations(True, 40, **changes) + conversations(False, 40), hours=9.0)
     assert state.verdict is Verdict.HARM
     assert [w.signal for w in state.signals if w.is_reached] == [signal]
+    assert {w.limit for w in state.signals} == {len(Signal) / POLICY.alpha}, "they share alpha"
     assert state.reason.startswith(f"{signal}: 100.0% of the candidate's conversations, 0.0% of production's; the margin is")
 
 
