@@ -9,12 +9,14 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import anyio
 from anyio.to_thread import run_sync
 
 from app.gateway import metrics
+from app.gateway.alias import Asked, behind_alias
 from app.gateway.auth import Caller
 from app.gateway.guard import Guard, as_said, notice, shown, without_notices
 from app.gateway.replies import Extension, Piece
@@ -30,7 +32,7 @@ from core.phi import deidentify
 from core.reply import split_reply
 from core.settings import settings
 from core.states import CheckpointStatus, Scope
-from core.tables import Checkpoint, Turn, new_id
+from core.tables import Checkpoint, Turn, new_id, utc_now
 from core.types import Claim, Evidence, Message, SafetyFinding, ToolCall
 
 Emit = Callable[[Piece], Awaitable[None]]
@@ -43,6 +45,7 @@ class Ticket(NamedTuple):
     conversation_id: str
     is_first: bool
     """The conversation is new: its row is written with the turn."""
+    opened_at: datetime
     user_id: str
     checkpoint_id: str
     messages: tuple[Message, ...]
@@ -51,6 +54,8 @@ class Ticket(NamedTuple):
     """Room for facts of the knowledge base."""
     is_bare: bool = False
     """Not a chat: the model goes on with the one message's text as it is."""
+    canary_round_id: str | None = None
+    """The round in whose canary a conversation that begins here takes part."""
 
 
 class Answer(NamedTuple):
@@ -66,20 +71,23 @@ class Answer(NamedTuple):
 def open_turns(caller: Caller, request: ChatRequest | CompletionRequest) -> tuple[Ticket, ...]:
     """A ticket for each choice that was asked for, all for one checkpoint and one conversation. Writes nothing. Raises NotFound, NotAllowed, Unavailable."""
     continued = request.conversation_id if isinstance(request, ChatRequest) else None
+    conversation_id, opened_at = continued or new_id("conv"), utc_now()
     with reading() as session:
-        checkpoint = store.production(session) if request.model == ALIAS else store.get_checkpoint(session, request.model)
-        if not may_ask(caller, checkpoint):
-            raise NotAllowed(f"Checkpoint {checkpoint.id} has not passed its exam; only an admin may ask it")
-        if continued is not None:
-            store.conversation_of(session, caller.user_id, continued)
+        named = None if request.model == ALIAS else store.get_checkpoint(session, request.model)
+        if named and not may_ask(caller, named):
+            raise NotAllowed(f"Checkpoint {named.id} has not passed its exam; only an admin may ask it")
+        conversation = store.conversation_of(session, caller.user_id, continued) if continued else None
+        asked = Asked(named) if named else behind_alias(session, conversation_id, conversation)
     first = Ticket(
         turn_id="",
-        conversation_id=continued or new_id("conv"),
+        conversation_id=conversation_id,
         is_first=continued is None,
+        opened_at=opened_at,
         user_id=caller.user_id,
-        checkpoint_id=checkpoint.id,
+        checkpoint_id=asked.answering().id,
         messages=(),
         options=request.options,
+        canary_round_id=asked.canary_round_id,
     )
     return tuple(_choice(asked, number) for asked in _asked(first, request) for number in range(request.n or 1))
 
@@ -261,7 +269,7 @@ def _in_words(call: ToolCall) -> str:
 def _store(ticket: Ticket, turn: Turn) -> None:
     with unit_of_work() as session:
         if ticket.is_first:
-            store.ensure_conversation(session, ticket.conversation_id, ticket.user_id)
+            store.ensure_conversation(session, ticket.conversation_id, ticket.user_id, ticket.opened_at, ticket.canary_round_id)
         store.add_turn(session, turn)
 
 

@@ -1,5 +1,6 @@
 """Every query, one function each. None commits: the caller's transaction does (`core.db.unit_of_work`)."""
 
+from core.store.canary import CanaryJudgement, CanaryTurn, canary_judgements, canary_turns, open_canary
 from core.store.checkpoints import (
     add_candidate,
     add_exam,
@@ -49,6 +50,8 @@ from core.store.rounds import (
 )
 
 __all__ = [
+    "CanaryJudgement",
+    "CanaryTurn",
     "accepted_feedback",
     "add_api_key",
     "add_candidate",
@@ -59,6 +62,8 @@ __all__ = [
     "add_turn",
     "add_user",
     "base_of",
+    "canary_judgements",
+    "canary_turns",
     "claim_feedback",
     "conversation_of",
     "count_waiting_feedback",
@@ -82,6 +87,7 @@ __all__ = [
     "list_metrics",
     "list_rounds",
     "list_users",
+    "open_canary",
     "production",
     "release_feedback",
     "release_lease",
