@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ import openai
 from openai.types.chat import ChatCompletionMessageParam
 
 from core.errors import BadInput, Garbled, NotFound, TimedOut, Unavailable
+from core.tracing import outgoing
 from core.types import Message, Value
 
 
@@ -50,6 +52,12 @@ class OpenAIChat:
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=timeout_seconds, max_retries=0, http_client=transport)
 
     async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
+        with outgoing("model", {"gen_ai.request.model": model}) as headers:
+            async with aclosing(self._stream(model, messages, options, headers)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any], headers: Mapping[str, str]) -> AsyncGenerator[Chunk, None]:
         try:
             stream = await self._client.chat.completions.create(
                 model=model,
@@ -57,6 +65,7 @@ class OpenAIChat:
                 stream=True,
                 stream_options={"include_usage": True},
                 extra_body=dict(options),
+                extra_headers=headers,
             )
             async with stream:
                 if stream.response.headers.get("content-type", "").startswith("text/html"):
