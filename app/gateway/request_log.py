@@ -5,7 +5,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from uuid import uuid4
 
-from opentelemetry.trace import INVALID_SPAN, Span
+from opentelemetry.trace import INVALID_SPAN, Span, StatusCode
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -53,6 +53,8 @@ class RequestLog:
                 route, method = _route(scope), scope["method"] if scope["method"] in _METHODS else "other"
                 metrics.requests.labels(method, route, status).inc()
                 current.update_name(f"{method} {route}")
+                if status >= 500:
+                    current.set_status(StatusCode.ERROR)
                 current.set_attributes({"http.request.method": method, "http.route": route, "http.response.status_code": status})
                 if not _is_quiet(scope["path"]):
                     ms = round((time.monotonic() - started) * 1000)
