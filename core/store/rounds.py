@@ -39,7 +39,7 @@ def list_rounds(session: Session, limit: int = 50) -> Sequence[Round]:
 
 def count_rounds(session: Session) -> dict[str, int]:
     """How many rounds are in each status; statuses without one are left out."""
-    return dict(session.execute(select(Round.status, func.count()).group_by(Round.status)).tuples().all())
+    return {str(status): count for status, count in session.execute(select(Round.status, func.count()).group_by(Round.status))}
 
 
 def rounds_before(session: Session, row: Round) -> int:
