@@ -10,8 +10,6 @@ import anyio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.gateway import metrics
-
 
 class Connected(Response):
     """A response that is made by `work(send)` and cancelled when the client disconnects. `work` sends head and body itself."""
@@ -21,7 +19,7 @@ class Connected(Response):
         self._work = work
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with anyio.CancelScope() as cancel, metrics.turns_in_flight.track_inprogress():
+        with anyio.CancelScope() as cancel:
             watcher = asyncio.create_task(_cancel_when_gone(receive, cancel))
             try:
                 await self._work(send)

@@ -40,7 +40,7 @@ def count_turn(turn: Turn, found: Sequence[SafetyFinding]) -> None:
     turn_seconds.observe(seconds)
     tokens.labels("prompt").inc(turn.usage["prompt_tokens"])
     tokens.labels("completion").inc(written)
-    if written and turn.finish_reason in ("stop", "length"):
+    if written and turn.finish_reason not in ("withheld", "cancelled", "error"):
         tokens_per_second.observe(written / seconds)
     for finding in found:
         findings.labels(finding.rule, finding.severity).inc()
