@@ -31,11 +31,18 @@ tokens = Counter("balancedbio_tokens_total", "Tokens as counted by the model ser
 findings = Counter("balancedbio_findings_total", "Safety findings on questions and replies", ["rule", "severity"])
 feedback = Counter("balancedbio_feedback_total", "Judgements by kind", ["kind"])
 
+# What begins at 0 grows with its first event; a series that begins with it has, for Prometheus, not grown.
+_ENDINGS = ("stop", "length", "tool_calls", "withheld", "cancelled", "error")
+for _kind in ("up", "down", "correction", "comment", "unsafe"):
+    feedback.labels(_kind)
+
 router = APIRouter()
 
 
 def count_turn(turn: Turn, found: Sequence[SafetyFinding]) -> None:
     seconds, written = turn.latency_ms / 1000, turn.usage["completion_tokens"]
+    for ending in _ENDINGS:
+        turns.labels(turn.checkpoint_id, ending)
     turns.labels(turn.checkpoint_id, turn.finish_reason).inc()
     turn_seconds.observe(seconds)
     tokens.labels("prompt").inc(turn.usage["prompt_tokens"])

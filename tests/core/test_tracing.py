@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from core import tracing
-from core.tracing import note, outgoing, span, trace_headers
+from core.tracing import note, outgoing, span, trace_headers, unrecorded
 
 PARENT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 
@@ -73,7 +73,16 @@ async def test_a_generator_that_is_closed_early_ends_its_call_without_an_error(r
     assert check.parent == call.parent == turn.context, "what happens while a call is open is no part of it"
 
 
-def test_unrecorded_a_trace_is_passed_on_all_the_same() -> None:
+def test_what_is_unrecorded_is_so_here_and_where_it_calls(recorded: InMemorySpanExporter) -> None:
+    with span("round", parent=PARENT), unrecorded(), span("question"), outgoing("call") as headers:
+        pass
+    assert [found.name for found in recorded.get_finished_spans()] == ["round"]
+    _, trace_id, _, flags = headers["traceparent"].split("-")
+    assert trace_id == "0af7651916cd43dd8448eb211c80319c", "the log lines still belong to it"
+    assert int(flags, 16) & 1 == 0
+
+
+def test_untraced_a_trace_is_passed_on_all_the_same() -> None:
     with span("answer", parent=PARENT), outgoing("call") as headers:
         assert headers == trace_headers() == PARENT
     assert trace_headers() == {}

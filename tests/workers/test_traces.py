@@ -51,7 +51,10 @@ def test_a_rounds_stages_are_one_trace_with_the_request(
     train = _below(build.span_id, jobs.ROUND_TRAIN, spans)
     evaluate = _below(train.span_id, jobs.ROUND_STEP, spans)
     assert build.facts == train.facts == evaluate.facts == {"job.about": a_round.id}
-    assert {s.parent_id for s in spans if s.name == "model"} == {evaluate.span_id}, "the exam's questions"
+    exams = [s for s in spans if s.name == "exam"]
+    assert {s.parent_id for s in exams} == {evaluate.span_id}
+    assert len({s.facts["checkpoint.id"] for s in exams}) == len(exams) == 2, "the parent and the candidate"
+    assert len(spans) == 5, "the exam's questions are not among them"
 
     taken = [event for event in _logged(house) if event["event"] == "job taken"]
     assert {(event["correlation_id"], event["trace_id"]) for event in taken} == {(a_round.id, TRACE)}

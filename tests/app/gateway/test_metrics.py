@@ -12,7 +12,7 @@ import redis
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.gateway import gauges
+from app.gateway import gauges, metrics
 from app.gateway.guard import Guard
 from app.stack.requirements import find_redis_server
 from core import jobs, store
@@ -88,6 +88,12 @@ def test_a_withheld_reply_counts_as_one_with_its_finding_and_has_no_speed(ward: 
     assert after.since(before, "tokens_per_second_count") == 0
 
 
+def test_the_first_withheld_reply_is_a_growth_and_not_the_birth_of_a_series(ward: Ward) -> None:
+    metrics.turns.clear()
+    ward.ask("What is the first-line treatment of gout?")
+    assert scraped(ward).of("turns_total", checkpoint=ward.checkpoint_id, finish_reason="withheld") == 0
+
+
 def test_judgements_are_counted_by_kind(ward: Ward) -> None:
     turn = ward.ask("Gout?")["balancedbio"]["turn_id"]
     before = scraped(ward)
@@ -101,7 +107,7 @@ def test_a_defect_of_ours_is_counted_as_one(ward: Ward, monkeypatch: pytest.Monk
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("app.gateway.chat.open_turn", broken)
+    monkeypatch.setattr("app.gateway.chat.open_turns", broken)
     before = scraped(ward)
     body = {"model": "balancedbio", "messages": [{"role": "user", "content": "hi"}]}
     assert ward.client.post("/v1/chat/completions", headers=ward.bearer("ana"), json=body).status_code == 500

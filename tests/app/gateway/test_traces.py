@@ -53,22 +53,18 @@ def asked(model: Scripted, endpoint: str) -> Asked:
 
 def test_one_trace_from_the_page_to_the_model_server(collector: Collector, model: Scripted) -> None:
     told, logged = asked(model, collector.url)
-    request = collector.named("POST /v1/chat/completions")
-    for name in ("retrieve", "guard", "model", "judge", "store"):
-        assert collector.named(name).parent_id == request.span_id
-    checks = [span for span in collector.spans if span.name == "check"]
-    assert checks
-    assert {span.parent_id for span in checks} == {request.span_id}
-    page = collector.named("gateway")
-    assert (request.parent_id, page.parent_id) == (page.span_id, "")
+    page, request, turn = (collector.named(name) for name in ("gateway", "POST /v1/chat/completions", "turn"))
+    assert (page.parent_id, request.parent_id, turn.parent_id) == ("", page.span_id, request.span_id)
+    assert {collector.named(name).parent_id for name in ("retrieve", "guard", "model", "judge", "store")} == {turn.span_id}
+    assert {span.parent_id for span in collector.spans if span.name == "check"} == {turn.span_id}
     assert {span.trace_id for span in collector.spans} == {page.trace_id}
     assert {span.service for span in collector.spans} == {"balancedbio-app"}
     (passed_on,) = model.traces
     assert str(passed_on).split("-")[1:3] == [page.trace_id, collector.named("model").span_id], "vLLM's own spans hang on the call"
 
-    assert request.facts["turn.id"] == told["turn"]
-    assert request.facts["turn.finish_reason"] == "withheld"
-    assert request.facts["turn.findings"] == ["contraindication"]
+    assert turn.facts["turn.id"] == told["turn"]
+    assert turn.facts["turn.finish_reason"] == "withheld"
+    assert turn.facts["turn.findings"] == ["contraindication"]
     assert request.facts["http.response.status_code"] == 200
     (line,) = (event for event in logged if event["event"] == "request")
     assert line["trace_id"] == page.trace_id
