@@ -65,12 +65,20 @@ class OpenAIChat:
 
     def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
         asked = cast("list[ChatCompletionMessageParam]", [_as_openai(m) for m in messages])  # our roles are OpenAI's
-        create = partial(self._client.chat.completions.create, stream=True, stream_options=_WITH_USAGE)
-        return self._chunks(model, lambda headers: create(model=model, messages=asked, extra_body=dict(options), extra_headers=headers), _Chat())
+        create, body = self._client.chat.completions.create, dict(options)
+        return self._chunks(
+            model,
+            lambda headers: create(model=model, messages=asked, stream=True, stream_options=_WITH_USAGE, extra_body=body, extra_headers=headers),
+            _Chat(),
+        )
 
     def stream_text(self, model: str, prompt: str, options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
-        create = partial(self._client.completions.create, stream=True, stream_options=_WITH_USAGE)
-        return self._chunks(model, lambda headers: create(model=model, prompt=prompt, extra_body=dict(options), extra_headers=headers), _Text())
+        create, body = self._client.completions.create, dict(options)
+        return self._chunks(
+            model,
+            lambda headers: create(model=model, prompt=prompt, stream=True, stream_options=_WITH_USAGE, extra_body=body, extra_headers=headers),
+            _Text(),
+        )
 
     async def _chunks(self, model: str, ask: _Ask, form: "_Chat | _Text") -> AsyncGenerator[Chunk, None]:
         with outgoing("model", {"gen_ai.request.model": model}) as headers:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from core import jobs, store
 from core.db import unit_of_work
@@ -75,6 +76,17 @@ def test_everything_of_ours_is_on_a_panel_and_in_the_guide(exposed: dict[str, se
     assert ours == shown
     guide = (ROOT / "docs" / "guides" / "observability.md").read_text()
     assert [name for name in shown if f"`{name}`" not in guide] == []
+
+
+def test_compose_mounts_what_is_there() -> None:
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+    observers = [service for service in compose["services"].values() if service.get("profiles") == ["observe"]]
+    mounts = [mount.split(":") for service in observers for mount in service.get("volumes", ()) if mount.startswith("./")]
+    assert len(mounts) == 4
+    for source, target, _ in mounts:
+        assert (ROOT / "deploy" / source).is_file(), source
+        assert target.endswith((".yaml", ".yml", ".json"))
+    assert "balancedbio:8600" in (ROOT / "deploy" / "dashboards" / "prometheus.yml").read_text()
 
 
 def test_every_panel_has_a_place_of_its_own() -> None:
