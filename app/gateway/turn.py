@@ -33,6 +33,7 @@ from core.reply import split_reply
 from core.settings import settings
 from core.states import CheckpointStatus, Scope
 from core.tables import Checkpoint, Turn, new_id, utc_now
+from core.tracing import note, span
 from core.types import Claim, Evidence, Message, SafetyFinding, ToolCall
 
 Emit = Callable[[Piece], Awaitable[None]]
@@ -137,7 +138,7 @@ async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: 
                 claims, findings = await run_sync(_judge, guard, knowledge)
                 turn = _row(ticket, guard, finish_reason, claims, findings, last, time.monotonic() - started)
                 await run_sync(_store, ticket, turn)
-                _count(ticket, finish_reason, findings, last)
+                _count(turn, findings)
     return Answer(
         extension=_extension(ticket, guard.evidence, () if finish_reason == "withheld" else claims, findings, withheld=finish_reason == "withheld"),
         finish_reason="content_filter" if finish_reason == "withheld" else finish_reason,
@@ -152,8 +153,11 @@ def opening(ticket: Ticket) -> Extension:
 
 
 def _guard(ticket: Ticket, knowledge: Knowledge) -> Guard:
-    facts = retrieve(as_said(ticket.messages), knowledge, ticket.evidence_tokens) if ticket.evidence_tokens else ()
-    return Guard(ticket.messages, knowledge, [knowledge.graph.evidence(f) for f in facts])
+    with span("retrieve"):
+        facts = retrieve(as_said(ticket.messages), knowledge, ticket.evidence_tokens) if ticket.evidence_tokens else ()
+        note({"evidence.facts": len(facts)})
+    with span("guard"):
+        return Guard(ticket.messages, knowledge, [knowledge.graph.evidence(f) for f in facts])
 
 
 async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
@@ -230,6 +234,7 @@ class _Tokens:
         return tuple(found)
 
 
+@span("judge")
 def _judge(guard: Guard, knowledge: Knowledge) -> tuple[tuple[Claim, ...], tuple[SafetyFinding, ...]]:
     return check_claims(split_reply(guard.seen).answer, knowledge), guard.findings()
 
@@ -266,6 +271,7 @@ def _in_words(call: ToolCall) -> str:
     return f"<tool_call>\n{json.dumps({'name': call.name, 'arguments': call.arguments}, ensure_ascii=False)}\n</tool_call>"
 
 
+@span("store")
 def _store(ticket: Ticket, turn: Turn) -> None:
     with unit_of_work() as session:
         if ticket.is_first:
@@ -273,11 +279,18 @@ def _store(ticket: Ticket, turn: Turn) -> None:
         store.add_turn(session, turn)
 
 
-def _count(ticket: Ticket, finish_reason: str, findings: tuple[SafetyFinding, ...], last: Chunk) -> None:
-    metrics.turns.labels(ticket.checkpoint_id, finish_reason).inc()
-    metrics.tokens.labels("prompt").inc(last.prompt_tokens)
-    metrics.tokens.labels("completion").inc(last.completion_tokens)
-    metrics.count_findings(findings)
+def _count(turn: Turn, findings: tuple[SafetyFinding, ...]) -> None:
+    metrics.count_turn(turn, findings)
+    note(
+        {
+            "turn.id": turn.id,
+            "checkpoint.id": turn.checkpoint_id,
+            "turn.finish_reason": turn.finish_reason,
+            "turn.findings": [finding.rule for finding in findings],
+            "tokens.prompt": turn.usage["prompt_tokens"],
+            "tokens.completion": turn.usage["completion_tokens"],
+        }
+    )
 
 
 def _extension(ticket: Ticket, evidence: tuple[Evidence, ...], claims: tuple[Claim, ...], findings: tuple[SafetyFinding, ...], withheld: bool) -> Extension:

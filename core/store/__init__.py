@@ -34,6 +34,7 @@ from core.store.people import add_api_key, add_user, find_api_key, find_user, ge
 from core.store.rounds import (
     add_metric,
     add_round,
+    count_rounds,
     fenced_round,
     get_round,
     latest_round,
@@ -66,6 +67,7 @@ __all__ = [
     "canary_turns",
     "claim_feedback",
     "conversation_of",
+    "count_rounds",
     "count_waiting_feedback",
     "ensure_base_checkpoint",
     "ensure_conversation",
