@@ -13,6 +13,7 @@ from app.gateway.errors import handle_errors
 from app.gateway.house import House
 from app.gateway.request_log import RequestLog
 from app.gateway.throttle import Throttle
+from app.gateway.windows import Windows
 from core.knowledge import Knowledge
 from core.llm import ChatModel, OpenAIChat
 from core.logging import configure_logging
@@ -24,17 +25,20 @@ _LOGINS_AT_ONCE = 2
 def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = None, *, pages: bool = True) -> FastAPI:
     """The wired application. Without arguments it talks to vLLM and knows what is imported, else the built-in base; `pages=False` leaves Gradio out."""
     configure_logging(settings().log_level)
+    windows = Windows(settings().redis_url)
     upstream = chat_model or OpenAIChat(settings().vllm_url, timeout_seconds=settings().request_timeout_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        windows.close()
         if isinstance(upstream, OpenAIChat):
             await upstream.close()
 
     app = FastAPI(title="BalancedBio", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = House(upstream, known)
-    app.state.login_throttle = Throttle()
+    app.state.windows = windows
+    app.state.login_throttle = Throttle(windows)
     app.state.login_limiter = CapacityLimiter(_LOGINS_AT_ONCE)
     handle_errors(app)
     for room in (chat, feedback, rounds, checkpoints, people, audit_trail, login, health, metrics, openapi):

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     """Room for the facts of the knowledge base that a question is asked with, in tokens. 0: none are given. They never take the room of the reply:
     what does not fit VLLM_MAX_MODEL_LEN is left out."""
 
+    requests_per_minute: int = Field(default=120, ge=0)
+    """Chat requests that one API key, or one person's sessions together, may make within any minute. 0: no limit."""
+    tokens_per_minute: int = Field(default=120_000, ge=0)
+    """Tokens, of prompts and replies together, after which the next chat request of one key or person waits for the minute to end. 0: no limit."""
+
     max_request_bytes: int = Field(default=200_000, ge=1_000)
     max_prompt_chars: int = Field(default=20_000, ge=100)
     request_timeout_seconds: float = Field(default=120.0, gt=0)

@@ -35,6 +35,8 @@ class Caller(Value):
     name: str
     role: Role
     scopes: frozenset[Scope]
+    credential: str
+    """Id of the API key, or of the user behind a session: what limits are counted by."""
     must_change_password: bool = False
     """A session made with a one-time password: it may choose a new one and do nothing else."""
 
@@ -60,17 +62,17 @@ def by_session(token: str) -> Caller:
         user = store.find_user(session, name)
     if user is None or not user.active or not sessions.belongs_to(fingerprint, user):
         raise NotSignedIn("The session is not valid or has ended; sign in again")
-    return _caller(user, SCOPES[Role(user.role)], user.must_change_password)
+    return _caller(user, SCOPES[Role(user.role)], user.id, user.must_change_password)
 
 
 def _by_key(key: str) -> Caller:
     with reading() as session:
         row, user = store.find_api_key(session, key)
-    return _caller(user, frozenset(Scope(s) for s in row.scopes) & SCOPES[Role(user.role)], must_change_password=False)
+    return _caller(user, frozenset(Scope(s) for s in row.scopes) & SCOPES[Role(user.role)], row.id, must_change_password=False)
 
 
-def _caller(user: User, scopes: frozenset[Scope], must_change_password: bool) -> Caller:
-    return Caller(user_id=user.id, name=user.name, role=Role(user.role), scopes=scopes, must_change_password=must_change_password)
+def _caller(user: User, scopes: frozenset[Scope], credential: str, must_change_password: bool) -> Caller:
+    return Caller(user_id=user.id, name=user.name, role=Role(user.role), scopes=scopes, credential=credential, must_change_password=must_change_password)
 
 
 def check_same_origin(connection: HTTPConnection) -> None:

@@ -16,6 +16,7 @@ from app.gateway.connection import Connected
 from app.gateway.errors import error_body
 from app.gateway.guard import is_banner
 from app.gateway.house import house
+from app.gateway.quota import Allowance, Quota
 from app.gateway.turn import Answer, Ticket, may_ask, open_turn, opening, run_turn
 from app.gateway.wire import ALIAS, ChatRequest, Id, completion, delta_chunk, last_chunk, listing
 from core import store
@@ -37,6 +38,7 @@ _REPLY = {
 async def chat_completions(
     request: Request,
     caller: ChatCaller,
+    quota: Quota,
     body: Annotated[ChatRequest, Depends(json_body(ChatRequest))],
     conversation: Annotated[Id | None, Header(alias="X-Conversation-Id")] = None,
 ) -> Response:
@@ -46,8 +48,8 @@ async def chat_completions(
     ticket = await run_sync(open_turn, caller, body)
     if body.stream:
         include_usage = body.stream_options is not None and body.stream_options.include_usage
-        return Connected(lambda send: _stream(request, ticket, include_usage, send))
-    return Connected(lambda send: _whole(request, ticket, send))
+        return Connected(lambda send: _stream(request, ticket, quota, include_usage, send))
+    return Connected(lambda send: _whole(request, ticket, quota, send))
 
 
 @router.get("/models")
@@ -61,7 +63,7 @@ def models(caller: ChatCaller) -> dict[str, Any]:
     return listing([{"id": name, "object": "model", "created": at, "owned_by": "balancedbio"} for name, at in (alias | created).items()])
 
 
-async def _whole(request: Request, ticket: Ticket, send: Send) -> None:
+async def _whole(request: Request, ticket: Ticket, quota: Allowance, send: Send) -> None:
     pieces: list[str] = []
 
     async def collect(text: str) -> None:
@@ -75,11 +77,12 @@ async def _whole(request: Request, ticket: Ticket, send: Send) -> None:
         if pieces and is_banner(pieces[0]):
             raise Unavailable(f"{pieces[0].strip()} {error}") from error
         raise
+    await quota.spend(answer.usage["total_tokens"])
     body = completion(answer.extension, "".join(pieces), answer.finish_reason, answer.usage)
     await JSONResponse(body, headers=_headers(ticket))(request.scope, request.receive, send)
 
 
-async def _stream(request: Request, ticket: Ticket, include_usage: bool, send: Send) -> None:
+async def _stream(request: Request, ticket: Ticket, quota: Allowance, include_usage: bool, send: Send) -> None:
     events = _Events(ticket, send)
 
     async def emit(text: str) -> None:
@@ -93,6 +96,7 @@ async def _stream(request: Request, ticket: Ticket, include_usage: bool, send: S
             raise
         await events.end(error_body(error.status, str(error), error.code))
         return
+    await quota.spend(answer.usage["total_tokens"])
     await events.send(delta_chunk(answer.extension, {}, answer.finish_reason))
     await events.send(last_chunk(answer.extension, answer.usage if include_usage else None))
     await events.end("[DONE]")

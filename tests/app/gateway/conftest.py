@@ -12,6 +12,7 @@ from core.db import engine_for
 from core.llm import ScriptedChat
 from core.settings import settings
 from tests.app.gateway.ward import Ward, count_rows, furnish
+from tests.redis_server import RedisServer
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,17 @@ def ward(script: list[str]) -> Iterator[Ward]:
     checkpoint_id, keys = furnish()
     with TestClient(create_app(ScriptedChat(answer), pages=False), raise_server_exceptions=False) as client:
         yield Ward(client, keys, checkpoint_id)
+
+
+@pytest.fixture
+def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    """A real Redis, empty, that apps made from now on use."""
+    server = RedisServer(tmp_path)
+    server.start()
+    monkeypatch.setenv("REDIS_URL", server.url)
+    settings.cache_clear()
+    yield server
+    server.kill()
 
 
 @pytest.fixture
