@@ -7,7 +7,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from app.gateway import audit_trail, chat, checkpoints, feedback, health, login, metrics, openapi, people, rounds
+from app.gateway import audit_trail, chat, checkpoints, feedback, health, login, metrics, oidc, openapi, people, rounds
 from app.gateway.door import PAGES, Door, visitor
 from app.gateway.errors import handle_errors
 from app.gateway.house import House
@@ -38,10 +38,11 @@ def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = No
     app = FastAPI(title="BalancedBio", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = House(upstream, known)
     app.state.windows = windows
+    app.state.provider = oidc.Provider() if settings().oidc_issuer else None
     app.state.login_throttle = Throttle(windows)
     app.state.login_limiter = CapacityLimiter(_LOGINS_AT_ONCE)
     handle_errors(app)
-    for room in (chat, feedback, rounds, checkpoints, people, audit_trail, login, health, metrics, openapi):
+    for room in (chat, feedback, rounds, checkpoints, people, audit_trail, login, oidc, health, metrics, openapi):
         app.include_router(room.router)
 
     @app.get("/", include_in_schema=False)

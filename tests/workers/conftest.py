@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.stack.requirements import find_redis_server
 from core import jobs, store
 from core.db import engine_for, migrate, reading, unit_of_work
 from core.settings import ROOT, settings
 from core.tables import Round
-from tests.redis_server import redis_server
 from tests.workers.house import accepts, free_port, start_round, until
 from workers.lease import worker_stopping
 
@@ -72,7 +72,7 @@ def start(house: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
 def redis(house: Path, start: Callable[..., "subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch) -> str:
     """A real Redis, empty."""
     port = free_port()
-    start(redis_server(), "--port", str(port), "--save", "", "--dir", str(house))
+    start(find_redis_server() or "redis-server", "--port", str(port), "--save", "", "--dir", str(house))
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
     settings.cache_clear()
     until(lambda: accepts(port), what="Redis")

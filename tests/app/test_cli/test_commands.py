@@ -123,6 +123,18 @@ def test_without_settings_it_says_where_they_come_from(cli: Cli, test_settings: 
 
 
 @pytest.mark.usefixtures("database")
+def test_who_signs_in_through_the_organisation_is_changed_there_and_shut_out_here(cli: Cli) -> None:
+    cli("user", "add", "grace", "--role", "admin")
+    with db.unit_of_work() as session:
+        store.add_user(session, "oidc:ana", Role.CLINICIAN, "hash", subject="https://login.example 1")
+    for command in (("reset-password", "oidc:ana"), ("role", "oidc:ana", "admin")):
+        outcome = cli("user", *command)
+        assert outcome.code == 2
+        assert "organisation" in outcome.err
+    assert cli("user", "deactivate", "oidc:ana").code == 0
+
+
+@pytest.mark.usefixtures("database")
 def test_a_changed_audit_row_is_found(cli: Cli) -> None:
     cli("user", "add", "grace")
     assert cli("audit", "verify").code == 0
