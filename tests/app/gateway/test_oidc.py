@@ -18,25 +18,8 @@ from core.llm import ScriptedChat
 from core.settings import settings
 from core.states import Role
 from core.tables import User
-from tests.app.gateway.provider import CLIENT_ID, CLIENT_SECRET, OTHER_KEY, Claims, Provider, providing, signed, unsigned
+from tests.app.gateway.provider import CLIENT_ID, CLIENT_SECRET, OTHER_KEY, Claims, Provider, signed, unsigned
 from tests.app.gateway.ward import PASSWORD, furnish
-
-ROLES = '{"ward-doctors": "clinician", "readers": "reviewer", "model-board": "admin"}'
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    with providing() as found:
-        for name, value in (
-            ("OIDC_ISSUER", found.issuer),
-            ("OIDC_CLIENT_ID", CLIENT_ID),
-            ("OIDC_CLIENT_SECRET", CLIENT_SECRET),
-            ("OIDC_ROLES", ROLES),
-            ("NO_PROXY", "127.0.0.1"),
-        ):
-            monkeypatch.setenv(name, value)
-        settings.cache_clear()
-        yield found
 
 
 @pytest.fixture
