@@ -28,7 +28,8 @@ class Settings(BaseSettings):
     database_url: str = ""
     """SQLAlchemy URL. Empty: SQLite (WAL) in `data_dir`. PostgreSQL: `postgresql+psycopg://user@host/name`."""
     redis_url: str = "redis://127.0.0.1:6390/0"
-    """Celery's broker. `balancedbio up` starts a Redis of its own when this address is local and free."""
+    """Celery's broker, and where the processes of the app count limits together. `balancedbio up` starts a Redis of its own when this address is
+    local and free."""
 
     base_model: str = "starter"
     """`starter` (shipped, made by this project), a local folder, or a hub name such as `Qwen/Qwen2.5-0.5B-Instruct`."""

@@ -1,5 +1,6 @@
 """A real Redis, for tests of what happens in it and without it."""
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,11 @@ class RedisServer:
         argv = (find_redis_server() or "redis-server", "--port", str(self._port), "--save", "", "--dir", str(self._folder))
         self._process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         until(lambda: accepts(self._port), what="Redis")
+
+    def hang(self) -> None:
+        """It keeps its connections and answers nothing more."""
+        if self._process:
+            self._process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         if self._process:

@@ -2,7 +2,8 @@
 
 A route that costs the model server something names `Quota` among its parameters; that is all it takes to be limited. What was used is known
 when the reply has been given, so tokens are counted then, and the next request is refused when the minute's are used up: together with
-what ran at the same time a key may go over by the replies that were under way.
+what ran at the same time a key may go over by the replies that were under way. A reply that its client abandons reports no tokens: that costs a
+request alone.
 """
 
 from collections.abc import Iterator

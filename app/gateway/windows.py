@@ -26,7 +26,7 @@ T = TypeVar("T")
 _PREFIX = "balancedbio:windows"
 _TIMEOUT_SECONDS = 1.0
 _AWAY_SECONDS = 5.0
-"""How long Redis is left alone after it did not answer: a request waits for that at most this often."""
+"""How long Redis is left alone after it did not answer."""
 _MAX_KEYS_IN_MEMORY = 10_000
 _ROUNDING_SECONDS = 0.5
 """Redis gives the time that a key has left rounded to the nearest second."""
@@ -87,7 +87,7 @@ class Windows:
         self._pool.disconnect()
 
     def _do(self, work: Callable[[_Store], T]) -> T:
-        if time.monotonic() >= self._try_again_at:
+        if self._may_try():
             try:
                 done = work(self._shared)
             except (RedisError, OSError) as error:
@@ -98,6 +98,16 @@ class Windows:
         for key in list(self._memory.events)[:-_MAX_KEYS_IN_MEMORY]:  # the library keeps a key whose window is empty
             self._memory.clear(key)
         return work(self._own)
+
+    def _may_try(self) -> bool:
+        """Whether to ask Redis. While it is away one tries for all, so that no crowd waits for it."""
+        with self._lock:
+            if not self._is_away:
+                return True
+            if time.monotonic() < self._try_again_at:
+                return False
+            self._try_again_at = time.monotonic() + _AWAY_SECONDS
+            return True
 
     def _lost(self, error: Exception) -> None:
         with self._lock:

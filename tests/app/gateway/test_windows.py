@@ -125,6 +125,14 @@ def test_redis_that_is_away_is_not_asked_each_time(redis: RedisServer) -> None:
         assert client.keys() == []
 
 
+def test_redis_that_hangs_is_redis_that_is_away(redis: RedisServer) -> None:
+    windows = Windows(redis.url)
+    windows.take(THREE, "ana")
+    redis.hang()
+    with ThreadPoolExecutor(8) as crowd:
+        assert sum(s.admitted for s in crowd.map(lambda _: windows.take(THREE, "ana"), range(20))) == 3
+
+
 def test_memory_does_not_grow_with_names_that_somebody_makes_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MAX_KEYS_IN_MEMORY", 10)
     windows = Windows(NOBODY)
