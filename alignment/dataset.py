@@ -117,6 +117,8 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
     correction = (example.correction or "").strip()
     if not example.messages or example.messages[-1].role != "user":
         return "without_question"
+    if any(m.role == "tool" or m.tool_calls for m in example.messages):
+        return "with_tools"  # no template of a small model shows them, and no item of ours is about them
     if any("\ud800" <= c <= "\udfff" for text in (correction, *(m.content for m in example.messages)) for c in text):
         return "unreadable"  # half of a character, which JSON can carry and no file can hold
     if reason := text_reason(correction, knowledge):

@@ -15,7 +15,8 @@ import httpx
 from pydantic import BaseModel
 
 from app.api_rows import AuditPage, CheckpointRow, ExamRow, FeedbackRow, KeyRow, Me, RoundDetail, RoundRow, UserRow
-from app.gateway.wire import ALIAS, Extension, FeedbackRequest
+from app.gateway.replies import Extension
+from app.gateway.wire import ALIAS, FeedbackRequest
 from core.errors import AppError, BadInput, Conflict, NotAllowed, NotFound, NotSignedIn, TooLarge, TooManyRequests, Unavailable
 from core.settings import settings
 from core.states import FeedbackStatus

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     vllm_max_model_len: int = Field(default=1024, ge=128)
     vllm_kv_cache_bytes: str = "256M"
     """CPU only: memory for the KV cache."""
+    vllm_tool_parser: str = "hermes"
+    """How vLLM finds tool calls in what the model writes; Qwen2.5 writes them in Hermes' form. Empty: a request with tools is refused."""
     lora_rank: int = Field(default=16, ge=1)
     """Largest LoRA rank that vLLM accepts; recipes may not exceed it."""
 
@@ -68,9 +70,9 @@ class Settings(BaseSettings):
     what does not fit VLLM_MAX_MODEL_LEN is left out."""
 
     requests_per_minute: int = Field(default=120, ge=0)
-    """Chat requests that one API key, or one person's sessions together, may make within any minute. 0: no limit."""
+    """Requests for replies that one API key, or one person's sessions together, may make within any minute. 0: no limit."""
     tokens_per_minute: int = Field(default=120_000, ge=0)
-    """Tokens, of prompts and replies together, after which the next chat request of one key or person waits for the minute to end. 0: no limit."""
+    """Tokens, of prompts and replies together, after which the next request of one key or person waits for the minute to end. 0: no limit."""
 
     max_request_bytes: int = Field(default=200_000, ge=1_000)
     max_prompt_chars: int = Field(default=20_000, ge=100)

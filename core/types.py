@@ -43,9 +43,24 @@ class Capability(StrEnum):
     SAFETY = "safety"
 
 
+class ToolCall(Value):
+    """What a model wants a program to do."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON as the model wrote it, which may be broken."""
+
+
 class Message(Value):
-    role: Literal["system", "user", "assistant"]
+    """One message of a conversation. What only tools need is left out of its JSON where it is not used, so hashes of samples and exams do not know it."""
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=lambda calls: not calls)
+    """An assistant's."""
+    tool_call_id: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Which call a tool's message answers."""
 
 
 # --- knowledge ---------------------------------------------------------------------------------------------------

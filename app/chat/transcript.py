@@ -6,7 +6,7 @@ The page draws from it and never reads what the browser says of earlier messages
 from collections.abc import Sequence
 from enum import StrEnum
 
-from app.gateway.wire import Extension
+from app.gateway.replies import Extension
 from core.reply import Reply, split_reply
 from core.types import Message, Value
 

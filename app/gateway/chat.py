@@ -1,8 +1,11 @@
-"""POST /v1/chat/completions and GET /v1/models: OpenAI's protocol around `run_turn`."""
+"""POST /v1/chat/completions, POST /v1/completions and GET /v1/models: OpenAI's protocol around `run_turn`."""
 
 import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
+import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header
 from starlette.datastructures import MutableHeaders
@@ -10,15 +13,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Send
 
-from app.gateway.auth import ChatCaller
+from app.gateway.auth import Caller, ChatCaller
 from app.gateway.body import json_body
 from app.gateway.connection import Connected
 from app.gateway.errors import error_body
 from app.gateway.guard import is_banner
 from app.gateway.house import house
 from app.gateway.quota import Allowance, Quota
-from app.gateway.turn import Answer, Ticket, may_ask, open_turn, opening, run_turn
-from app.gateway.wire import ALIAS, ChatRequest, Id, completion, delta_chunk, last_chunk, listing
+from app.gateway.replies import ChatShape, Piece, Shape, TextShape, added, choice, head, usage
+from app.gateway.turn import Answer, Emit, Ticket, may_ask, open_turns, opening, run_turn
+from app.gateway.wire import ALIAS, ChatRequest, CompletionRequest, Id, listing
 from core import store
 from core.db import reading
 from core.errors import AppError, Unavailable
@@ -45,11 +49,15 @@ async def chat_completions(
     """Answers a conversation as the production checkpoint (`balancedbio`) or a named one; see `app.gateway.turn`."""
     if conversation is not None and body.conversation_id is None:
         body = body.model_copy(update={"conversation_id": conversation})
-    ticket = await run_sync(open_turn, caller, body)
-    if body.stream:
-        include_usage = body.stream_options is not None and body.stream_options.include_usage
-        return Connected(lambda send: _stream(request, ticket, quota, include_usage, send))
-    return Connected(lambda send: _whole(request, ticket, quota, send))
+    return await _answered(request, caller, quota, body, ChatShape())
+
+
+@router.post("/completions", response_model=None, responses={200: _REPLY})
+async def completions(
+    request: Request, caller: ChatCaller, quota: Quota, body: Annotated[CompletionRequest, Depends(json_body(CompletionRequest))]
+) -> Response:
+    """Goes on with a bare text, under the same checks as a conversation."""
+    return await _answered(request, caller, quota, body, TextShape())
 
 
 @router.get("/models")
@@ -63,67 +71,128 @@ def models(caller: ChatCaller) -> dict[str, Any]:
     return listing([{"id": name, "object": "model", "created": at, "owned_by": "balancedbio"} for name, at in (alias | created).items()])
 
 
-async def _whole(request: Request, ticket: Ticket, quota: Allowance, send: Send) -> None:
-    pieces: list[str] = []
+async def _answered(request: Request, caller: Caller, quota: Allowance, body: ChatRequest | CompletionRequest, shape: Shape) -> Response:
+    tickets = await run_sync(open_turns, caller, body)
+    if body.stream:
+        return Connected(lambda send: _stream(request, tickets, quota, shape, send, includes_usage=body.includes_usage))
+    return Connected(lambda send: _whole(request, tickets, quota, shape, send))
 
-    async def collect(text: str) -> None:
-        pieces.append(text)
 
-    here = house(request)
+async def _whole(request: Request, tickets: Sequence[Ticket], quota: Allowance, shape: Shape, send: Send) -> None:
+    pieces: list[list[Piece]] = [[] for _ in tickets]
+
+    async def collect(index: int, piece: Piece) -> None:
+        pieces[index].append(piece)
+
+    async def answer(index: int) -> Answer:
+        return await _ask(request, tickets[index], partial(collect, index))
+
     try:
-        answer = await run_turn(ticket, here.chat, await run_sync(here.knowledge), collect)
+        answers = await _together(answer, len(tickets))
     except Unavailable as error:
         # Nobody who describes an emergency is told no more than to try again later.
-        if pieces and is_banner(pieces[0]):
-            raise Unavailable(f"{pieces[0].strip()} {error}") from error
+        if (first := next((own[0].text for own in pieces if own), "")) and is_banner(first):
+            raise Unavailable(f"{first.strip()} {error}") from error
         raise
-    await quota.spend(answer.usage["total_tokens"])
-    body = completion(answer.extension, "".join(pieces), answer.finish_reason, answer.usage)
-    await JSONResponse(body, headers=_headers(ticket))(request.scope, request.receive, send)
+    used = _used(answers)
+    await quota.spend(used["total_tokens"])
+    choices = [choice(index, shape.all(own), one.finish_reason) for index, (own, one) in enumerate(zip(pieces, answers, strict=True))]
+    extensions = [one.extension for one in answers]
+    body = head(shape.whole, extensions[0]) | {"choices": choices, "usage": used} | added(extensions)
+    await JSONResponse(body, headers=_headers(tickets[0]))(request.scope, request.receive, send)
 
 
-async def _stream(request: Request, ticket: Ticket, quota: Allowance, include_usage: bool, send: Send) -> None:
-    events = _Events(ticket, send)
+async def _stream(request: Request, tickets: Sequence[Ticket], quota: Allowance, shape: Shape, send: Send, *, includes_usage: bool) -> None:
+    events = _Events(tickets, shape, send)
 
-    async def emit(text: str) -> None:
-        await events.send(delta_chunk(opening(ticket), {"content": text}))
+    async def answer(index: int) -> Answer:
+        one = await _ask(request, tickets[index], lambda piece: events.choice(index, shape.part(piece)))
+        await events.choice(index, shape.part(Piece()), one.finish_reason)
+        return one
 
-    here = house(request)
     try:
-        answer: Answer = await run_turn(ticket, here.chat, await run_sync(here.knowledge), emit)
+        answers = await _together(answer, len(tickets))
     except AppError as error:
         if not events.begun:
             raise
         await events.end(error_body(error.status, str(error), error.code))
         return
-    await quota.spend(answer.usage["total_tokens"])
-    await events.send(delta_chunk(answer.extension, {}, answer.finish_reason))
-    await events.send(last_chunk(answer.extension, answer.usage if include_usage else None))
+    used = _used(answers)
+    await quota.spend(used["total_tokens"])
+    await events.last(added([one.extension for one in answers]) | ({"usage": used} if includes_usage else {}))
     await events.end("[DONE]")
+
+
+async def _ask(request: Request, ticket: Ticket, emit: Emit) -> Answer:
+    here = house(request)
+    return await run_turn(ticket, here.chat, await run_sync(here.knowledge), emit)
+
+
+async def _together(answer: Callable[[int], Awaitable[Answer]], count: int) -> list[Answer]:
+    """The answers of all choices, at once. The first error stops the others and is raised as itself."""
+    if count == 1:
+        return [await answer(0)]
+    answers: dict[int, Answer] = {}
+
+    async def one(index: int) -> None:
+        answers[index] = await answer(index)
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            for index in range(count):
+                tasks.start_soon(one, index)
+    except* AppError as errors:
+        raise next(_leaves(errors)) from None
+    return [answers[index] for index in range(count)]
+
+
+def _leaves(errors: BaseExceptionGroup[AppError]) -> Iterator[AppError]:
+    for error in errors.exceptions:
+        yield from _leaves(error) if isinstance(error, BaseExceptionGroup) else (error,)
+
+
+def _used(answers: Sequence[Answer]) -> dict[str, int]:
+    """The prompt counts once, however many choices it got."""
+    return usage(max(one.prompt_tokens for one in answers), sum(one.completion_tokens for one in answers))
 
 
 class _Events:
     """Server-sent events. The head goes out with the first one, so that an error before it can still be an HTTP status."""
 
-    def __init__(self, ticket: Ticket, send: Send) -> None:
-        self._ticket, self._send = ticket, send
+    def __init__(self, tickets: Sequence[Ticket], shape: Shape, send: Send) -> None:
+        self._tickets, self._shape, self._send = tickets, shape, send
+        self._head = head(shape.event, opening(tickets[0]))
+        self._lock = anyio.Lock()  # several choices may begin at once, and the head goes first
         self.begun = False
 
-    async def send(self, event: dict[str, Any] | str) -> None:
-        if not self.begun:
-            self.begun = True
-            head: Message = {"type": "http.response.start", "status": 200, "headers": []}
-            MutableHeaders(scope=head).update(
-                {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no", **_headers(self._ticket)}
-            )
-            await self._send(head)
-            await self.send(delta_chunk(opening(self._ticket), {"role": "assistant", "content": ""}))
+    async def choice(self, index: int, body: Mapping[str, Any], finish_reason: str | None = None) -> None:
+        async with self._lock:
+            await self._begin()
+        await self._event(self._head | {"choices": [choice(index, body, finish_reason)]})
+
+    async def last(self, fields: dict[str, Any]) -> None:
+        """The event before [DONE]: no text, but what became of the turn."""
+        await self._event(self._head | {"choices": []} | fields)
+
+    async def end(self, event: Mapping[str, Any] | str) -> None:
+        await self._event(event)
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _begin(self) -> None:
+        if self.begun:
+            return
+        self.begun = True
+        start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+        MutableHeaders(scope=start).update(
+            {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no", **_headers(self._tickets[0])}
+        )
+        await self._send(start)
+        if begin := self._shape.begin():
+            await self._event(self._head | {"choices": [choice(index, begin) for index in range(len(self._tickets))]})
+
+    async def _event(self, event: Mapping[str, Any] | str) -> None:
         text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
         await self._send({"type": "http.response.body", "body": f"data: {text}\n\n".encode(), "more_body": True})
-
-    async def end(self, event: dict[str, Any] | str) -> None:
-        await self.send(event)
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _headers(ticket: Ticket) -> dict[str, str]:

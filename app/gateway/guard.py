@@ -5,17 +5,23 @@ was sent before it stays. A thought may name a drug in order to rule it out, so 
 the thought waits, from there on, until the answer has begun safely, and is withheld when no safe answer follows.
 """
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from core.knowledge import Knowledge
 from core.knowledge.citations import check_citations
 from core.reply import END_THINK, THINK, split_reply
 from core.safety import check_input, check_reply, patient_concepts
-from core.types import Evidence, Message, SafetyFinding, Severity
+from core.types import Evidence, Message, SafetyFinding, Severity, ToolCall
 
 # The same ends of a sentence as `core.knowledge.sentences`, so that no rule ever sees half of one.
 _SENTENCE_END = re.compile(rf"(?P<tag>{THINK}|{END_THINK})|[.!?;]\s+|\n+")
+# A tool that only looks something up may name any drug; whatever else a tool does counts as an order.
+_LOOKS_UP = re.compile(r"(?:get|list|search|find|check|look_?up|read|show|fetch|query|retrieve|calculate)(?![a-z])")
+_UNIT = re.compile(r"_(mg|g|mcg|ml)$")
+_PUNCTUATION = re.compile(r"[{}\[\]\"]+")
 _BANNER = "> **This may be an emergency"
 _NOTICE = "> **Withheld by the safety check.**"
 _REASONS = {
@@ -31,11 +37,11 @@ class Guard:
     """The check of one turn. Create it with the conversation, pass the reply through it, then read `findings`."""
 
     def __init__(self, messages: Sequence[Message], knowledge: Knowledge, evidence: Sequence[Evidence] = ()) -> None:
-        self._messages, self._knowledge = messages, knowledge
+        self._messages, self._knowledge = as_said(messages), knowledge
         self.evidence = tuple(evidence)
         """What the model is given besides; no rule reads it as the user's words, only citations are checked against it."""
-        self._patient = patient_concepts(messages, knowledge)
-        self.input_findings = check_input(messages, knowledge)
+        self._patient = patient_concepts(self._messages, knowledge)
+        self.input_findings = check_input(self._messages, knowledge)
         self.withheld: tuple[SafetyFinding, ...] = ()
         """Why the reply was stopped; empty while it is safe."""
         self._passed, self._held = "", ""
@@ -43,6 +49,7 @@ class Guard:
         self._waiting = ""
         """The end of a thought, from its first unsafe sentence on."""
         self._doubts: tuple[SafetyFinding, ...] = ()
+        self._on_calls: tuple[SafetyFinding, ...] = ()
 
     @property
     def banner(self) -> str:
@@ -80,12 +87,18 @@ class Guard:
             self.withheld = self._doubts
         return safe
 
+    def check_calls(self, calls: Sequence[ToolCall]) -> None:
+        """Stops the reply when a tool would be told to do what no sentence may recommend."""
+        self._on_calls = self._check(" ".join(_as_order(call) for call in calls if not _LOOKS_UP.match(call.name)))
+        self.withheld = self.withheld or _critical(self._on_calls)
+
     def findings(self) -> tuple[SafetyFinding, ...]:
         """Everything found on the question and on what the model said, the unsafe sentence included."""
         answer = split_reply(self.seen).answer
         on_reply = self._check(answer)
         on_citations = check_citations(self._messages, answer, [e.statement for e in self.evidence], self._knowledge)
-        return (*self.input_findings, *on_reply, *(f for f in self.withheld if f not in on_reply), *on_citations)
+        others = (f for f in dict.fromkeys((*self._on_calls, *self.withheld)) if f not in on_reply)
+        return (*self.input_findings, *on_reply, *others, *on_citations)
 
     def _think(self, sentence: str) -> str:
         self._is_thinking = sentence != END_THINK
@@ -138,7 +151,35 @@ def shown(finding: SafetyFinding, withheld: bool) -> SafetyFinding:
 
 def without_notices(messages: Sequence[Message]) -> tuple[Message, ...]:
     """The conversation as the model should see it: earlier replies without thoughts and without what the guard added."""
-    return tuple(m if m.role != "assistant" else Message(role="assistant", content=_model_words(m.content)) for m in messages)
+    return tuple(m if m.role != "assistant" else m.model_copy(update={"content": _model_words(m.content)}) for m in messages)
+
+
+def as_said(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The conversation as the rules read it: what a tool returned is said of the patient, before the last question."""
+    results = [Message(role="user", content=_PUNCTUATION.sub(" ", m.content)) for m in messages if m.role == "tool"]
+    others = [m for m in messages if m.role != "tool"]
+    last = max((n for n, m in enumerate(others) if m.role == "user"), default=len(others))
+    return (*others[:last], *results, *others[last:])
+
+
+def _as_order(call: ToolCall) -> str:
+    """A tool call as the sentence that would order the same: its values, with the unit that a name such as `dose_mg` gives."""
+    try:
+        values = list(_values(json.loads(call.arguments)))
+    except ValueError:
+        values = [call.arguments]
+    return f"Give {' '.join(values)}."
+
+
+def _values(arguments: Any, unit: str = "") -> Iterator[str]:
+    if isinstance(arguments, dict):
+        for name, value in arguments.items():
+            yield from _values(value, found[1] if (found := _UNIT.search(name)) else "")
+    elif isinstance(arguments, list):
+        for value in arguments:
+            yield from _values(value, unit)
+    elif arguments is not None:
+        yield f"{arguments} {unit}".strip()
 
 
 def _model_words(reply: str) -> str:

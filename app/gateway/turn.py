@@ -4,8 +4,10 @@ Written as a push: `run_turn` calls `emit` with each piece that may be shown. Th
 takes to abort the model server when the client goes away; there is no generator left over that somebody must remember to close.
 """
 
+import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -14,8 +16,9 @@ from anyio.to_thread import run_sync
 
 from app.gateway import metrics
 from app.gateway.auth import Caller
-from app.gateway.guard import Guard, notice, shown, without_notices
-from app.gateway.wire import ALIAS, ChatRequest, Extension
+from app.gateway.guard import Guard, as_said, notice, shown, without_notices
+from app.gateway.replies import Extension, Piece
+from app.gateway.wire import ALIAS, ChatRequest, CompletionRequest
 from core import store
 from core.db import reading, unit_of_work
 from core.errors import BadInput, NotAllowed, NotFound, Unavailable
@@ -27,10 +30,10 @@ from core.phi import deidentify
 from core.reply import split_reply
 from core.settings import settings
 from core.states import CheckpointStatus, Scope
-from core.tables import Checkpoint, Conversation, Turn, new_id
-from core.types import Claim, Evidence, Message, SafetyFinding
+from core.tables import Checkpoint, Turn, new_id
+from core.types import Claim, Evidence, Message, SafetyFinding, ToolCall
 
-Emit = Callable[[str], Awaitable[None]]
+Emit = Callable[[Piece], Awaitable[None]]
 
 
 class Ticket(NamedTuple):
@@ -46,6 +49,8 @@ class Ticket(NamedTuple):
     options: Mapping[str, Any]
     evidence_tokens: int = 0
     """Room for facts of the knowledge base."""
+    is_bare: bool = False
+    """Not a chat: the model goes on with the one message's text as it is."""
 
 
 class Answer(NamedTuple):
@@ -53,28 +58,43 @@ class Answer(NamedTuple):
 
     extension: Extension
     finish_reason: str
-    """OpenAI's: `stop`, `length` or `content_filter` (withheld)."""
-    usage: dict[str, int]
+    """OpenAI's: `stop`, `length`, `tool_calls` or `content_filter` (withheld)."""
+    prompt_tokens: int
+    completion_tokens: int
 
 
-def open_turn(caller: Caller, request: ChatRequest) -> Ticket:
-    """Resolves the model and the conversation. Writes nothing. Raises NotFound, NotAllowed, Unavailable."""
+def open_turns(caller: Caller, request: ChatRequest | CompletionRequest) -> tuple[Ticket, ...]:
+    """A ticket for each choice that was asked for, all for one checkpoint and one conversation. Writes nothing. Raises NotFound, NotAllowed, Unavailable."""
+    continued = request.conversation_id if isinstance(request, ChatRequest) else None
     with reading() as session:
         checkpoint = store.production(session) if request.model == ALIAS else store.get_checkpoint(session, request.model)
         if not may_ask(caller, checkpoint):
             raise NotAllowed(f"Checkpoint {checkpoint.id} has not passed its exam; only an admin may ask it")
-        if request.conversation_id is not None:
-            store.conversation_of(session, caller.user_id, request.conversation_id)
-    return Ticket(
-        turn_id=new_id("turn"),
-        conversation_id=request.conversation_id or new_id("conv"),
-        is_first=request.conversation_id is None,
+        if continued is not None:
+            store.conversation_of(session, caller.user_id, continued)
+    first = Ticket(
+        turn_id="",
+        conversation_id=continued or new_id("conv"),
+        is_first=continued is None,
         user_id=caller.user_id,
         checkpoint_id=checkpoint.id,
-        messages=request.conversation,
+        messages=(),
         options=request.options,
-        evidence_tokens=_room_for_evidence(request.conversation) if request.evidence else 0,
     )
+    return tuple(_choice(asked, number) for asked in _asked(first, request) for number in range(request.n or 1))
+
+
+def _asked(ticket: Ticket, request: ChatRequest | CompletionRequest) -> tuple[Ticket, ...]:
+    """The ticket with each of the texts that are to be answered."""
+    if isinstance(request, ChatRequest):
+        return (ticket._replace(messages=request.conversation, evidence_tokens=_room_for_evidence(request.conversation) if request.evidence else 0),)
+    return tuple(ticket._replace(messages=(Message(role="user", content=prompt),), is_bare=True) for prompt in request.prompts)
+
+
+def _choice(asked: Ticket, number: int) -> Ticket:
+    """With one seed for all, every choice would be the same."""
+    seed = asked.options.get("seed")
+    return asked._replace(turn_id=new_id("turn"), options=asked.options if seed is None else {**asked.options, "seed": seed + number})
 
 
 def _room_for_evidence(messages: tuple[Message, ...]) -> int:
@@ -113,7 +133,8 @@ async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: 
     return Answer(
         extension=_extension(ticket, guard.evidence, () if finish_reason == "withheld" else claims, findings, withheld=finish_reason == "withheld"),
         finish_reason="content_filter" if finish_reason == "withheld" else finish_reason,
-        usage={"prompt_tokens": last.prompt_tokens, "completion_tokens": last.completion_tokens, "total_tokens": last.prompt_tokens + last.completion_tokens},
+        prompt_tokens=last.prompt_tokens,
+        completion_tokens=last.completion_tokens,
     )
 
 
@@ -123,16 +144,16 @@ def opening(ticket: Ticket) -> Extension:
 
 
 def _guard(ticket: Ticket, knowledge: Knowledge) -> Guard:
-    facts = retrieve(ticket.messages, knowledge, ticket.evidence_tokens) if ticket.evidence_tokens else ()
+    facts = retrieve(as_said(ticket.messages), knowledge, ticket.evidence_tokens) if ticket.evidence_tokens else ()
     return Guard(ticket.messages, knowledge, [knowledge.graph.evidence(f) for f in facts])
 
 
 async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
     """Passes the model's reply through the guard; returns the last chunk, which carries the counts."""
     if guard.banner:
-        await emit(guard.banner)
+        await emit(Piece(guard.banner))
     if guard.refused:
-        await emit(notice(guard.refused))
+        await emit(Piece(notice(guard.refused)))
         guard.evidence = ()
         return Chunk()
     try:
@@ -145,30 +166,60 @@ async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> C
 
 
 async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
-    started, is_first, last = time.monotonic(), True, Chunk()
-    prompt = with_evidence(without_notices(ticket.messages), [e.statement for e in guard.evidence])
-    stream = chat.stream(ticket.checkpoint_id, prompt, ticket.options)
+    started, is_first, last, tokens = time.monotonic(), True, Chunk(), _Tokens()
     try:
         # Closed on every way out, so that the model server stops as soon as nobody reads.
-        async with aclosing(stream) as chunks:
+        async with aclosing(_stream(ticket, chat, guard)) as chunks:
             async for last in chunks:
                 at_end = last.finish_reason is not None
+                tokens.add(last)
                 if not guard.hold(last.text) and not at_end:
                     continue
                 if text := await run_sync(guard.release, at_end):
                     if is_first:
                         metrics.seconds_to_first_text.observe(time.monotonic() - started)
                         is_first = False
-                    await emit(text)
+                    await emit(Piece(text, tokens.of(text)))
+                if last.tool_calls and not guard.withheld:
+                    await run_sync(guard.check_calls, last.tool_calls)
                 if guard.withheld:
-                    await emit(("" if is_first else "\n\n") + notice(guard.withheld))
+                    await emit(Piece(("" if is_first else "\n\n") + notice(guard.withheld)))
                     return last
+        if last.tool_calls:
+            await emit(Piece(tool_calls=last.tool_calls))
     except NotFound as error:
         # We resolved the name ourselves, so it is vLLM that is behind: it restarts, or still loads the adapter.
         raise Unavailable(f"Checkpoint {ticket.checkpoint_id} is not loaded yet; try again shortly") from error
     if last.finish_reason is None:
         raise Unavailable("The model endpoint ended the reply early; try again")
     return last
+
+
+def _stream(ticket: Ticket, chat: ChatModel, guard: Guard) -> AsyncGenerator[Chunk, None]:
+    if ticket.is_bare:
+        return chat.stream_text(ticket.checkpoint_id, ticket.messages[0].content, ticket.options)
+    prompt = with_evidence(without_notices(ticket.messages), [e.statement for e in guard.evidence])
+    return chat.stream(ticket.checkpoint_id, prompt, ticket.options)
+
+
+class _Tokens:
+    """Log-probabilities wait with their text: those of a piece leave once all of the chunk that brought them has been released."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[int, tuple[dict[str, Any], ...]]] = deque()
+        self._come = self._gone = 0
+
+    def add(self, chunk: Chunk) -> None:
+        self._come += len(chunk.text)
+        if chunk.logprobs:
+            self._waiting.append((self._come, chunk.logprobs))
+
+    def of(self, text: str) -> tuple[dict[str, Any], ...]:
+        self._gone += len(text)
+        found: list[dict[str, Any]] = []
+        while self._waiting and self._waiting[0][0] <= self._gone:
+            found += self._waiting.popleft()[1]
+        return tuple(found)
 
 
 def _judge(guard: Guard, knowledge: Knowledge) -> tuple[tuple[Claim, ...], tuple[SafetyFinding, ...]]:
@@ -187,8 +238,8 @@ def _row(ticket: Ticket, guard: Guard, finish_reason: str, claims: tuple[Claim, 
         conversation_id=ticket.conversation_id,
         user_id=ticket.user_id,
         checkpoint_id=ticket.checkpoint_id,
-        messages=[{"role": m.role, "content": deidentify(m.content)} for m in ticket.messages],
-        reply=deidentify(guard.seen),
+        messages=[m.model_copy(update={"content": deidentify(m.content), "tool_calls": _nameless(m.tool_calls)}).model_dump() for m in ticket.messages],
+        reply=deidentify("\n".join(filter(None, (guard.seen, *map(_in_words, last.tool_calls))))),
         finish_reason=finish_reason,
         evidence=[e.model_dump(mode="json") for e in guard.evidence],
         claims=[c.model_copy(update={"quote": deidentify(c.quote)}).model_dump(mode="json") for c in claims],
@@ -198,11 +249,19 @@ def _row(ticket: Ticket, guard: Guard, finish_reason: str, claims: tuple[Claim, 
     )
 
 
+def _nameless(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+    return tuple(c.model_copy(update={"arguments": deidentify(c.arguments)}) for c in calls)
+
+
+def _in_words(call: ToolCall) -> str:
+    """A tool call as models write it before vLLM reads it (Hermes' form, which Qwen's is)."""
+    return f"<tool_call>\n{json.dumps({'name': call.name, 'arguments': call.arguments}, ensure_ascii=False)}\n</tool_call>"
+
+
 def _store(ticket: Ticket, turn: Turn) -> None:
     with unit_of_work() as session:
         if ticket.is_first:
-            session.add(Conversation(id=ticket.conversation_id, user_id=ticket.user_id))
-            session.flush()
+            store.ensure_conversation(session, ticket.conversation_id, ticket.user_id)
         store.add_turn(session, turn)
 
 

@@ -1,36 +1,36 @@
-"""What goes over the wire: OpenAI's request and reply shapes, with our additions under `balancedbio`.
+"""What clients send: OpenAI's requests, with our additions.
 
 What is passed on to vLLM is named here, field by field: it knows many more, some of which would go round the guard, some of which are the
 operator's (priority, caches). A field that is not known is refused with its name, because an answer that silently ignores it would be wrong.
 """
 
 import re
-import time
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from core.settings import settings
 from core.states import FeedbackStatus
-from core.types import Claim, Evidence, Message, SafetyFinding, Value
+from core.types import Message, ToolCall, Value
 
 ALIAS = "balancedbio"
 """The model name that always means the checkpoint in production."""
 
 _REFUSED = (
-    "tools",
     "functions",
     "function_call",
-    "logprobs",
-    "top_logprobs",
     "prompt_logprobs",
     "echo",
+    "suffix",
+    "best_of",
     "chat_template",
     "chat_template_kwargs",
     "add_generation_prompt",
     "continue_final_message",
 )
-"""The guard, which reads replies sentence by sentence, could not honour them."""
+"""What would go round the guard, which reads replies sentence by sentence, or what nobody uses any more."""
+_MOST_CHOICES = 8
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -54,17 +54,47 @@ class TextPart(BaseModel):
     text: Text
 
 
-class WireMessage(BaseModel):
-    """A message as clients send it. Fields beyond role and content (`name`, ...) mean nothing to the model and are dropped."""
+class CalledFunction(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    name: Text
+    arguments: Text
+
+
+class WireToolCall(BaseModel):
+    """A tool call of an earlier reply, as the client sends it back."""
 
     model_config = ConfigDict(frozen=True)
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Text | tuple[TextPart, ...]
+    id: Text
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
+class WireMessage(BaseModel):
+    """A message as clients send it. Fields that mean nothing to the model (`name`, ...) are dropped."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: Text | tuple[TextPart, ...] | None = None
+    tool_calls: tuple[WireToolCall, ...] | None = None
+    """An assistant's."""
+    tool_call_id: Text | None = None
+    """A tool's: the call that it answers."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "WireMessage":
+        if self.content is None and not (self.role == "assistant" and self.tool_calls):
+            raise ValueError("content is missing")
+        if (self.role == "tool") != (self.tool_call_id is not None):
+            raise ValueError("tool_call_id belongs to messages of the role tool, and to each of them")
+        return self
 
     def as_message(self) -> Message:
-        content = self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
-        return Message(role="system" if self.role == "developer" else self.role, content=content)
+        content = self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content or ())
+        calls = tuple(ToolCall(id=c.id, name=c.function.name, arguments=c.function.arguments) for c in self.tool_calls or ())
+        return Message(role="system" if self.role == "developer" else self.role, content=content, tool_calls=calls, tool_call_id=self.tool_call_id)
 
 
 class StreamOptions(BaseModel):
@@ -86,7 +116,6 @@ class Sampling(BaseModel):
     stop: str | list[str] | None = None
     stop_token_ids: list[int] | None = None
     max_tokens: int | None = None
-    max_completion_tokens: int | None = None
     min_tokens: int | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
@@ -108,51 +137,70 @@ class Ignored(BaseModel):
     prompt_cache_key: Any = None
     prompt_cache_retention: Any = None
     prediction: Any = None
-    parallel_tool_calls: Any = None
-    tool_choice: Literal["auto", "none"] | None = None
     modalities: list[Literal["text"]] | None = None
 
 
-class ChatRequest(Sampling, Ignored):
-    """POST /v1/chat/completions."""
+class Request(Sampling, Ignored):
+    """What chat and plain completions have in common."""
 
     model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra={"additionalProperties": False})
 
     model: Text = Field(min_length=1, max_length=200)
-    messages: tuple[WireMessage, ...] = Field(min_length=1, max_length=500)
     stream: bool = False
     stream_options: StreamOptions | None = None
-    n: int | None = None
-    conversation_id: Id | None = None
-    """Ours: the conversation that this turn belongs to; the header X-Conversation-Id says the same."""
-    evidence: bool = True
-    """Ours: whether the model is given facts of the knowledge base with the question; the setting EVIDENCE_TOKENS = 0 turns them off for all."""
-
-    @field_validator("n")
-    @classmethod
-    def _one_choice(cls, value: int | None) -> int | None:
-        if value not in (None, 1):
-            raise ValueError("only one choice per request is supported")
-        return value
-
-    @field_validator("messages")
-    @classmethod
-    def _asks_something(cls, messages: tuple[WireMessage, ...]) -> tuple[WireMessage, ...]:
-        last = messages[-1].as_message()
-        if last.role != "user" or not last.content.strip():
-            raise ValueError("the last message must be a user's and must not be empty")
-        limit = settings().max_prompt_chars
-        if sum(len(message.as_message().content) for message in messages) > limit:
-            raise ValueError(f"the messages are longer than {limit} characters together")
-        return messages
+    n: int | None = Field(default=None, ge=1, le=_MOST_CHOICES)
 
     @model_validator(mode="after")
-    def _can_be_honoured(self) -> "ChatRequest":
+    def _can_be_honoured(self) -> Self:
         for name, value in (self.model_extra or {}).items():
             if name in _REFUSED and value:
                 raise ValueError(f"{name} is not supported: replies pass a safety check sentence by sentence")
             if value:  # empty, false and null ask for nothing
                 raise ValueError(f"{name[:80]!r} is not a field of this API; sampling takes {', '.join(Sampling.model_fields)}")
+        return self
+
+    @property
+    def includes_usage(self) -> bool:
+        return self.stream_options is not None and self.stream_options.include_usage
+
+
+class Tools(BaseModel):
+    """What a model may call, and must: passed on to vLLM, which checks it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: Literal["auto", "none", "required"] | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+
+
+class ChatRequest(Request, Tools):
+    """POST /v1/chat/completions."""
+
+    messages: tuple[WireMessage, ...] = Field(min_length=1, max_length=500)
+    max_completion_tokens: int | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    conversation_id: Id | None = None
+    """Ours: the conversation that this turn belongs to; the header X-Conversation-Id says the same."""
+    evidence: bool = True
+    """Ours: whether the model is given facts of the knowledge base with the question; the setting EVIDENCE_TOKENS = 0 turns them off for all."""
+
+    @field_validator("messages")
+    @classmethod
+    def _asks_something(cls, messages: tuple[WireMessage, ...]) -> tuple[WireMessage, ...]:
+        said = [message.as_message() for message in messages]
+        if said[-1].role not in ("user", "tool") or not any(m.role == "user" for m in said) or (said[-1].role == "user" and not said[-1].content.strip()):
+            raise ValueError("the last message must be a user's and must not be empty, or a tool's that answers a user's")
+        _check_length(m.content for m in said)
+        return messages
+
+    @model_validator(mode="after")
+    def _needs_each_other(self) -> Self:
+        if not self.tools and self.tool_choice not in (None, "auto", "none"):
+            raise ValueError("tool_choice asks for a tool, and tools has none")
+        if self.top_logprobs and not self.logprobs:
+            raise ValueError("top_logprobs needs logprobs to be true")
         return self
 
     @property
@@ -162,21 +210,40 @@ class ChatRequest(Sampling, Ignored):
     @property
     def options(self) -> dict[str, Any]:
         """What vLLM is given besides the messages."""
-        return self.model_dump(include=set(Sampling.model_fields), exclude_none=True)
+        tokens = ("logprobs", "top_logprobs") if self.logprobs else ()
+        passed = {*Sampling.model_fields, "max_completion_tokens", *tokens, *(Tools.model_fields if self.tools else ())}
+        return self.model_dump(include=passed, exclude_none=True)
 
 
-class Extension(Value):
-    """What we add to a reply: which turn it became, which weights answered, and what the knowledge base says of it."""
+class CompletionRequest(Request):
+    """POST /v1/completions: a bare text that the model goes on with. To the guard it is what a user said."""
 
-    turn_id: str
-    conversation_id: str
-    checkpoint_id: str
-    evidence: tuple[Evidence, ...] = ()
-    """What the model was given to answer from: a reply's [1] is the first."""
-    claims: tuple[Claim, ...] = ()
-    findings: tuple[SafetyFinding, ...] = ()
-    withheld: bool = False
-    """The safety check stopped the reply; a finding says why."""
+    prompt: Text | list[Text] = Field(min_length=1, max_length=100_000)
+    logprobs: int | None = Field(default=None, ge=0, le=20)
+
+    @field_validator("prompt")
+    @classmethod
+    def _says_something(cls, prompt: str | list[str]) -> str | list[str]:
+        texts = [prompt] if isinstance(prompt, str) else prompt
+        if len(texts) > _MOST_CHOICES or not all(text.strip() for text in texts):
+            raise ValueError(f"must be a text that is not empty, or up to {_MOST_CHOICES} of them")
+        _check_length(texts)
+        return prompt
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        return (self.prompt,) if isinstance(self.prompt, str) else tuple(self.prompt)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What vLLM is given besides the prompt; its own default of `max_tokens`, 16, is OpenAI's."""
+        return self.model_dump(include={*Sampling.model_fields, "logprobs"}, exclude_none=True)
+
+
+def _check_length(texts: Iterable[str]) -> None:
+    limit = settings().max_prompt_chars
+    if sum(map(len, texts)) > limit:
+        raise ValueError(f"the messages are longer than {limit} characters together")
 
 
 class FeedbackRequest(Value):
@@ -207,29 +274,6 @@ class RoundRequest(Value):
     """POST /v1/rounds. A recipe's name, never a path: the caller does not read files of the server."""
 
     recipe: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")] | None = None
-
-
-def completion(extension: Extension, text: str, finish_reason: str, usage: dict[str, int]) -> dict[str, Any]:
-    """The body of a reply that is not streamed."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None, "finish_reason": finish_reason}
-    head = _head("chat.completion", extension)
-    return head | {"choices": [choice], "usage": usage, "balancedbio": extension.model_dump(mode="json")}
-
-
-def delta_chunk(extension: Extension, delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
-    """One event of a streamed reply."""
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-    return _head("chat.completion.chunk", extension) | {"choices": [choice]}
-
-
-def last_chunk(extension: Extension, usage: dict[str, int] | None) -> dict[str, Any]:
-    """The event before [DONE]: no text, but what became of the turn."""
-    chunk = _head("chat.completion.chunk", extension) | {"choices": [], "balancedbio": extension.model_dump(mode="json")}
-    return chunk if usage is None else chunk | {"usage": usage}
-
-
-def _head(kind: str, extension: Extension) -> dict[str, Any]:
-    return {"id": extension.turn_id, "object": kind, "created": int(time.time()), "model": extension.checkpoint_id}
 
 
 def listing(rows: list[dict[str, Any]]) -> dict[str, Any]:

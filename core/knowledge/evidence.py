@@ -58,5 +58,6 @@ def with_evidence(messages: Sequence[Message], evidence: Sequence[str]) -> tuple
     if not evidence:
         return tuple(messages)
     lines = "\n".join(f"[{number}] {sentence}" for number, sentence in enumerate(evidence, start=1))
-    last = messages[-1]
-    return (*messages[:-1], Message(role=last.role, content=f"Evidence:\n{lines}\nQuestion: {last.content}"))
+    last = max(n for n, m in enumerate(messages) if m.role == "user")  # what follows it are a tool's calls and results
+    asked = Message(role="user", content=f"Evidence:\n{lines}\nQuestion: {messages[last].content}")
+    return (*messages[:last], asked, *messages[last + 1 :])

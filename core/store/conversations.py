@@ -1,8 +1,10 @@
 """Conversations, their turns, and what is said of them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict, NotFound
@@ -21,6 +23,12 @@ def conversation_of(session: Session, user_id: str, conversation_id: str | None)
     if found is None or found.user_id != user_id:
         raise NotFound(f"There is no conversation {conversation_id!r}")
     return found
+
+
+def ensure_conversation(session: Session, conversation_id: str, user_id: str) -> None:
+    """Makes the row unless another choice of the same request has made it, perhaps at this moment."""
+    with suppress(IntegrityError), session.begin_nested():
+        session.add(Conversation(id=conversation_id, user_id=user_id))
 
 
 def add_turn(session: Session, turn: Turn) -> None:

@@ -33,6 +33,8 @@ def vllm_command(settings: Settings, base_id: str, adapters: Sequence[Checkpoint
     argv += ["--enable-lora", "--max-lora-rank", str(_accepted_rank(settings.lora_rank))]
     argv += ["--max-loras", str(_ADAPTERS_IN_ONE_BATCH), "--max-cpu-loras", str(_ADAPTERS_IN_MEMORY)]
     argv += ["--shutdown-timeout", "30", "--disable-uvicorn-access-log"]
+    if settings.vllm_tool_parser:
+        argv += ["--enable-auto-tool-choice", "--tool-call-parser", settings.vllm_tool_parser]
     env = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     if not is_hub_name(settings.base_model_path):
         env["HF_HUB_OFFLINE"] = "1"

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from app.chat import render
 from app.chat.transcript import ChatTurn, Transcript, TurnState
-from app.gateway.wire import Extension
+from app.gateway.replies import Extension
 from core.types import Claim, Evidence, Relation, SafetyFinding, Severity, Verdict
 
 SEEN = Evidence(statement="A first-line treatment of gout is naproxen.", source="NICE NG219", row="treated_by.tsv:114")

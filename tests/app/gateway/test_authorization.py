@@ -87,6 +87,7 @@ def test_who_is_nobody_is_refused_everywhere(ward: Ward, rows: Callable[[], dict
 
 NEEDS: dict[tuple[str, str], Scope | None] = {
     ("POST", "/v1/chat/completions"): Scope.CHAT,
+    ("POST", "/v1/completions"): Scope.CHAT,
     ("GET", "/v1/models"): Scope.CHAT,
     ("POST", "/v1/feedback"): Scope.FEEDBACK,
     ("GET", "/v1/feedback"): Scope.REVIEW,

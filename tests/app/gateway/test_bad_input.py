@@ -8,7 +8,7 @@ import pytest
 
 from tests.app.gateway.ward import Ward
 
-CHAT, FEEDBACK = "/v1/chat/completions", "/v1/feedback"
+CHAT, TEXT, FEEDBACK = "/v1/chat/completions", "/v1/completions", "/v1/feedback"
 
 
 def asking(content: Any, **more: Any) -> bytes:
@@ -40,11 +40,11 @@ CASES = {
     "no messages": Bad(CHAT, b'{"model": "balancedbio", "messages": []}', 400, "messages"),
     "no model": Bad(CHAT, b'{"messages": [{"role": "user", "content": "hi"}]}', 400, "model"),
     "messages of the wrong kind": Bad(CHAT, b'{"model": "balancedbio", "messages": "hi"}', 400, "messages"),
-    "content of no kind": Bad(CHAT, asking(None), 400, "messages.0.content: "),
+    "content of no kind": Bad(CHAT, asking(None), 400, "messages.0: content is missing"),
     "an image": Bad(CHAT, asking([{"type": "image_url", "image_url": {"url": "x"}}]), 400, "messages"),
     "unknown role": Bad(CHAT, b'{"model": "balancedbio", "messages": [{"role": "king", "content": "hi"}]}', 400, "role"),
-    "two choices": Bad(CHAT, asking("hi", n=2), 400, "one choice"),
-    "a field that goes round the guard": Bad(CHAT, asking("hi", logprobs=True), 400, "logprobs"),
+    "more choices than there may be": Bad(CHAT, asking("hi", n=9), 400, "n: "),
+    "a field that goes round the guard": Bad(CHAT, asking("hi", prompt_logprobs=1), 400, "prompt_logprobs"),
     "a field of vLLM's that is the operator's": Bad(CHAT, asking("hi", priority=-10), 400, "'priority' is not a field"),
     "a sampling field of the wrong kind": Bad(CHAT, asking("hi", max_tokens="x"), 400, "max_tokens"),
     "a tool that must be called": Bad(CHAT, asking("hi", tool_choice="required"), 400, "tool_choice"),
@@ -67,7 +67,16 @@ CASES = {
     "promotion of an unknown checkpoint": Bad("/v1/checkpoints/cp-1/promote", b"", 404, "cp-1", who="ada"),
     "sign-off of an unknown round": Bad("/v1/rounds/round-1/signoff", b"", 404, "round-1", who="ada"),
     "a malformed id in the path": Bad("/v1/rounds/%00%ff/cancel", b"", 400, "round_id", who="ada"),
-    "no such address": Bad("/v1/completions", b"{}", 404, "/v1/completions"),
+    "no such address": Bad("/v1/responses", b"{}", 404, "/v1/responses"),
+    "a text to go on with that is empty": Bad(TEXT, b'{"model": "balancedbio", "prompt": " "}', 400, "prompt"),
+    "more texts than there may be": Bad(TEXT, b'{"model": "balancedbio", "prompt": ["a", "b", "c", "d", "e", "f", "g", "h", "i"]}', 400, "prompt"),
+    "tokens in place of a text": Bad(TEXT, b'{"model": "balancedbio", "prompt": [1, 2]}', 400, "prompt"),
+    "a text that would be sent back": Bad(TEXT, b'{"model": "balancedbio", "prompt": "a", "echo": true}', 400, "echo"),
+    "a tool's result without its call": Bad(CHAT, b'{"model": "balancedbio", "messages": [{"role": "tool", "content": "5"}]}', 400, "tool_call_id"),
+    "a tool's result that answers nobody": Bad(
+        CHAT, b'{"model": "balancedbio", "messages": [{"role": "tool", "content": "5", "tool_call_id": "c"}]}', 400, "a user's"
+    ),
+    "likely tokens without any token": Bad(CHAT, asking("hi", top_logprobs=2), 400, "logprobs"),
 }
 
 

@@ -47,7 +47,7 @@ def test_a_defect_of_ours_is_a_500_without_its_details(ward: Ward, rows: Callabl
     def broken(*_: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(chat, "open_turn", broken)
+    monkeypatch.setattr(chat, "open_turns", broken)
     answer = ward.client.post(
         "/v1/chat/completions", headers=ward.bearer("ana"), json={"model": "balancedbio", "messages": [{"role": "user", "content": "hi"}]}
     )

@@ -43,6 +43,7 @@ def test_right_requests_are_answered_as_documented(ward: Ward, sent_jobs: list[t
     asked = {"model": "balancedbio", "messages": [{"role": "user", "content": "What treats gout?"}], "temperature": 0.0, "max_tokens": 40, "store": False}
     turn = sent("POST", "/v1/chat/completions", 200, asked).json()["balancedbio"]["turn_id"]
     assert sent("POST", "/v1/chat/completions", 200, asked | {"stream": True}).headers["content-type"].startswith("text/event-stream")
+    sent("POST", "/v1/completions", 200, {"model": "balancedbio", "prompt": "Gout is", "max_tokens": 4})
     given = sent("POST", "/v1/feedback", 201, {"turn_id": turn, "rating": 1}).json()["id"]
     sent("POST", "/v1/feedback/{feedback_id}/review", 200, {"status": "accepted"}, feedback_id=given)
     round_id = sent("POST", "/v1/rounds", 201, {"recipe": "test"}).json()["id"]
@@ -67,7 +68,7 @@ def test_every_route_of_the_api_is_described_with_its_body_and_its_errors(ward: 
             assert "422" not in operation["responses"]
     posts = {path: operations["post"] for path, operations in found["paths"].items() if "post" in operations}
     bodies = {path: post["requestBody"]["content"]["application/json"]["schema"]["$ref"] for path, post in posts.items() if "requestBody" in post}
-    assert set(bodies) == {"/v1/chat/completions", "/v1/feedback", "/v1/feedback/{feedback_id}/review", "/v1/rounds"}
+    assert set(bodies) == {"/v1/chat/completions", "/v1/completions", "/v1/feedback", "/v1/feedback/{feedback_id}/review", "/v1/rounds"}
     chat = found["components"]["schemas"][bodies["/v1/chat/completions"].rsplit("/", 1)[1]]
     assert {"messages", "temperature", "response_format", "store"} <= set(chat["properties"])
     assert chat["additionalProperties"] is False

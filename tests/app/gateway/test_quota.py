@@ -88,9 +88,20 @@ def test_what_is_left_is_told_with_every_answer(ward: Ward) -> None:
     answers = [
         ward.client.post(CHAT, headers=ward.bearer("ana"), json=ASKING),
         ward.client.post(CHAT, headers=ward.bearer("ana"), json={**ASKING, "stream": True}),
-        ward.client.post(CHAT, headers=ward.bearer("ana"), json={**ASKING, "n": 2}),
+        ward.client.post(CHAT, headers=ward.bearer("ana"), json={**ASKING, "n": 99}),
     ]
     assert [(a.status_code, a.headers["x-ratelimit-remaining-requests"]) for a in answers] == [(200, "2"), (200, "1"), (400, "0")]
+
+
+def test_plain_completions_count_too_and_all_choices_of_a_request(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    ana, plain = ward.bearer("ana"), {"model": "balancedbio", "prompt": "Gout is treated by"}
+    answers = [ward.client.post(path, headers=ana, json=body) for path, body in ((CHAT, ASKING), ("/v1/completions", plain), (CHAT, {**ASKING, "n": 3}))]
+    assert {a.status_code for a in answers} == {200}
+    assert ward.client.post("/v1/completions", headers=ana, json=plain).status_code == 429
+    limit(monkeypatch, requests=0, tokens=1_000)
+    spent = [ward.client.post(CHAT, headers=ana, json={**ASKING, "n": 3, "stream": stream}) for stream in (False, True)]
+    left = ward.client.post("/v1/completions", headers=ana, json=plain).headers["x-ratelimit-remaining-tokens"]
+    assert int(left) == 1_000 - 2 * spent[0].json()["usage"]["total_tokens"]
 
 
 def test_each_key_and_each_person_has_limits_of_their_own(ward: Ward) -> None:

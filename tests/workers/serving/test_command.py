@@ -33,6 +33,11 @@ def test_the_base_and_every_adapter_are_served_under_their_immutable_ids() -> No
     assert "--lora-modules" not in vllm_command(some_settings(), "base-1", [], has_gpu=False).argv
 
 
+def test_tool_calls_are_read_by_the_parser_that_fits_the_model() -> None:
+    assert value_of(vllm_command(some_settings(), "base-1", [], has_gpu=False).argv, "--tool-call-parser") == "hermes"
+    assert "--enable-auto-tool-choice" not in vllm_command(some_settings(vllm_tool_parser=""), "base-1", [], has_gpu=False).argv
+
+
 @pytest.mark.parametrize(("url", "port"), [("http://127.0.0.1:8123/v1", "8123"), ("http://127.0.0.1/v1", "80")])
 def test_the_address_is_the_private_one_of_the_settings(url: str, port: str) -> None:
     argv, _ = vllm_command(some_settings(vllm_url=url), "base-1", [], has_gpu=False)
