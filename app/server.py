@@ -7,12 +7,13 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from app.gateway import audit_trail, chat, checkpoints, feedback, health, login, metrics, openapi, people, rounds
+from app.gateway import audit_trail, chat, checkpoints, feedback, health, login, metrics, oidc, openapi, people, rounds
 from app.gateway.door import PAGES, Door, visitor
 from app.gateway.errors import handle_errors
 from app.gateway.house import House
 from app.gateway.request_log import RequestLog
 from app.gateway.throttle import Throttle
+from app.gateway.windows import Windows
 from core.knowledge import Knowledge
 from core.llm import ChatModel, OpenAIChat
 from core.logging import configure_logging
@@ -26,20 +27,24 @@ def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = No
     """The wired application. Without arguments it talks to vLLM and knows what is imported, else the built-in base; `pages=False` leaves Gradio out."""
     configure_logging(settings().log_level)
     start_tracing("balancedbio-app")
+    windows = Windows(settings().redis_url)
     upstream = chat_model or OpenAIChat(settings().vllm_url, timeout_seconds=settings().request_timeout_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        windows.close()
         if isinstance(upstream, OpenAIChat):
             await upstream.close()
 
     app = FastAPI(title="BalancedBio", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = House(upstream, known)
-    app.state.login_throttle = Throttle()
+    app.state.windows = windows
+    app.state.provider = oidc.Provider() if settings().oidc_issuer else None
+    app.state.login_throttle = Throttle(windows)
     app.state.login_limiter = CapacityLimiter(_LOGINS_AT_ONCE)
     handle_errors(app)
-    for room in (chat, feedback, rounds, checkpoints, people, audit_trail, login, health, metrics, openapi):
+    for room in (chat, feedback, rounds, checkpoints, people, audit_trail, login, oidc, health, metrics, openapi):
         app.include_router(room.router)
 
     @app.get("/", include_in_schema=False)

@@ -10,6 +10,8 @@ class AppError(Exception):
 
     status = 500
     code = "internal_error"
+    retry_after_seconds: int | None = None
+    """When to try again; None: only something else than time can help."""
 
 
 class BadInput(AppError):
@@ -55,10 +57,14 @@ class Conflict(AppError):
 
 
 class TooManyRequests(AppError):
-    """Too many attempts in a short time: HTTP 429 with Retry-After."""
+    """Too many attempts or requests in a short time: HTTP 429 with Retry-After."""
 
     status = 429
     code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, retry_after_seconds: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Unavailable(AppError):
@@ -66,6 +72,7 @@ class Unavailable(AppError):
 
     status = 503
     code = "service_unavailable"
+    retry_after_seconds = 5
 
 
 class TimedOut(Unavailable):

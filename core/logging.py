@@ -48,8 +48,8 @@ def mask_secrets(text: str) -> str:
 
 def configure_logging(level: str) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s")
-    # These two log every request line at INFO, query strings and all.
-    for noisy in ("httpx", "httpcore"):
+    # The clients log every request line at INFO, query strings and all; Authlib logs at DEBUG what only it may know.
+    for noisy in ("httpx", "httpcore", "httpx2", "httpcore2", "authlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

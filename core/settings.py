@@ -7,9 +7,12 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.states import Role
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTER_MODEL_DIR = ROOT / "alignment" / "starter" / "model"
@@ -25,7 +28,8 @@ class Settings(BaseSettings):
     database_url: str = ""
     """SQLAlchemy URL. Empty: SQLite (WAL) in `data_dir`. PostgreSQL: `postgresql+psycopg://user@host/name`."""
     redis_url: str = "redis://127.0.0.1:6390/0"
-    """Celery's broker. `balancedbio up` starts a Redis of its own when this address is local and free."""
+    """Celery's broker, and where the processes of the app count limits together. `balancedbio up` starts a Redis of its own when this address is
+    local and free."""
 
     base_model: str = "starter"
     """`starter` (shipped, made by this project), a local folder, or a hub name such as `Qwen/Qwen2.5-0.5B-Instruct`."""
@@ -49,9 +53,26 @@ class Settings(BaseSettings):
     """Set to true behind HTTPS; a PUBLIC_URL that begins with https does so by itself."""
     session_hours: int = Field(default=12, ge=1)
 
+    oidc_issuer: str = ""
+    """Your organisation's OpenID provider, exactly as it names itself, such as `https://login.example/realms/ward`. Empty: only names and passwords of this
+    product sign in."""
+    oidc_client_id: str = ""
+    """How the provider knows this product; register `PUBLIC_URL/login/oidc/callback` there as its redirect address."""
+    oidc_client_secret: SecretStr | None = None
+    """What the provider gave for it."""
+    oidc_role_claim: str = "groups"
+    """The claim of the id token, a text or a list of texts, that says what a person may do."""
+    oidc_roles: dict[str, Role] = {}
+    """What its values mean, as JSON: `{"ward-doctors": "clinician", "model-board": "admin"}`. Of several the highest counts; who has none does not get in."""
+
     evidence_tokens: int = Field(default=300, ge=0, le=4_000)
     """Room for the facts of the knowledge base that a question is asked with, in tokens. 0: none are given. They never take the room of the reply:
     what does not fit VLLM_MAX_MODEL_LEN is left out."""
+
+    requests_per_minute: int = Field(default=120, ge=0)
+    """Requests for replies that one API key, or one person's sessions together, may make within any minute. 0: no limit."""
+    tokens_per_minute: int = Field(default=120_000, ge=0)
+    """Tokens, of prompts and replies together, after which the next request of one key or person waits for the minute to end. 0: no limit."""
 
     max_request_bytes: int = Field(default=200_000, ge=1_000)
     max_prompt_chars: int = Field(default=20_000, ge=100)
@@ -74,6 +95,18 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     otel_exporter_otlp_endpoint: str = ""
     """Where traces go, over OTLP/HTTP, such as `http://127.0.0.1:4318`. Empty: none are recorded. OpenTelemetry's other `OTEL_` variables hold too."""
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> "Settings":
+        if not self.oidc_issuer:
+            return self
+        needed = {"OIDC_CLIENT_ID": self.oidc_client_id, "OIDC_CLIENT_SECRET": self.oidc_client_secret, "OIDC_ROLES": self.oidc_roles}
+        if missing := [name for name, value in needed.items() if not value]:
+            raise ValueError(f"OIDC_ISSUER needs {' and '.join(missing)} as well")
+        address = urlsplit(self.oidc_issuer)
+        if address.scheme != "https" and address.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("OIDC_ISSUER must begin with https://: what it says decides who gets in")
+        return self
 
     @property
     def resolved_database_url(self) -> str:

@@ -35,6 +35,8 @@ class FeedbackStatus(StrEnum):
 
 
 class Role(StrEnum):
+    """From the least to the most."""
+
     CLINICIAN = "clinician"
     REVIEWER = "reviewer"
     ADMIN = "admin"

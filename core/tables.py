@@ -53,6 +53,8 @@ class User(Table):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("user"))
     name: Mapped[str] = mapped_column(String(80), unique=True)
+    subject: Mapped[str | None] = mapped_column(String(600), unique=True, index=True)
+    """Who this is to the organisation's sign-in: issuer and subject. None: a user of this product, with a password."""
     role: Mapped[Role] = mapped_column(String(20))
     password_hash: Mapped[str] = mapped_column(String(200))
     must_change_password: Mapped[bool] = mapped_column(default=True)

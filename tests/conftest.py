@@ -1,15 +1,22 @@
 """Fixtures that every room uses: settings of their own, a fresh database, the built-in knowledge base."""
 
+import io
+import json
+import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings as hypothesis_settings
 
 from core import db
 from core.knowledge import Knowledge, builtin
+from core.logging import configure_logging
 from core.settings import Settings, settings
 from core.tables import Table
 
@@ -42,6 +49,18 @@ def database(test_settings: Settings) -> Iterator[None]:
     Table.metadata.create_all(engine)
     yield
     engine.dispose()
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Configured logging; call it for the events written so far."""
+    root, written = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    monkeypatch.setattr(sys, "stderr", written)
+    configure_logging("INFO")
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
 
 
 @pytest.fixture(scope="session")

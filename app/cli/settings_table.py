@@ -33,10 +33,12 @@ def _texts_under_fields() -> dict[str, str]:
 
 def _type(field: FieldInfo) -> str:
     annotation = field.annotation
-    if annotation is SecretStr:
+    if annotation in (SecretStr, SecretStr | None):
         return "secret"
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(f"`{choice}`" for choice in typing.get_args(annotation))
+    if typing.get_origin(annotation) is dict:
+        return "JSON"
     return {"str": "text", "int": "number", "float": "number", "bool": "true or false", "Path": "path"}.get(getattr(annotation, "__name__", ""), "")
 
 
@@ -48,4 +50,4 @@ def _default(field: FieldInfo) -> str:
         value = value.relative_to(ROOT)
     if isinstance(value, bool):
         value = str(value).lower()
-    return f"`{value}`" if str(value) else "empty"
+    return "empty" if value in ("", None, {}) else f"`{value}`"

@@ -13,6 +13,7 @@ from core import audit, store
 from core.db import reading, unit_of_work
 from core.errors import Conflict
 from core.states import Role
+from core.tables import User
 
 app = typer.Typer(no_args_is_help=True, help="Add, list and change users.")
 
@@ -46,7 +47,7 @@ def list_users() -> None:
 def set_role(name: _Name, role: Role) -> None:
     """Change what a user may do."""
     with unit_of_work() as session:
-        user = store.get_user(session, name)
+        user = _with_password(session, name)
         if role != Role.ADMIN:
             _keep_one_admin(session, name)
         before, user.role = str(user.role), role
@@ -70,10 +71,17 @@ def reset_password(name: _Name) -> None:
     """Give a user a new one-time password."""
     password = one_time_password()
     with unit_of_work() as session:
-        user = store.get_user(session, name)
+        user = _with_password(session, name)
         user.password_hash, user.must_change_password = hash_password(password), True
         audit.record(session, _ACTOR, "user.password_reset", name)
     out.print(f"One-time password of {name}: {password}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _with_password(session: Session, name: str) -> User:
+    user = store.get_user(session, name)
+    if user.subject is not None:
+        raise Conflict(f"{name} signs in through the organisation, which also says the role: change it there, or `user deactivate` here")
+    return user
 
 
 def _keep_one_admin(session: Session, name: str) -> None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from app.gateway.auth import AdminCaller
 from app.gateway.wire import listing
 from core import audit
-from core.db import reading
+from core.db import reading, unit_of_work
 from core.tables import AuditEvent
 
 router = APIRouter(prefix="/v1/audit")
@@ -17,7 +17,10 @@ router = APIRouter(prefix="/v1/audit")
 def listed(caller: AdminCaller, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> dict[str, Any]:
     """The newest events first. `first_broken` names the first row of the whole trail that was changed, removed or reordered."""
     with reading() as session:
-        return listing([_shown(event) for event in audit.newest(session, limit)]) | {"first_broken": audit.first_broken(session)}
+        page = listing([_shown(event) for event in audit.newest(session, limit)]) | {"first_broken": audit.first_broken(session)}
+    with unit_of_work() as session:
+        audit.record(session, caller.name, "audit.view", "audit", shown=len(page["data"]), first_broken=page["first_broken"])
+    return page
 
 
 def _shown(event: AuditEvent) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends
+from limits import RateLimitItemPerMinute
 from starlette.requests import HTTPConnection, Request
 
 from app.gateway import sessions
-from core import store
-from core.db import reading
+from app.gateway.windows import Windows
+from core import audit, store
+from core.db import reading, unit_of_work
 from core.errors import NotAllowed, NotSignedIn
 from core.settings import settings
 from core.states import Role, Scope
@@ -25,6 +27,7 @@ SCOPES: dict[Role, frozenset[Scope]] = {
     Role.REVIEWER: frozenset({Scope.CHAT, Scope.FEEDBACK, Scope.REVIEW}),
     Role.ADMIN: frozenset(Scope),
 }
+_TRIED = RateLimitItemPerMinute(1, namespace="refused")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -35,6 +38,8 @@ class Caller(Value):
     name: str
     role: Role
     scopes: frozenset[Scope]
+    credential: str
+    """Id of the API key, or of the user behind a session: what limits are counted by."""
     must_change_password: bool = False
     """A session made with a one-time password: it may choose a new one and do nothing else."""
 
@@ -60,17 +65,17 @@ def by_session(token: str) -> Caller:
         user = store.find_user(session, name)
     if user is None or not user.active or not sessions.belongs_to(fingerprint, user):
         raise NotSignedIn("The session is not valid or has ended; sign in again")
-    return _caller(user, SCOPES[Role(user.role)], user.must_change_password)
+    return _caller(user, SCOPES[Role(user.role)], user.id, user.must_change_password)
 
 
 def _by_key(key: str) -> Caller:
     with reading() as session:
         row, user = store.find_api_key(session, key)
-    return _caller(user, frozenset(Scope(s) for s in row.scopes) & SCOPES[Role(user.role)], must_change_password=False)
+    return _caller(user, frozenset(Scope(s) for s in row.scopes) & SCOPES[Role(user.role)], row.id, must_change_password=False)
 
 
-def _caller(user: User, scopes: frozenset[Scope], must_change_password: bool) -> Caller:
-    return Caller(user_id=user.id, name=user.name, role=Role(user.role), scopes=scopes, must_change_password=must_change_password)
+def _caller(user: User, scopes: frozenset[Scope], credential: str, must_change_password: bool) -> Caller:
+    return Caller(user_id=user.id, name=user.name, role=Role(user.role), scopes=scopes, credential=credential, must_change_password=must_change_password)
 
 
 def check_same_origin(connection: HTTPConnection) -> None:
@@ -84,6 +89,17 @@ def check_same_origin(connection: HTTPConnection) -> None:
         raise NotAllowed("This request came from another site")
 
 
+def check_may(connection: HTTPConnection, caller: Caller, scope: Scope, where: str) -> None:
+    """Raises NotAllowed unless the caller may. The attempt is on record, once a minute for each place: nobody fills the trail by trying on."""
+    if caller.may(scope):
+        return
+    windows: Windows = connection.app.state.windows
+    if windows.take(_TRIED, f"{caller.credential} {where}").admitted:
+        with unit_of_work() as session:
+            audit.record(session, caller.name, "access.refused", where, needs=str(scope), credential=caller.credential)
+    raise NotAllowed(f"This needs the scope {scope!s}, which {caller.name} does not have here")
+
+
 def requires(scope: Scope) -> Callable[[Request], Caller]:
     """A dependency that gives the caller, or refuses. Runs in a worker thread, as it reads the database."""
 
@@ -91,8 +107,8 @@ def requires(scope: Scope) -> Callable[[Request], Caller]:
         found = identify(request)
         if found.must_change_password:
             raise NotAllowed("Choose a new password first, at /password")
-        if not found.may(scope):
-            raise NotAllowed(f"This needs the scope {scope!s}, which {found.name} does not have here")
+        # The route's template: what somebody typed into a path is not for the trail.
+        check_may(request, found, scope, f"{request.method} {request.scope['route'].path}")
         return found
 
     return caller

@@ -20,6 +20,7 @@ from app.gateway.connection import Connected
 from app.gateway.errors import error_body
 from app.gateway.guard import is_banner
 from app.gateway.house import house
+from app.gateway.quota import Allowance, Quota
 from app.gateway.replies import ChatShape, Piece, Shape, TextShape, added, choice, head, usage
 from app.gateway.turn import Answer, Emit, Ticket, may_ask, open_turns, opening, run_turn
 from app.gateway.wire import ALIAS, ChatRequest, CompletionRequest, Id, listing
@@ -43,19 +44,22 @@ _REPLY = {
 async def chat_completions(
     request: Request,
     caller: ChatCaller,
+    quota: Quota,
     body: Annotated[ChatRequest, Depends(json_body(ChatRequest))],
     conversation: Annotated[Id | None, Header(alias="X-Conversation-Id")] = None,
 ) -> Response:
     """Answers a conversation as the production checkpoint (`balancedbio`) or a named one; see `app.gateway.turn`."""
     if conversation is not None and body.conversation_id is None:
         body = body.model_copy(update={"conversation_id": conversation})
-    return await _answered(request, caller, body, ChatShape())
+    return await _answered(request, caller, quota, body, ChatShape())
 
 
 @router.post("/completions", response_model=None, responses={200: _REPLY})
-async def completions(request: Request, caller: ChatCaller, body: Annotated[CompletionRequest, Depends(json_body(CompletionRequest))]) -> Response:
+async def completions(
+    request: Request, caller: ChatCaller, quota: Quota, body: Annotated[CompletionRequest, Depends(json_body(CompletionRequest))]
+) -> Response:
     """Goes on with a bare text, under the same checks as a conversation."""
-    return await _answered(request, caller, body, TextShape())
+    return await _answered(request, caller, quota, body, TextShape())
 
 
 @router.get("/models")
@@ -69,14 +73,14 @@ def models(caller: ChatCaller) -> dict[str, Any]:
     return listing([{"id": name, "object": "model", "created": at, "owned_by": "balancedbio"} for name, at in (alias | created).items()])
 
 
-async def _answered(request: Request, caller: Caller, body: ChatRequest | CompletionRequest, shape: Shape) -> Response:
+async def _answered(request: Request, caller: Caller, quota: Allowance, body: ChatRequest | CompletionRequest, shape: Shape) -> Response:
     tickets = await run_sync(open_turns, caller, body)
     if body.stream:
-        return Connected(lambda send: _stream(request, tickets, shape, send, includes_usage=body.includes_usage))
-    return Connected(lambda send: _whole(request, tickets, shape, send))
+        return Connected(lambda send: _stream(request, tickets, quota, shape, send, includes_usage=body.includes_usage))
+    return Connected(lambda send: _whole(request, tickets, quota, shape, send))
 
 
-async def _whole(request: Request, tickets: Sequence[Ticket], shape: Shape, send: Send) -> None:
+async def _whole(request: Request, tickets: Sequence[Ticket], quota: Allowance, shape: Shape, send: Send) -> None:
     pieces: list[list[Piece]] = [[] for _ in tickets]
 
     async def collect(index: int, piece: Piece) -> None:
@@ -92,13 +96,15 @@ async def _whole(request: Request, tickets: Sequence[Ticket], shape: Shape, send
         if (first := next((own[0].text for own in pieces if own), "")) and is_banner(first):
             raise Unavailable(f"{first.strip()} {error}") from error
         raise
+    used = _used(answers)
+    await quota.spend(used["total_tokens"])
     choices = [choice(index, shape.all(own), one.finish_reason) for index, (own, one) in enumerate(zip(pieces, answers, strict=True))]
     extensions = [one.extension for one in answers]
-    body = head(shape.whole, extensions[0]) | {"choices": choices, "usage": _used(answers)} | added(extensions)
+    body = head(shape.whole, extensions[0]) | {"choices": choices, "usage": used} | added(extensions)
     await JSONResponse(body, headers=_headers(tickets[0]))(request.scope, request.receive, send)
 
 
-async def _stream(request: Request, tickets: Sequence[Ticket], shape: Shape, send: Send, *, includes_usage: bool) -> None:
+async def _stream(request: Request, tickets: Sequence[Ticket], quota: Allowance, shape: Shape, send: Send, *, includes_usage: bool) -> None:
     events = _Events(tickets, shape, send)
 
     async def answer(index: int) -> Answer:
@@ -113,7 +119,9 @@ async def _stream(request: Request, tickets: Sequence[Ticket], shape: Shape, sen
             raise
         await events.end(error_body(error.status, str(error), error.code))
         return
-    await events.last(added([one.extension for one in answers]) | ({"usage": _used(answers)} if includes_usage else {}))
+    used = _used(answers)
+    await quota.spend(used["total_tokens"])
+    await events.last(added([one.extension for one in answers]) | ({"usage": used} if includes_usage else {}))
     await events.end("[DONE]")
 
 

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.gateway.auth import Caller, identify
+from app.gateway.auth import Caller, check_may, identify
 from app.gateway.errors import error_response
 from core.errors import AppError, NotAllowed, NotSignedIn
 from core.states import Scope as Permission
@@ -31,7 +31,7 @@ class Door:
             await self._app(scope, receive, send)
             return
         try:
-            caller = await run_sync(identify, HTTPConnection(scope))
+            caller = await run_sync(_admitted, HTTPConnection(scope), page)
         except NotSignedIn as error:
             await _to("/login", scope, error)(scope, receive, send)
             return
@@ -40,11 +40,16 @@ class Door:
             return
         if caller.must_change_password:
             await _to("/password", scope, NotAllowed("Choose a new password first, at /password"))(scope, receive, send)
-        elif not caller.may(PAGES[page]):
-            await error_response(NotAllowed(f"{caller.name} may not open this page"))(scope, receive, send)
         else:
             scope.setdefault("state", {})["caller"] = caller
             await self._app(scope, receive, send)
+
+
+def _admitted(connection: HTTPConnection, page: str) -> Caller:
+    caller = identify(connection)
+    if not caller.must_change_password:
+        check_may(connection, caller, PAGES[page], page)
+    return caller
 
 
 def visitor(request: Request) -> str | None:

@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse
 from core.errors import AppError
 from core.logging import correlation_id, get_logger
 
-RETRY_AFTER_SECONDS = 5
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 409: "conflict_error", 429: "rate_limit_error"}
 
 
@@ -31,7 +30,7 @@ def error_body(status: int, message: str, code: str, param: str | None = None) -
 
 def error_response(error: AppError) -> JSONResponse:
     """The answer for an error that we expected to be able to happen."""
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status in (429, 503) else {}
+    headers = {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(error_body(error.status, str(error), error.code), status_code=error.status, headers=headers)

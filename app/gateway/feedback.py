@@ -32,9 +32,13 @@ def give(caller: FeedbackCaller, body: Annotated[FeedbackRequest, Depends(json_b
 
 @router.get("")
 def listed(caller: ReviewCaller, status: FeedbackStatus | None = None) -> dict[str, Any]:
-    """The newest judgements with their turns, for review."""
+    """The newest judgements with their turns, for review. They are other people's: that they were shown is on record before they are."""
     with reading() as session:
-        return listing([_shown(feedback, turn) for feedback, turn in store.list_feedback(session, status)])
+        rows = [_shown(feedback, turn) for feedback, turn in store.list_feedback(session, status)]
+    if rows:
+        with unit_of_work() as session:
+            audit.record(session, caller.name, "feedback.view", str(status or "all"), shown=len(rows), newest=rows[0]["id"], oldest=rows[-1]["id"])
+    return listing(rows)
 
 
 @router.post("/{feedback_id}/review")

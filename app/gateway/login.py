@@ -36,7 +36,7 @@ _HEADERS = {
 
 @router.get("/login")
 async def login_page(request: Request) -> Response:
-    return _page("login.html", 200, next=_inside(request.query_params.get("next")))
+    return login_form(200, next=inside(request.query_params.get("next")))
 
 
 @router.post("/login")
@@ -46,11 +46,11 @@ async def login(request: Request) -> Response:
     try:
         check_same_origin(request)
         form = await read_form(request)
-        user = await run_sync(_sign_in, request, form.get("name", "").strip(), form.get("password", ""), limiter=_limiter(request))
+        user = await run_sync(_sign_in, request, form.get("name", "").strip(), form.get("password", ""), limiter=sign_in_limiter(request))
     except AppError as error:
-        return _page("login.html", error.status, error=str(error), name=form.get("name", "")[:80], next=_inside(form.get("next")))
-    target = _inside(form.get("next"))
-    return _with_session(RedirectResponse(f"/password?{urlencode({'next': target})}" if user.must_change_password else target, status_code=303), user)
+        return login_form(error.status, error=str(error), name=form.get("name", "")[:80], next=inside(form.get("next")))
+    target = inside(form.get("next"))
+    return with_session(RedirectResponse(f"/password?{urlencode({'next': target})}" if user.must_change_password else target, status_code=303), user)
 
 
 @router.post("/logout")
@@ -74,7 +74,7 @@ async def password_page(request: Request) -> Response:
     except NotSignedIn:
         return RedirectResponse("/login?next=/password", status_code=303)
     return _page(
-        "password.html", 200, is_first=caller.must_change_password, name=caller.name, min_length=MIN_LENGTH, next=_inside(request.query_params.get("next"))
+        "password.html", 200, is_first=caller.must_change_password, name=caller.name, min_length=MIN_LENGTH, next=inside(request.query_params.get("next"))
     )
 
 
@@ -86,14 +86,14 @@ async def change_password(request: Request) -> Response:
     try:
         caller = await run_sync(_in_session, request)
         form = await read_form(request)
-        user = await run_sync(_change, request, caller, form, limiter=_limiter(request))
+        user = await run_sync(_change, request, caller, form, limiter=sign_in_limiter(request))
     except NotSignedIn:
         return RedirectResponse("/login?next=/password", status_code=303)
     except AppError as error:
         is_first = caller is not None and caller.must_change_password
         name = caller.name if caller else ""
-        return _page("password.html", error.status, error=str(error), is_first=is_first, name=name, min_length=MIN_LENGTH, next=_inside(form.get("next")))
-    return _with_session(RedirectResponse(_inside(form.get("next")), status_code=303), user)
+        return _page("password.html", error.status, error=str(error), is_first=is_first, name=name, min_length=MIN_LENGTH, next=inside(form.get("next")))
+    return with_session(RedirectResponse(inside(form.get("next")), status_code=303), user)
 
 
 def _sign_in(request: Request, name: str, password: str) -> User:
@@ -135,14 +135,13 @@ def _in_session(request: Request) -> Caller:
     return identify(request)
 
 
-def _with_session(response: Response, user: User) -> Response:
-    is_https = settings().secure_cookies or settings().public_url.startswith("https://")
-    lifetime = settings().session_hours * 3600
-    response.set_cookie(sessions.COOKIE, sessions.new_session(user), max_age=lifetime, httponly=True, samesite="lax", secure=is_https)
+def with_session(response: Response, user: User) -> Response:
+    """The response, with which the user is signed in."""
+    sessions.set_cookie(response, sessions.COOKIE, sessions.new_session(user), settings().session_hours * 3600)
     return response
 
 
-def _inside(target: str | None) -> str:
+def inside(target: str | None) -> str:
     """Where to go next, if it is a path of ours: a login form must not send people to another site."""
     is_path = target is not None and target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
     return target if is_path and target else "/chat"
@@ -153,7 +152,7 @@ def _throttle(request: Request) -> Throttle:
     return found
 
 
-def _limiter(request: Request) -> CapacityLimiter:
+def sign_in_limiter(request: Request) -> CapacityLimiter:
     """Each check of a password takes 64 MB and a core for a moment: a crowd at the door waits, and everybody inside goes on."""
     found: CapacityLimiter = request.app.state.login_limiter
     return found
@@ -161,6 +160,11 @@ def _limiter(request: Request) -> CapacityLimiter:
 
 def _throttle_key(request: Request, name: str) -> str:
     return f"{request.client.host if request.client else 'unknown'} {name.lower()[:80]}"
+
+
+def login_form(status: int, **values: object) -> HTMLResponse:
+    """The form for a name and a password, and the way to the organisation's sign-in where there is one."""
+    return _page("login.html", status, organisation=bool(settings().oidc_issuer), **values)
 
 
 def _page(template: str, status: int, **values: object) -> HTMLResponse:

@@ -18,7 +18,10 @@ _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class RequestLog:
-    """A caller may bring its own X-Request-Id; it comes back with the answer and is on every log line of the request."""
+    """A caller may bring its own X-Request-Id; it comes back with the answer and is on every log line of the request.
+
+    What a handler leaves in `request.state.headers` goes out with the answer, also when that is an error.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -38,6 +41,7 @@ class RequestLog:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
+                headers.update(scope.get("state", {}).get("headers", {}))
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Referrer-Policy", "same-origin")
                 headers.setdefault("X-Frame-Options", "SAMEORIGIN")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import jwt
+from starlette.responses import Response
 
 from core.errors import NotSignedIn
 from core.settings import settings
@@ -31,6 +32,12 @@ def session_user(token: str) -> tuple[str, str]:
 def belongs_to(fingerprint: str, user: User) -> bool:
     """Whether the session was made with the user's present password."""
     return fingerprint == _fingerprint(user)
+
+
+def set_cookie(response: Response, name: str, value: str, seconds: int, path: str = "/") -> None:
+    """Out of reach of scripts and of other sites' forms, and on HTTPS alone where that is how users come."""
+    is_https = settings().secure_cookies or settings().public_url.startswith("https://")
+    response.set_cookie(name, value, max_age=seconds, path=path, httponly=True, samesite="lax", secure=is_https)
 
 
 def _fingerprint(user: User) -> str:

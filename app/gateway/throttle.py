@@ -1,39 +1,30 @@
-"""Slows down guessing of passwords. In this process only: with several app processes each counts for itself."""
+"""Slows down guessing of passwords, in all processes of the app together."""
 
-import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
-from threading import Lock
+from limits import RateLimitItemPerMinute
 
+from app.gateway.windows import Windows
 from core.errors import TooManyRequests
+from core.types import content_hash
 
-_MAX_KEYS = 10_000
+_LIMIT = RateLimitItemPerMinute(5, 5, namespace="sign-in")
 
 
 class Throttle:
-    """At most `attempts` per key within `seconds`, until one succeeds; the oldest key is forgotten when there are too many keys.
+    """At most five attempts per key within five minutes, until one succeeds. An attempt counts from its beginning: many at once are no way round it."""
 
-    An attempt counts from its beginning: many at once are no way round it.
-    """
-
-    def __init__(self, attempts: int = 5, seconds: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._attempts, self._seconds, self._clock = attempts, seconds, clock
-        self._made: OrderedDict[str, deque[float]] = OrderedDict()
-        self._lock = Lock()
+    def __init__(self, windows: Windows) -> None:
+        self._windows = windows
 
     def attempt(self, key: str) -> None:
         """Counts an attempt. Raises TooManyRequests, saying how long to wait, when there were too many."""
-        with self._lock:
-            now, made = self._clock(), self._made.setdefault(key, deque())
-            while made and made[0] <= now - self._seconds:
-                made.popleft()
-            if len(made) >= self._attempts:
-                raise TooManyRequests(f"Too many failed attempts; try again in {max(1, round(made[0] + self._seconds - now))} seconds")
-            made.append(now)
-            self._made.move_to_end(key)
-            while len(self._made) > _MAX_KEYS:
-                self._made.popitem(last=False)
+        standing = self._windows.take(_LIMIT, _hidden(key))
+        if not standing.admitted:
+            raise TooManyRequests(f"Too many failed attempts; try again in {standing.seconds} seconds", standing.seconds)
 
     def succeeded(self, key: str) -> None:
-        with self._lock:
-            self._made.pop(key, None)
+        self._windows.forget(_LIMIT, _hidden(key))
+
+
+def _hidden(key: str) -> str:
+    """Some people type their password where the name belongs: Redis does not get to see it."""
+    return content_hash(key)

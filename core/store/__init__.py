@@ -30,7 +30,7 @@ from core.store.conversations import (
     review_feedback,
     turn_of,
 )
-from core.store.people import add_api_key, add_user, find_api_key, find_user, get_user, list_api_keys, list_users, revoke_api_key
+from core.store.people import add_api_key, add_user, find_api_key, find_member, find_user, get_user, list_api_keys, list_users, revoke_api_key
 from core.store.rounds import (
     add_metric,
     add_round,
@@ -74,6 +74,7 @@ __all__ = [
     "fenced_round",
     "find_api_key",
     "find_exam",
+    "find_member",
     "find_production",
     "find_user",
     "get_checkpoint",

@@ -13,12 +13,12 @@ from core.states import Role, Scope
 from core.tables import ApiKey, User, utc_now
 
 
-def add_user(session: Session, name: str, role: Role, password_hash: str, must_change_password: bool = True) -> User:
+def add_user(session: Session, name: str, role: Role, password_hash: str, must_change_password: bool = True, subject: str | None = None) -> User:
     if not name.strip() or len(name) > 80:
         raise BadInput("A user name has 1 to 80 characters")
     if find_user(session, name):
         raise Conflict(f"There is already a user {name!r}")
-    user = User(name=name, role=role, password_hash=password_hash, must_change_password=must_change_password)
+    user = User(name=name, role=role, password_hash=password_hash, must_change_password=must_change_password, subject=subject)
     session.add(user)
     session.flush()
     return user
@@ -26,6 +26,11 @@ def add_user(session: Session, name: str, role: Role, password_hash: str, must_c
 
 def find_user(session: Session, name: str) -> User | None:
     return session.scalars(select(User).where(User.name == name)).first()
+
+
+def find_member(session: Session, subject: str) -> User | None:
+    """The user whom the organisation's sign-in calls so."""
+    return session.scalars(select(User).where(User.subject == subject)).first()
 
 
 def get_user(session: Session, name: str) -> User:

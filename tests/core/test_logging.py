@@ -1,32 +1,15 @@
 """What must never be in a log is not in it, wherever in the event it stood."""
 
-import io
 import json
-import logging
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.logging import configure_logging, correlation_id, get_logger, mask_secrets
+from core.logging import correlation_id, get_logger, mask_secrets
 
 WORD = st.text("abcdefghijkXYZ0123456789_-", min_size=12, max_size=40)
-
-
-@pytest.fixture
-def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Configured logging; call it for the events written so far."""
-    root, written = logging.getLogger(), io.StringIO()
-    handlers, level = root.handlers[:], root.level
-    monkeypatch.setattr(sys, "stderr", written)
-    configure_logging("INFO")
-    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
-    structlog.reset_defaults()
-    root.handlers[:], root.level = handlers, level
 
 
 @given(WORD)

@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from core.settings import Settings
+from core.states import Role
 
 
 @pytest.fixture
@@ -30,9 +31,34 @@ def test_a_short_secret_is_refused_and_not_shown(bare: pytest.MonkeyPatch) -> No
 
 
 def test_every_secret_field_is_without_default() -> None:
-    secrets = {name: field for name, field in Settings.model_fields.items() if field.annotation is SecretStr}
-    assert secrets
-    assert all(field.is_required() for field in secrets.values())
+    fields = Settings.model_fields.values()
+    needed, optional = ([field for field in fields if field.annotation == kind] for kind in (SecretStr, SecretStr | None))
+    assert needed
+    assert all(field.is_required() for field in needed)
+    assert all(field.default is None for field in optional)
+
+
+WHOLE = {"OIDC_ISSUER": "https://login.example", "OIDC_CLIENT_ID": "ward", "OIDC_CLIENT_SECRET": "hunter2hunter2", "OIDC_ROLES": '{"doctors": "clinician"}'}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"OIDC_CLIENT_ID": "", "OIDC_ROLES": "{}"}, "OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_ROLES as well"),
+        ({"OIDC_CLIENT_SECRET": ""}, "OIDC_ISSUER needs OIDC_CLIENT_SECRET as well"),
+        ({"OIDC_ISSUER": "http://login.example"}, "must begin with https"),
+        ({"OIDC_ROLES": '{"doctors": "king"}'}, "oidc_roles"),
+    ],
+)
+def test_half_a_sign_in_through_the_organisation_does_not_start(bare: pytest.MonkeyPatch, changes: dict[str, str], says: str) -> None:
+    for name, value in {"SECRET_KEY": "x" * 40, **WHOLE}.items():
+        bare.setenv(name, value)
+    assert Settings().oidc_roles == {"doctors": Role.CLINICIAN}
+    for name, value in changes.items():
+        bare.setenv(name, value)
+    with pytest.raises(ValidationError, match=says) as refusal:
+        Settings()
+    assert "hunter2" not in str(refusal.value)
 
 
 def test_a_secret_is_read_from_the_file_and_never_printed(bare: pytest.MonkeyPatch) -> None:

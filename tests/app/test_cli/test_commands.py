@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from app.cli.settings_table import settings_table
 from app.gateway.passwords import password_matches
@@ -123,14 +124,37 @@ def test_without_settings_it_says_where_they_come_from(cli: Cli, test_settings: 
 
 
 @pytest.mark.usefixtures("database")
-def test_a_changed_audit_row_is_found(cli: Cli) -> None:
-    cli("user", "add", "grace")
+def test_who_signs_in_through_the_organisation_is_changed_there_and_shut_out_here(cli: Cli) -> None:
+    cli("user", "add", "grace", "--role", "admin")
+    with db.unit_of_work() as session:
+        store.add_user(session, "oidc:ana", Role.CLINICIAN, "hash", subject="https://login.example 1")
+    for command in (("reset-password", "oidc:ana"), ("role", "oidc:ana", "admin")):
+        outcome = cli("user", *command)
+        assert outcome.code == 2
+        assert "organisation" in outcome.err
+    assert cli("user", "deactivate", "oidc:ana").code == 0
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "UPDATE audit_events SET actor = 'somebody else' WHERE seq = 2",
+        "DELETE FROM audit_events WHERE seq = 2",
+        "UPDATE audit_events SET seq = CASE seq WHEN 2 THEN -3 WHEN 3 THEN -2 END WHERE seq IN (2, 3); UPDATE audit_events SET seq = -seq WHERE seq < 0",
+    ],
+    ids=["changed", "removed", "reordered"],
+)
+def test_an_audit_row_that_was_tampered_with_is_found(cli: Cli, attack: str) -> None:
+    for name in ("grace", "hedy", "ida"):
+        cli("user", "add", name)
     assert cli("audit", "verify").code == 0
     with db.unit_of_work() as session:
-        session.get_one(audit.AuditEvent, 1).actor = "somebody else"
+        for statement in attack.split("; "):
+            session.execute(text(statement))
     outcome = cli("audit", "verify")
     assert outcome.code == 2
-    assert "record 1" in outcome.err
+    assert "record 2" in outcome.err
 
 
 @pytest.mark.usefixtures("test_settings")
