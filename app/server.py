@@ -16,6 +16,7 @@ from app.gateway.throttle import Throttle
 from core.knowledge import Knowledge
 from core.llm import ChatModel, OpenAIChat
 from core.logging import configure_logging
+from core.replicas import Replicas, connect
 from core.settings import settings
 
 _LOGINS_AT_ONCE = 2
@@ -24,12 +25,12 @@ _LOGINS_AT_ONCE = 2
 def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = None, *, pages: bool = True) -> FastAPI:
     """The wired application. Without arguments it talks to vLLM and knows what is imported, else the built-in base; `pages=False` leaves Gradio out."""
     configure_logging(settings().log_level)
-    upstream = chat_model or OpenAIChat(settings().vllm_url, timeout_seconds=settings().request_timeout_seconds)
+    upstream = chat_model or connect(settings().vllm_replicas, settings().request_timeout_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        if isinstance(upstream, OpenAIChat):
+        if isinstance(upstream, OpenAIChat | Replicas):
             await upstream.close()
 
     app = FastAPI(title="BalancedBio", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)

@@ -23,9 +23,9 @@ class Command(NamedTuple):
     env: dict[str, str]
 
 
-def vllm_command(settings: Settings, base_id: str, adapters: Sequence[Checkpoint], *, has_gpu: bool) -> Command:
-    """Serves the base model under `base_id` and each adapter under its own id, from the first request on."""
-    address = urlsplit(settings.vllm_url)
+def vllm_command(settings: Settings, url: str, base_id: str, adapters: Sequence[Checkpoint], *, has_gpu: bool) -> Command:
+    """Serves the base model under `base_id` and each adapter under its own id at `url`, from the first request on."""
+    address = urlsplit(url)
     argv = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     argv += ["--model", settings.base_model_path, "--served-model-name", base_id]
     argv += ["--host", address.hostname or "127.0.0.1", "--port", str(address.port or 80)]

@@ -40,7 +40,7 @@ def base(house: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("BASE_MODEL", str(model / "base"))
     settings.cache_clear()
     yield
-    end_leftovers(house)
+    end_leftovers(house, "vllm")
 
 
 def retired(name: str, model: Path) -> Checkpoint:
