@@ -17,7 +17,12 @@ FILE = "fingerprint.json"
 """Inside the adapter's artifact, whose manifest covers it."""
 
 TOLERANCE = 0.15
-"""Largest `deviation` that passes."""
+"""Largest `deviation` that passes.
+
+Measured with the starter model, training in float32, on four adapters with random weights and four trained ones. Served as it was trained: 0.033 to
+0.052 in bfloat16, under 0.0001 in float32. Another adapter, or none, in its place: 0.31 and more, already after five steps of the default
+learning rate. Ten steps of a hundredth of that rate move the model by 0.001: such an adapter cannot be told from none, nor would it be missed.
+"""
 
 
 class Fingerprint(Value):

@@ -10,7 +10,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-
 LOG_PROBABILITY = -1.0
 """Of every token, whatever the model."""
 

@@ -18,7 +18,7 @@ from core.logging import configure_logging, get_logger
 from core.settings import settings
 from core.tables import Checkpoint
 from workers.serving.base import model_digest
-from workers.serving.command import Command, vllm_command
+from workers.serving.command import Command, one_gpu_each, vllm_command
 from workers.serving.leftovers import end_leftovers, remember_group
 
 log = get_logger("serving")
@@ -44,7 +44,9 @@ def prepare(name: str = "vllm") -> Command:
     base = register()
     with reading() as session:
         adapters = store.servable_checkpoints(session)
-    return vllm_command(settings(), settings().vllm_replicas[name], base.id, _whole(adapters), has_gpu=_has_gpu())
+    gpus = _gpus()
+    command = vllm_command(settings(), settings().vllm_replicas[name], base.id, _whole(adapters), has_gpu=bool(gpus))
+    return command._replace(env=command.env | one_gpu_each(name, list(settings().vllm_replicas), gpus))
 
 
 def register() -> Checkpoint:
@@ -67,12 +69,15 @@ def _whole(adapters: Sequence[Checkpoint]) -> list[Checkpoint]:
     return whole
 
 
-def _has_gpu() -> bool:
-    """Asks the driver, because importing torch costs seconds and memory."""
+def _gpus() -> list[str]:
+    """Those that CUDA may use, as CUDA_VISIBLE_DEVICES names them. Asks the driver, because importing torch costs seconds and memory."""
     try:
-        return subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=20).returncode == 0
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=20, text=True)
     except (OSError, subprocess.TimeoutExpired):
-        return False
+        return []
+    found = [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU ")] if listed.returncode == 0 else []
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return allowed.split(",") if found and allowed else found
 
 
 if __name__ == "__main__":

@@ -45,6 +45,11 @@ def vllm_command(settings: Settings, url: str, base_id: str, adapters: Sequence[
     return Command(argv, env)
 
 
+def one_gpu_each(name: str, replicas: Sequence[str], gpus: Sequence[str]) -> dict[str, str]:
+    """Environment by which the replicas of a machine share its GPUs in turn; one alone may use them all."""
+    return {"CUDA_VISIBLE_DEVICES": gpus[replicas.index(name) % len(gpus)]} if gpus and len(replicas) > 1 else {}
+
+
 def _accepted_rank(rank: int) -> int:
     """vLLM knows a few ranks only; an adapter of a smaller rank fits a larger slot."""
     return next((r for r in _RANKS if r >= rank), _RANKS[-1])

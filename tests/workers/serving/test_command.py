@@ -11,8 +11,7 @@ from core.settings import Settings
 from core.states import CheckpointStatus
 from core.tables import Checkpoint
 from workers.serving.base import is_hub_name, model_digest
-from workers.serving.command import vllm_command
-
+from workers.serving.command import one_gpu_each, vllm_command
 
 URL = "http://127.0.0.1:8200/v1"
 
@@ -50,6 +49,12 @@ def test_a_machine_without_a_gpu_gets_the_cpu_recipe_and_one_with_a_gpu_does_not
     assert "--enforce-eager" not in on_gpu.argv
     assert "--kv-cache-memory-bytes" not in on_gpu.argv
     assert "OMP_NUM_THREADS" not in on_gpu.env
+
+
+def test_replicas_share_the_gpus_of_their_machine_and_one_alone_has_them_all() -> None:
+    three = ["vllm", "vllm-2", "vllm-3"]
+    assert [one_gpu_each(name, three, ["2", "5"]) for name in three] == [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in ("2", "5", "2")]
+    assert one_gpu_each("vllm", ["vllm"], ["2", "5"]) == one_gpu_each("vllm", three, []) == {}
 
 
 def test_the_hub_is_asked_only_for_a_model_that_is_named_there() -> None:
