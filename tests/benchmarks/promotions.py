@@ -166,7 +166,8 @@ class _Load:
     async def _ask(self, question: str) -> Reply:
         began, flips = time.monotonic(), len(self._flips)
         messages = [{"role": "user", "content": question}]
-        stream = await self._client.chat.completions.create(model="balancedbio", messages=messages, stream=True, temperature=0, max_tokens=REPLY_TOKENS)  # type: ignore[call-overload]  # its messages are typed dictionaries
+        asked = {"model": "balancedbio", "messages": messages, "temperature": 0, "max_tokens": REPLY_TOKENS}
+        stream = await self._client.chat.completions.create(**asked, stream=True)
         text, named = "", set()
         async for chunk in stream:
             text += (chunk.choices[0].delta.content or "") if chunk.choices else ""

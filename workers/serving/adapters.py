@@ -77,6 +77,6 @@ def _on_each(act: Callable[[Vllm], _T]) -> list[_T]:
         raise refusals[0]
     if not done:
         raise away[0]
-    for error in away:
-        log.warning("done without a replica", reason=str(error))
+    for absence in away:
+        log.warning("done without a replica", reason=str(absence))
     return done

@@ -73,15 +73,8 @@ class Vllm(NamedTuple):
         if checkpoint.uri and (trained := read_fingerprint(Path(checkpoint.uri))):
             self._compare(checkpoint.id, trained)
 
-    def _compare(self, checkpoint_id: str, trained: Fingerprint) -> None:
-        found = deviation(trained, self._log_probabilities(checkpoint_id, trained))
-        if not found <= TOLERANCE:
-            raise ArtifactError(
-                f"{self.name} loads checkpoint {checkpoint_id} but does not compute what was trained: log-probabilities differ by {found:.3f}, "
-                f"and {TOLERANCE} is allowed. Does it serve the base model that the checkpoint was trained on?"
-            )
-
-    def _log_probabilities(self, checkpoint_id: str, text: Fingerprint) -> tuple[float, ...]:
+    def log_probabilities(self, checkpoint_id: str, text: Fingerprint) -> tuple[float, ...]:
+        """What the checkpoint gives to each token of the fingerprint's continuation. Raises ArtifactError when it tells none, Unavailable."""
         tokens = [*text.prompt, *text.continuation]
         answer = self._call("POST", "/v1/completions", {"model": checkpoint_id, "prompt": tokens, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0})
         try:
@@ -89,6 +82,14 @@ class Vllm(NamedTuple):
             return tuple(float(told[place][str(tokens[place])]["logprob"]) for place in range(len(text.prompt), len(tokens)))
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ArtifactError(f"{self.name} tells no log-probabilities of checkpoint {checkpoint_id}: {_message(answer)}") from error
+
+    def _compare(self, checkpoint_id: str, trained: Fingerprint) -> None:
+        found = deviation(trained, self.log_probabilities(checkpoint_id, trained))
+        if not found <= TOLERANCE:
+            raise ArtifactError(
+                f"{self.name} loads checkpoint {checkpoint_id} but does not compute what was trained: log-probabilities differ by {found:.3f}, "
+                f"and {TOLERANCE} is allowed. Does it serve the base model that the checkpoint was trained on?"
+            )
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float = _TIMEOUT_SECONDS) -> httpx.Response:
         try:

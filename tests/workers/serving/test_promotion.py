@@ -235,8 +235,8 @@ def test_one_replica_that_computes_something_else_stops_a_promotion(two: None, v
     vllm(name="vllm-2")
     before = production()
     checkpoint("cp-1", CheckpointStatus.RETIRED, log_probability=LOG_PROBABILITY)
-    honest = serving_file.Vllm._log_probabilities
-    monkeypatch.setattr(serving_file.Vllm, "_log_probabilities", lambda self, *asked: (0.0,) * 3 if self.name == "vllm-2" else honest(self, *asked))
+    honest = serving_file.Vllm.log_probabilities
+    monkeypatch.setattr(serving_file.Vllm, "log_probabilities", lambda self, *asked: (0.0,) * 3 if self.name == "vllm-2" else honest(self, *asked))
     with pytest.raises(ArtifactError, match=r"^vllm-2 loads checkpoint cp-1 but"):
         promote("cp-1", "an admin")
     assert production() == before
