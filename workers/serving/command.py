@@ -1,7 +1,6 @@
 """vLLM's command line and environment. Pure: what is on the machine is decided by the caller.
 
-Always `python -m vllm.entrypoints.openai.api_server`: the `vllm` command of the CPU build does not start, because it looks for a
-distribution of another name.
+Never the `vllm` command: that of the CPU build does not start, because it looks for a distribution of another name.
 """
 
 import sys
@@ -9,10 +8,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from core.settings import Settings
+from core.settings import ROOT, Settings
 from core.tables import Checkpoint
 from workers.serving.base import is_hub_name
 
+_SERVER = ("-m", "vllm.entrypoints.openai.api_server")
+_MENDED_SERVER = (str(ROOT / "deploy" / "vllm_cpu.py"),)
 _RANKS = (8, 16, 32, 64, 128, 256)
 _ADAPTERS_IN_ONE_BATCH = 2
 _ADAPTERS_IN_MEMORY = 8
@@ -26,7 +27,7 @@ class Command(NamedTuple):
 def vllm_command(settings: Settings, url: str, base_id: str, adapters: Sequence[Checkpoint], *, has_gpu: bool) -> Command:
     """Serves the base model under `base_id` and each adapter under its own id at `url`, from the first request on."""
     address = urlsplit(url)
-    argv = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+    argv = [sys.executable, *(_SERVER if has_gpu else _MENDED_SERVER)]
     argv += ["--model", settings.base_model_path, "--served-model-name", base_id]
     argv += ["--host", address.hostname or "127.0.0.1", "--port", str(address.port or 80)]
     argv += ["--dtype", settings.vllm_dtype, "--max-model-len", str(settings.vllm_max_model_len)]

@@ -15,7 +15,7 @@ from core.artifacts import write_text_atomically
 from core.logging import get_logger
 
 _ENGINE = "VLLM::"
-_SERVER = "vllm.entrypoints"
+_SERVERS = ("vllm.entrypoints", "vllm_cpu.py")
 
 log = get_logger("serving")
 
@@ -35,7 +35,7 @@ def end_leftovers(data_dir: Path, name: str) -> list[int]:
     ended = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError):
-            if os.getpgid(process.pid) == group and _command(process).startswith(_ENGINE) and _SERVER not in _command(process.parent()):
+            if os.getpgid(process.pid) == group and _command(process).startswith(_ENGINE) and not _is_server(process.parent()):
                 log.warning("ending the engine of a vLLM that was killed", pid=process.pid)
                 process.kill()
                 ended.append(process.pid)
@@ -44,6 +44,10 @@ def end_leftovers(data_dir: Path, name: str) -> list[int]:
 
 def _note(data_dir: Path, name: str) -> Path:
     return data_dir / f"{name}.group"
+
+
+def _is_server(process: psutil.Process | None) -> bool:
+    return any(server in _command(process) for server in _SERVERS)
 
 
 def _command(process: psutil.Process | None) -> str:

@@ -44,6 +44,8 @@ def test_the_address_is_the_one_asked_for(url: str, port: str) -> None:
 def test_a_machine_without_a_gpu_gets_the_cpu_recipe_and_one_with_a_gpu_does_not() -> None:
     on_cpu = vllm_command(some_settings(), URL, "base-1", [], has_gpu=False)
     on_gpu = vllm_command(some_settings(), URL, "base-1", [], has_gpu=True)
+    assert on_cpu.argv[1].endswith("deploy/vllm_cpu.py")
+    assert on_gpu.argv[1:3] == ["-m", "vllm.entrypoints.openai.api_server"]
     assert "--enforce-eager" in on_cpu.argv
     assert on_cpu.env["OMP_NUM_THREADS"] == "1"
     assert "--enforce-eager" not in on_gpu.argv
