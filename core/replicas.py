@@ -1,7 +1,8 @@
 """Several vLLMs behind one `ChatModel`: the one with least to do answers; what fails before any text has come is asked of another.
 
 What a replica holds is known from its own answers alone. One that fails is left out at once, for every model; one that does not know a model,
-for that model. While a request for it passes by, it is asked once a second what it serves, and comes back when it answers and serves it.
+for that model. While requests pass by, each is asked once a second what it serves: one that hangs is found out, and one that was left out is back
+when it answers and serves what is asked for.
 """
 
 import asyncio
@@ -19,8 +20,9 @@ from core.logging import get_logger
 from core.types import Message
 
 LOOK_SECONDS = 1.0
-"""Between two looks at a replica that is left out."""
-_ANSWER_SECONDS = 2.0
+"""Between two looks at a replica, while there are requests."""
+ANSWER_SECONDS = 5.0
+"""How long a look waits. What is asked needs no engine, so a busy vLLM answers it too."""
 
 log = get_logger("replicas")
 
@@ -38,6 +40,7 @@ class Replica:
         self.lacking: set[str] = set()
         """Models that it answered it does not know."""
         self.next_look = 0.0
+        self.is_looked_at = False
 
     def is_out(self, model: str) -> bool:
         return self.failed or model in self.lacking
@@ -87,13 +90,13 @@ class Replicas:
         self._replicas = replicas
         self._turns = itertools.count()
         self._looks: set[asyncio.Task[None]] = set()
-        self._client = httpx.AsyncClient(timeout=_ANSWER_SECONDS, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False)
 
     def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
         return self._routed(model, lambda chat: chat.stream(model, messages, options))
 
     async def _routed(self, model: str, ask: Callable[[OpenAIChat], AsyncGenerator[_T, None]]) -> AsyncGenerator[_T, None]:
-        self._look_at_those_left_out(model)
+        self._look_round(model)
         untried = list(self._replicas)
         while True:
             replica = choose(untried, model)
@@ -113,20 +116,23 @@ class Replicas:
                 if has_begun or not untried:
                     raise
 
-    def _look_at_those_left_out(self, model: str) -> None:
+    def _look_round(self, model: str) -> None:
         now = time.monotonic()
         for replica in self._replicas:
-            if replica.is_out(model) and now >= replica.next_look:
+            if now >= replica.next_look and not replica.is_looked_at:
                 replica.next_look = now + LOOK_SECONDS
                 look = asyncio.create_task(self._look(replica, model))
                 self._looks.add(look)
                 look.add_done_callback(self._looks.discard)
 
     async def _look(self, replica: Replica, model: str) -> None:
+        replica.is_looked_at = True
         try:
             replica.serves(model, await served_at(replica.url, self._client))
-        except Unavailable:
-            replica.failed = True
+        except Unavailable as error:
+            replica.refused(model, error)
+        finally:
+            replica.is_looked_at = False
 
     async def close(self) -> None:
         for look in self._looks:

@@ -26,18 +26,39 @@ class Backend:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self._server: asyncio.Server | None = None
+        self._dies = asyncio.Event()
+        self._connections: set[asyncio.Task[None]] = set()
 
     async def live(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._dies.clear()
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def die(self) -> None:
         assert self._server
+        self._dies.set()
         self._server.close()
         await self._server.wait_closed()
+        await asyncio.gather(*self._connections)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.current_task()
+        assert connection
+        self._connections.add(connection)
+        try:
+            await self._serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            writer.close()  # who asked has gone away
+        finally:
+            self._connections.discard(connection)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        if self.failure == "hangs":
+            self.asked += 1
+            await self._dies.wait()
+            writer.close()
+            return
         if head.startswith("get"):
             writer.write(_reply("200 OK", json.dumps({"data": [{"id": m} for m in self.models]})))
         else:
@@ -206,6 +227,21 @@ async def test_a_model_that_none_has_is_not_found() -> None:
         with pytest.raises(NotFound, match="nothing"):
             await it.ask("nothing")
         assert (it.a.asked, it.b.asked) == (1, 1)
+
+
+async def test_one_that_hangs_is_left_out_after_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicas_file, "ANSWER_SECONDS", 0.1)
+    async with pair() as it:
+        it.a.failure = "hangs"
+        stuck = asyncio.create_task(it.ask())
+        hanging, answering = it.chat._replicas
+        while not hanging.is_out("m"):
+            await asyncio.sleep(0.01)
+        answering.in_flight = 5
+        assert await it.ask() == "b", "though the other has less to do"
+        it.a.failure = ""
+        await it.until_asked(it.a)
+        stuck.cancel()
 
 
 async def test_who_stops_reading_leaves_no_request_behind() -> None:
