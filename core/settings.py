@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.states import Role
@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     base_model: str = "starter"
     """`starter` (shipped, made by this project), a local folder, or a hub name such as `Qwen/Qwen2.5-0.5B-Instruct`."""
     vllm_url: str = "http://127.0.0.1:8200/v1"
-    """Private address of vLLM. Its adapter endpoints must not be reachable by users."""
+    """Private address of vLLM. Its adapter endpoints must not be reachable by users. Several, separated by commas: replicas, which share the load."""
     vllm_dtype: Literal["bfloat16", "float32", "auto"] = "bfloat16"
     vllm_max_model_len: int = Field(default=1024, ge=128)
     vllm_kv_cache_bytes: str = "256M"
@@ -121,10 +121,27 @@ class Settings(BaseSettings):
     def address(self) -> str:
         return self.public_url or f"http://{self.host}:{self.port}"
 
+    @field_validator("vllm_url")
+    @classmethod
+    def _each_replica_once(cls, value: str) -> str:
+        addresses = _separated(value)
+        if "" in addresses or len(set(addresses)) < len(addresses):
+            raise ValueError("an address of vLLM, or several different ones separated by commas")
+        return value
+
     @property
-    def vllm_root(self) -> str:
-        """vLLM's address without `/v1`: health and adapter endpoints."""
-        return self.vllm_url.removesuffix("/").removesuffix("/v1")
+    def vllm_replicas(self) -> dict[str, str]:
+        """Addresses of vLLM by the name that processes, logs and messages give it: `vllm`, `vllm-2`, ... The first is asked where one is enough."""
+        return {"vllm" if position == 0 else f"vllm-{position + 1}": url for position, url in enumerate(_separated(self.vllm_url))}
+
+
+def vllm_root(url: str) -> str:
+    """A vLLM's address without `/v1`: health and adapter endpoints."""
+    return url.removesuffix("/v1")
+
+
+def _separated(addresses: str) -> list[str]:
+    return [address.strip().rstrip("/") for address in addresses.split(",")]
 
 
 @lru_cache(maxsize=1)

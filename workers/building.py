@@ -17,6 +17,7 @@ from core.artifacts import verify_artifact
 from core.db import reading
 from core.errors import ArtifactError
 from core.knowledge import Knowledge, knowledge
+from core.replicas import connect
 from core.settings import settings
 from core.tables import Feedback, Round, Turn
 from core.types import Capability, Message
@@ -93,7 +94,8 @@ def _models(lease: Lease, row: Round, recipe: Recipe, known: Knowledge) -> Itera
         if recipe.curation_tries:
             with reading() as session:
                 adapters.load(store.get_checkpoint(session, row.parent_id))
-            policy = opened.enter_context(Endpoint.at(settings().vllm_url, row.parent_id, watch=watch))
+            chat = connect(settings().vllm_replicas, settings().request_timeout_seconds)
+            policy = opened.enter_context(Endpoint(chat, row.parent_id, watch=watch, close=chat.close))
             attempts = Attempts(policy, known, recipe.curation_tries, temperature=recipe.temperature, max_tokens=recipe.max_completion_tokens)
         if recipe.teacher_url:
             teacher = Teacher(opened.enter_context(teacher_endpoint(recipe.teacher_url, recipe.teacher_model, watch)), known)

@@ -11,8 +11,8 @@ from core.artifacts import new_artifact, verify_artifact
 from core.db import reading
 from core.errors import ArtifactError, GateError, NotFound, Unavailable
 from core.knowledge import builtin
-from core.llm import OpenAIChat
 from core.logging import get_logger
+from core.replicas import connect
 from core.settings import settings
 from core.tables import Checkpoint, Exam, Round
 from core.tracing import span, unrecorded
@@ -79,7 +79,7 @@ def _sit_until_whole(lease: Lease, checkpoint: Checkpoint, suite: Suite) -> Eval
 
 async def _sit(lease: Lease, checkpoint: Checkpoint, suite: Suite) -> EvalReport | None:
     progress = _Progress(lease, checkpoint)
-    chat = OpenAIChat(settings().vllm_url, timeout_seconds=settings().request_timeout_seconds)
+    chat = connect(settings().vllm_replicas, settings().request_timeout_seconds)
     exam = asyncio.create_task(run_suite(suite, chat, checkpoint.id, builtin(), progress))
     try:
         while not exam.done() and not lease.must_stop:

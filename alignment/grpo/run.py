@@ -21,6 +21,7 @@ from alignment.dataset import load_dataset
 from alignment.grpo.assignment import Assignment, assignment
 from alignment.grpo.config import processes
 from alignment.grpo.crew import Crew, end_with_launcher
+from alignment.grpo.fingerprint import fingerprint_of
 from alignment.grpo.journal import Journal
 from alignment.grpo.kept import newest, state_folder, step_of
 from alignment.grpo.memory import Place, Shape, check_memory, memory_needed, shortage_named
@@ -37,6 +38,7 @@ from core import store
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
 from core.db import reading
 from core.errors import AppError, BadInput, Conflict, NotFound, Unavailable
+from core.fingerprint import FILE
 from core.knowledge.evidence import with_evidence
 from core.logging import configure_logging, get_logger
 from core.settings import settings
@@ -93,12 +95,14 @@ def train_round(round_id: str, stop: "Stop") -> int:
                 journal.tell(trainer.state.global_step, "stopped")
             return STOPPED
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        fingerprint = fingerprint_of(trainer.model_wrapped, policy.tokenizer, trainer.accelerator.device)
         if journal:
             _check_signal(job)
             journal.tell(job.recipe.steps, "saving the adapter")
             with new_artifact(job.adapter) as folder:
                 save_adapter(trainer.model, folder, job.base_name, weights)
                 write_text_atomically(folder / "provenance.json", job.provenance(dataset_hash))
+                write_text_atomically(folder / FILE, fingerprint.model_dump_json())
             journal.close()
             _draw(job)
             shutil.rmtree(state, ignore_errors=True)  # only a run that is not finished needs it

@@ -11,7 +11,7 @@ from rich.markup import escape
 from app.cli.console import out
 from app.cli.settings_table import settings_table
 from app.stack import first_run, ports, requirements, supervisor
-from app.stack.processes import app_endpoint, is_local, redis_endpoint, vllm_endpoint
+from app.stack.processes import app_endpoint, is_local, own_vllms, redis_endpoint
 from app.stack.requirements import Finding
 from core.settings import settings
 
@@ -45,8 +45,9 @@ def _machine() -> list[Finding]:
         os.environ["SECRET_KEY"] = "0" * 32
     current = settings()
     is_running = supervisor.is_running()
-    findings = list(requirements.examine(current, own_redis=is_local(current.redis_url), own_vllm=is_local(current.vllm_url)))
-    for endpoint, purpose in ((app_endpoint(current), "app"), (vllm_endpoint(current), "vLLM"), (redis_endpoint(current), "Redis")):
+    findings = list(requirements.examine(current, own_redis=is_local(current.redis_url), own_vllm=bool(own_vllms(current))))
+    ours = [(app_endpoint(current), "app"), *((endpoint, name) for name, endpoint in own_vllms(current).items()), (redis_endpoint(current), "Redis")]
+    for endpoint, purpose in ours:
         if endpoint.host not in ("127.0.0.1", "localhost", "0.0.0.0", "::1"):
             continue
         free = ports.is_free(endpoint)

@@ -35,7 +35,9 @@ def gate(
     baseline: Annotated[str, typer.Option(help="Name of the model it is compared with.")] = "",
     policy: Annotated[Path | None, typer.Option(help="What it must show; default: GATE_POLICY.")] = None,
     report: Annotated[Path, typer.Option(help="Folder for index.html, decision.md, decision.json and junit.xml.")] = Path("gate-report"),
-    endpoint: Annotated[str | None, typer.Option(help="OpenAI-compatible address of both, with its key in GATE_API_KEY; default: VLLM_URL.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="OpenAI-compatible address of both, with its key in GATE_API_KEY; default: the first of VLLM_URL.")
+    ] = None,
 ) -> None:
     """Examine two models and decide. Exit code 0: promote; 1: reject; 2: held; 3: the exam could not be run."""
     if context.invoked_subcommand:
@@ -49,7 +51,8 @@ def gate(
         named = policy or settings().gate_policy
         frozen = load_policy(named)
         suite = load_suite(frozen.suite, named.parent)
-        before, after = asyncio.run(_examine(suite, endpoint or settings().vllm_url, (baseline, candidate)))
+        address = endpoint or settings().vllm_replicas["vllm"]
+        before, after = asyncio.run(_examine(suite, address, (baseline, candidate)))
         decision = decide(frozen, suite, before, after)
         write_report(decision, report, suite, before, after)
     except AppError as error:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from app.gateway.upstream import served
 from core import store
-from core.errors import Unavailable
 from core.logging import get_logger
+from core.replicas import is_served
+from core.settings import settings
 from core.tables import Checkpoint, Conversation, utc_now
 from evals.canary import UNWATCHED_SECONDS, CanaryState, on_candidate
 
@@ -34,11 +34,8 @@ class Asked(NamedTuple):
         """The candidate only where vLLM serves it at this moment. Asks vLLM, so not to be called inside a transaction."""
         if self.candidate is None:
             return self.checkpoint
-        try:
-            if self.candidate.id in served():
-                return self.candidate
-        except Unavailable:
-            pass  # then production does not answer either, and says so
+        if is_served(self.candidate.id, settings().vllm_replicas.values()):
+            return self.candidate
         log.warning("vLLM does not serve the canary's candidate; production answers", candidate=self.candidate.id)
         return self.checkpoint
 

@@ -4,6 +4,7 @@ The workers have no port to scrape. What they do stands in the database and what
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import anyio
 import httpx
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import jobs, store
 from core.db import reading
 from core.errors import AppError
-from core.settings import settings
+from core.settings import settings, vllm_root
 from core.states import RoundStatus
 from core.tables import Round, utc_now
 
@@ -52,8 +53,10 @@ async def read() -> State:
             up.add_metric([part], 1)
 
     async with anyio.create_task_group() as parts:
-        for part, question in (("database", _database), ("redis", _redis), ("vllm", _vllm)):
-            parts.start_soon(ask, part, question)
+        parts.start_soon(ask, "database", _database)
+        parts.start_soon(ask, "redis", _redis)
+        for replica, url in settings().vllm_replicas.items():
+            parts.start_soon(ask, replica, partial(_vllm, vllm_root(url)))
     return State(families)
 
 
@@ -93,10 +96,8 @@ async def _redis() -> list[Metric]:
     return [waiting]
 
 
-async def _vllm() -> list[Metric]:
+async def _vllm(root: str) -> list[Metric]:
     # In a thread, as making a client reads the certificate store.
-    answer = await run_sync(
-        lambda: httpx.get(f"{settings().vllm_root}/health", timeout=_TIMEOUT_SECONDS, trust_env=False), abandon_on_cancel=True, limiter=_threads
-    )
+    answer = await run_sync(lambda: httpx.get(f"{root}/health", timeout=_TIMEOUT_SECONDS, trust_env=False), abandon_on_cancel=True, limiter=_threads)
     answer.raise_for_status()
     return []

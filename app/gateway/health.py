@@ -1,5 +1,8 @@
 """/healthz: this process answers. /readyz: it could answer a question now; says which part is missing and what to do."""
 
+import asyncio
+
+import httpx
 from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from redis.asyncio import Redis
@@ -8,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app.gateway.house import house
-from app.gateway.upstream import served
 from core import store
 from core.db import reading
-from core.errors import AppError
+from core.errors import AppError, Unavailable
+from core.replicas import served_at
 from core.settings import settings
 
 router = APIRouter()
@@ -26,11 +29,17 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Not ready; `checks` says what is not"}})
 async def readyz(request: Request) -> JSONResponse:
-    """200 when database, knowledge, Redis and vLLM (with the production checkpoint loaded) are there, else 503; `checks` says what is not."""
+    """200 when database, knowledge, Redis and a vLLM with the production checkpoint loaded are there, else 503; `checks` says what is not.
+
+    `replicas` says the same of every vLLM; one that serves production is enough.
+    """
     database, checkpoint_id = await _database()
-    checks = {"database": database, "knowledge": await _knowledge(request), "redis": await _redis(), "vllm": await _vllm(checkpoint_id)}
+    replicas = await _replicas(checkpoint_id)
+    vllm = "ok" if "ok" in replicas.values() else next(iter(replicas.values()))
+    checks = {"database": database, "knowledge": await _knowledge(request), "redis": await _redis(), "vllm": vllm}
     is_ready = all(state == "ok" for state in checks.values())
-    return JSONResponse({"ready": is_ready, "checkpoint_id": checkpoint_id, "checks": checks}, status_code=200 if is_ready else 503)
+    body = {"ready": is_ready, "checkpoint_id": checkpoint_id, "checks": checks, "replicas": replicas}
+    return JSONResponse(body, status_code=200 if is_ready else 503)
 
 
 async def _database() -> tuple[str, str | None]:
@@ -65,9 +74,17 @@ async def _redis() -> str:
     return "ok"
 
 
-async def _vllm(checkpoint_id: str | None) -> str:
+async def _replicas(checkpoint_id: str | None) -> dict[str, str]:
+    """Asked at the same time: one that hangs must not hold up what is said of the others."""
+    addresses = settings().vllm_replicas
+    async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
+        states = await asyncio.gather(*(_replica(url, client, checkpoint_id) for url in addresses.values()))
+    return dict(zip(addresses, states, strict=True))
+
+
+async def _replica(url: str, client: httpx.AsyncClient, checkpoint_id: str | None) -> str:
     try:
-        names = await run_sync(served)
-    except AppError as error:
+        served = await served_at(url, client)
+    except Unavailable as error:
         return str(error)
-    return "ok" if checkpoint_id in names else f"vLLM has not loaded {checkpoint_id}"
+    return "ok" if checkpoint_id in served else f"vLLM has not loaded {checkpoint_id}"

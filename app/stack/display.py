@@ -19,6 +19,10 @@ _TITLES = {
 }
 
 
+def _title(name: str) -> str:
+    return _TITLES.get(name, name.replace("vllm-", "vLLM (model) "))
+
+
 class StartDisplay:
     """Shows each process until it is ready. Use as a context manager."""
 
@@ -47,14 +51,14 @@ class StartDisplay:
         self._ready[name] = time.monotonic() - self._started
         self._notes.pop(name, None)
         if not self._live:
-            self._console.print(f"  ready after {self._ready[name]:4.0f} s: {_TITLES.get(name, name)}", highlight=False)
+            self._console.print(f"  ready after {self._ready[name]:4.0f} s: {_title(name)}", highlight=False)
 
     def note(self, name: str, text: str) -> None:
         """A word on why it is not ready yet."""
         if self._notes.get(name) != text and name not in self._ready:
             self._notes[name] = text
             if not self._live:
-                self._console.print(f"  {_TITLES.get(name, name)}: {text}", highlight=False)
+                self._console.print(f"  {_title(name)}: {text}", highlight=False)
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -62,5 +66,5 @@ class StartDisplay:
             seconds = self._ready.get(name)
             mark = Text("✓", style="green") if seconds is not None else self._spinner
             elapsed = seconds if seconds is not None else time.monotonic() - self._started
-            table.add_row(mark, _TITLES.get(name, name), f"{elapsed:.0f} s", Text(self._notes.get(name, ""), style="yellow"))
+            table.add_row(mark, _title(name), f"{elapsed:.0f} s", Text(self._notes.get(name, ""), style="yellow"))
         return table

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,7 @@ from app.api_client import own_address
 from app.stack import layout
 from app.stack.processes import worker_name
 from core import jobs
-from core.settings import Settings
+from core.settings import Settings, vllm_root
 
 Probe = Callable[[], bool]
 
@@ -26,7 +27,7 @@ def probes(settings: Settings) -> dict[str, Probe]:
     client = httpx.Client(timeout=2.0, trust_env=False)
     return {
         "redis": lambda: redis_answers(settings.redis_url),
-        "vllm": lambda: _answers(client, f"{settings.vllm_root}/health"),
+        **{name: partial(_answers, client, f"{vllm_root(url)}/health") for name, url in settings.vllm_replicas.items()},
         "worker-short": _Worker("short"),
         "worker-train": _Worker("train"),
         "beat": _After(_BEAT_SECONDS),

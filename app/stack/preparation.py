@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from app.stack import first_run, health, layout, ports, requirements
-from app.stack.processes import Process, app_endpoint, is_local, processes, redis_endpoint, vllm_endpoint
+from app.stack.processes import Process, app_endpoint, is_local, own_vllms, processes, redis_endpoint
 from core import store
 from core.db import reading
 from core.errors import BadInput, Unavailable
@@ -17,36 +17,37 @@ from core.settings import settings
 def prepare() -> tuple[Process, ...]:
     """Everything that can be known to fail is found out here, before the first process starts."""
     current = settings()
-    own_vllm = is_local(current.vllm_url)
+    here = own_vllms(current)
+    elsewhere = [url for name, url in current.vllm_replicas.items() if name not in here]
     own_redis = _needs_own_redis()
-    for finding in requirements.examine(current, own_redis, own_vllm):
+    for finding in requirements.examine(current, own_redis, own_vllm=bool(here)):
         if not finding.is_fine:
             raise BadInput(f"{finding.subject}: {finding.detail}")
     ports.require_free(app_endpoint(current), "the app")
-    if own_vllm:
-        ports.require_free(vllm_endpoint(current), "vLLM")
+    for name, endpoint in here.items():
+        ports.require_free(endpoint, name)
     first_run.ensure_schema()
-    if not own_vllm:
+    if elsewhere:
         _register_base_model()
-        require_base_served()
+    for url in elsewhere:
+        require_base_served(url)
     if own_redis:
         _write_redis_config()
-    return processes(current, requirements.find_redis_server() if own_redis else None, own_vllm)
+    return processes(current, requirements.find_redis_server() if own_redis else None)
 
 
 def _register_base_model() -> None:
     """What the launcher of our own vLLM does at its start, for a vLLM that runs elsewhere. A child, because the app does not know the workers."""
-    command = [sys.executable, "-c", "from workers.serving.__main__ import prepare; prepare()"]
+    command = [sys.executable, "-c", "from workers.serving.__main__ import register; register()"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise Unavailable(f"The base model could not be registered: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
 
 
-def require_base_served() -> None:
+def require_base_served(url: str) -> None:
     """A vLLM that runs elsewhere must know the base model by our name for it. Raises BadInput; one that does not answer yet is waited for later."""
     with reading() as session:
         base = store.base_of(session, store.production(session)).id
-    url = settings().vllm_url.rstrip("/")
     try:
         served = [model["id"] for model in httpx.get(f"{url}/models", timeout=5.0, trust_env=False).raise_for_status().json()["data"]]
     except httpx.TransportError:

@@ -38,9 +38,10 @@ def redis_endpoint(settings: Settings) -> Endpoint:
     return Endpoint(address.hostname or "127.0.0.1", address.port or 6379, "REDIS_URL")
 
 
-def vllm_endpoint(settings: Settings) -> Endpoint:
-    address = urlsplit(settings.vllm_url)
-    return Endpoint(address.hostname or "127.0.0.1", address.port or 80, "VLLM_URL")
+def own_vllms(settings: Settings) -> dict[str, Endpoint]:
+    """Those of VLLM_URL that are this machine's, and so are started here, by the name of their process."""
+    local = {name: urlsplit(url) for name, url in settings.vllm_replicas.items() if is_local(url)}
+    return {name: Endpoint(address.hostname or "127.0.0.1", address.port or 80, "VLLM_URL") for name, address in local.items()}
 
 
 def app_endpoint(settings: Settings) -> Endpoint:
@@ -55,11 +56,11 @@ def worker_name(queue: str) -> str:
     return f"{queue}@{os.uname().nodename}"
 
 
-def processes(settings: Settings, redis_server: str | None, own_vllm: bool) -> tuple[Process, ...]:
-    """In starting order. `redis_server` None: an existing Redis is used; `own_vllm` False: VLLM_URL is another machine's."""
+def processes(settings: Settings, redis_server: str | None) -> tuple[Process, ...]:
+    """In starting order. `redis_server` None: an existing Redis is used."""
     return (
         *([_redis(settings, redis_server)] if redis_server else []),
-        *([_vllm()] if own_vllm else []),
+        *(_vllm(name) for name in own_vllms(settings)),
         _worker(settings, "short", stop_seconds=15),
         # The training child stops at its next step; killed, it resumes from its last checkpoint.
         _worker(settings, "train", stop_seconds=25),
@@ -73,10 +74,10 @@ def _redis(settings: Settings, redis_server: str) -> Process:
     return Process("redis", (redis_server, str(config)), {}, "Redis needs none", start_seconds=1, stop_seconds=15)
 
 
-def _vllm() -> Process:
+def _vllm(name: str) -> Process:
     env = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     why = "One OpenMP thread: a busy neighbour collapses a wider team to a few tokens a second (workers.serving.command sets the rest)"
-    return Process("vllm", (sys.executable, "-m", "workers.serving"), env, why, start_seconds=8, stop_seconds=35)
+    return Process(name, (sys.executable, "-m", "workers.serving", name), env, why, start_seconds=8, stop_seconds=35)
 
 
 def _worker(settings: Settings, queue: str, stop_seconds: int) -> Process:

@@ -70,10 +70,10 @@ def stop(seconds: float = _STOP_SECONDS) -> bool:
     was_running = supervisor.is_running()
     try:
         if was_running:
-            unborn = _vllm_that_serves_nobody()
+            unborn = _vllms_that_serve_nobody()
             supervisor.ask_to_stop()
-            if unborn:
-                os.kill(unborn, signal.SIGKILL)
+            for pid in unborn:
+                os.kill(pid, signal.SIGKILL)
             _wait_until_gone(seconds)
     except (KeyboardInterrupt, Unavailable, ProcessLookupError):
         seconds = 0.0  # impatience, or it went away between two questions
@@ -83,10 +83,10 @@ def stop(seconds: float = _STOP_SECONDS) -> bool:
     return was_running or left > 0
 
 
-def _vllm_that_serves_nobody() -> int:
-    """Its pid while it is still loading, else 0. Loading, it does not listen to SIGTERM, and there is no request to finish."""
-    pid = next((s.pid for s in supervisor.states() if s.name == "vllm"), 0)
-    return 0 if pid and health.probes(settings())["vllm"]() else pid
+def _vllms_that_serve_nobody() -> list[int]:
+    """Pids of those that are still loading. Loading, they do not listen to SIGTERM, and there is no request to finish."""
+    answers = health.probes(settings())
+    return [s.pid for s in supervisor.states() if s.name in settings().vllm_replicas and s.pid and not answers[s.name]()]
 
 
 def _wait_until_gone(seconds: float) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from core.settings import Settings
+from core.settings import Settings, vllm_root
 from core.states import Role
 
 
@@ -72,7 +72,21 @@ def test_a_secret_is_read_from_the_file_and_never_printed(bare: pytest.MonkeyPat
 def test_vllm_root_is_its_address_without_the_version(bare: pytest.MonkeyPatch, url: str) -> None:
     bare.setenv("SECRET_KEY", "x" * 32)
     bare.setenv("VLLM_URL", url)
-    assert Settings().vllm_root.rstrip("/") == "http://h:1"
+    assert vllm_root(Settings().vllm_replicas["vllm"]) == "http://h:1"
+
+
+def test_replicas_are_named_in_the_order_of_their_addresses(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("SECRET_KEY", "x" * 32)
+    bare.setenv("VLLM_URL", "http://a:1/v1, http://b:1/v1/,http://a:2/v1")
+    assert Settings().vllm_replicas == {"vllm": "http://a:1/v1", "vllm-2": "http://b:1/v1", "vllm-3": "http://a:2/v1"}
+
+
+@pytest.mark.parametrize("addresses", ["", "http://a:1/v1,", "http://a:1/v1,http://a:1/v1/"])
+def test_an_address_of_vllm_that_is_missing_or_named_twice_is_refused(bare: pytest.MonkeyPatch, addresses: str) -> None:
+    bare.setenv("SECRET_KEY", "x" * 32)
+    bare.setenv("VLLM_URL", addresses)
+    with pytest.raises(ValidationError, match="vllm_url"):
+        Settings()
 
 
 def test_the_database_is_a_file_in_the_data_folder_unless_named(bare: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,13 +68,20 @@ def _free_ports(count: int) -> list[int]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    app_port, vllm_port, redis_port = _free_ports(3)
+    with running(tmp_path_factory.mktemp("var")) as started:
+        yield started
+
+
+@contextmanager
+def running(data_dir: Path, replicas: int = 1) -> Iterator[Stack]:
+    """`balancedbio up`, and down at the end. vLLM computes in float32, so that a text does not depend on what else is in its batch."""
+    app_port, redis_port, *vllm_ports = _free_ports(2 + replicas)
     own = {
-        "DATA_DIR": str(tmp_path_factory.mktemp("var")),
+        "DATA_DIR": str(data_dir),
         "SECRET_KEY": "a-key-for-flows-only-" + "x" * 20,
         "DATABASE_URL": "",
         "PORT": str(app_port),
-        "VLLM_URL": f"http://127.0.0.1:{vllm_port}/v1",
+        "VLLM_URL": ",".join(f"http://127.0.0.1:{port}/v1" for port in vllm_ports),
         "VLLM_DTYPE": "float32",
         "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
         "GATE_POLICY": str(HERE / "policy.toml"),
@@ -91,7 +99,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield Stack(
             env=env,
             address=f"http://127.0.0.1:{app_port}",
-            key=(Path(own["DATA_DIR"]) / "api_key").read_text().strip(),
+            key=(data_dir / "api_key").read_text().strip(),
             password=lines["Password"].split()[1],
         )
     finally:

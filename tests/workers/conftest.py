@@ -13,7 +13,7 @@ import pytest
 from app.stack.requirements import find_redis_server
 from core import jobs, store
 from core.db import engine_for, migrate, reading, unit_of_work
-from core.settings import ROOT, settings
+from core.settings import ROOT, settings, vllm_root
 from core.tables import Round
 from tests.workers.house import accepts, free_port, start_round, until
 from workers.lease import worker_stopping
@@ -85,13 +85,14 @@ def redis(house: Path, start: Callable[..., "subprocess.Popen[bytes]"], monkeypa
 def vllm(house: Path, start: Callable[..., "subprocess.Popen[bytes]"]) -> Callable[..., "subprocess.Popen[bytes]"]:
     """Starts the stand-in for vLLM, with the base checkpoint and whatever else is named, and waits for it."""
 
-    def begin(*adapters: str, seconds: float = 0.0) -> "subprocess.Popen[bytes]":
+    def begin(*adapters: str, seconds: float = 0.0, name: str = "vllm") -> "subprocess.Popen[bytes]":
         with reading() as session:
             base = store.base_of(session, store.production(session)).id
-        port = settings().vllm_root.rpartition(":")[2]
+        root = vllm_root(settings().vllm_replicas[name])
+        port = root.rpartition(":")[2]
         process = start(sys.executable, str(Path(__file__).with_name("standin_vllm.py")), port, base, str(seconds), *adapters)
         until(lambda: accepts(int(port)), what="the stand-in for vLLM")
-        assert httpx.get(f"{settings().vllm_root}/health").is_success
+        assert httpx.get(f"{root}/health").is_success
         return process
 
     return begin

@@ -10,6 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+LOG_PROBABILITY = -1.0
+"""Of every token, whatever the model."""
+
 
 class Endpoint(BaseHTTPRequestHandler):
     names: dict[str, str]
@@ -42,6 +45,9 @@ class Endpoint(BaseHTTPRequestHandler):
         if body["model"] not in self.names:
             return self._answer(404, {"error": {"message": f"The model {body['model']} does not exist", "type": "NotFoundError", "code": 404}})
         time.sleep(self.seconds)
+        if "prompt_logprobs" in body:
+            told = [None, *({str(token): {"logprob": LOG_PROBABILITY}} for token in body["prompt"][1:])]
+            return self._answer(200, {"choices": [{"prompt_logprobs": told}]})
         common = {"id": "1", "created": 0, "model": body["model"]}
         if not body.get("stream"):
             message = {"role": "assistant", "content": "Rest."}

@@ -50,7 +50,7 @@ def events() -> list[AuditEvent]:
 
 
 def served() -> set[str]:
-    return {m["id"] for m in httpx.get(f"{settings().vllm_root}/v1/models").json()["data"]}
+    return {m["id"] for m in httpx.get(f"{settings().vllm_url}/models").json()["data"]}
 
 
 def test_a_sign_off_begins_a_canary_with_the_candidate_loaded_and_production_as_it_was(trial: Trial) -> None:
@@ -226,7 +226,7 @@ def test_the_same_rows_give_the_same_state(trial: Trial) -> None:
 
 def test_beat_loads_the_candidate_again_where_vllm_lost_it(trial: Trial) -> None:
     candidate_id = str(trial.row.candidate_id)
-    httpx.post(f"{settings().vllm_root}/v1/unload_lora_adapter", json={"lora_name": candidate_id})
+    httpx.post(f"{settings().vllm_url}/unload_lora_adapter", json={"lora_name": candidate_id})
     assert candidate_id not in served()
     beat.watch()
     assert candidate_id in served()
@@ -238,7 +238,7 @@ def test_a_look_needs_no_vllm(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> 
     def away(*_: Any) -> None:
         raise Unavailable("vLLM does not answer")
 
-    for name in ("load", "served", "probe", "unload", "wait_until_healthy"):
+    for name in ("load", "served", "bring_up", "unload", "wait_until_healthy"):
         monkeypatch.setattr(rounds.promotion.adapters, name, away)
     trial.converse(20, candidate={"findings": [CRITICAL]})
     assert trial.look().status == RoundStatus.HELD
@@ -258,7 +258,7 @@ def test_a_candidate_that_cannot_be_loaded_begins_no_canary(a_round: Round, vllm
     def refused(*_: Any) -> None:
         raise ArtifactError("vLLM refused it")
 
-    monkeypatch.setattr(rounds.promotion.adapters, "load", refused)
+    monkeypatch.setattr(rounds.promotion.adapters, "bring_up", refused)
     rounds.work(jobs.ROUND_STEP, a_round.id)
     assert fetch(a_round.id).status == RoundStatus.FAILED
 

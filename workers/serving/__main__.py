@@ -1,4 +1,4 @@
-"""`python -m workers.serving`: becomes vLLM, serving whatever is in production at this moment.
+"""`python -m workers.serving [NAME]`: becomes vLLM, serving whatever is in production at this moment. NAME is a replica's: `vllm`, `vllm-2`, ...
 
 So a vLLM that was killed and is started again by the supervisor answers for production at once, and nobody has to load anything.
 """
@@ -12,38 +12,48 @@ from typing import NoReturn
 
 from core import store
 from core.artifacts import verify_artifact
-from core.db import unit_of_work
+from core.db import reading, unit_of_work
 from core.errors import AppError, ArtifactError, BadInput
 from core.logging import configure_logging, get_logger
 from core.settings import settings
 from core.tables import Checkpoint
-from workers.serving.base import fingerprint
-from workers.serving.command import Command, vllm_command
+from workers.serving.base import model_digest
+from workers.serving.command import Command, one_gpu_each, vllm_command
 from workers.serving.leftovers import end_leftovers, remember_group
 
 log = get_logger("serving")
 
 
-def main() -> NoReturn:
+def main(name: str = "vllm") -> NoReturn:
     """Never returns when all is well: the process becomes vLLM. Exit code 2: a person must change a setting; 1: try again."""
     configure_logging(settings().log_level)
     try:
-        end_leftovers(settings().data_dir)
-        command = prepare()
+        end_leftovers(settings().data_dir, name)
+        command = prepare(name)
     except AppError as error:
         print(f"vLLM cannot start: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, BadInput) else 1)
-    remember_group(settings().data_dir)
+    remember_group(settings().data_dir, name)
     os.execve(command.argv[0], command.argv, {**os.environ, **command.env})
 
 
-def prepare() -> Command:
-    """Registers the base model, then gives the command that serves it with every servable adapter."""
-    digest = fingerprint(settings().base_model_path)
-    with unit_of_work() as session:
-        base = store.ensure_base_checkpoint(session, settings().base_model, digest)
+def prepare(name: str = "vllm") -> Command:
+    """The command that serves the base model, registered, with every servable adapter at the address of that name."""
+    if name not in settings().vllm_replicas:
+        raise BadInput(f"VLLM_URL has no {name}; it names {', '.join(settings().vllm_replicas)}")
+    base = register()
+    with reading() as session:
         adapters = store.servable_checkpoints(session)
-    return vllm_command(settings(), base.id, _whole(adapters), has_gpu=_has_gpu())
+    gpus = _gpus()
+    command = vllm_command(settings(), settings().vllm_replicas[name], base.id, _whole(adapters), has_gpu=bool(gpus))
+    return command._replace(env=command.env | one_gpu_each(name, list(settings().vllm_replicas), gpus))
+
+
+def register() -> Checkpoint:
+    """The base model as a checkpoint, made when it is not there yet."""
+    digest = model_digest(settings().base_model_path)
+    with unit_of_work() as session:
+        return store.ensure_base_checkpoint(session, settings().base_model, digest)
 
 
 def _whole(adapters: Sequence[Checkpoint]) -> list[Checkpoint]:
@@ -59,13 +69,16 @@ def _whole(adapters: Sequence[Checkpoint]) -> list[Checkpoint]:
     return whole
 
 
-def _has_gpu() -> bool:
-    """Asks the driver, because importing torch costs seconds and memory."""
+def _gpus() -> list[str]:
+    """Those that CUDA may use, as CUDA_VISIBLE_DEVICES names them. Asks the driver, because importing torch costs seconds and memory."""
     try:
-        return subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=20).returncode == 0
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=20, text=True)
     except (OSError, subprocess.TimeoutExpired):
-        return False
+        return []
+    found = [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU ")] if listed.returncode == 0 else []
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return allowed.split(",") if found and allowed else found
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

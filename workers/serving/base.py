@@ -15,7 +15,7 @@ def is_hub_name(location: str) -> bool:
     return bool(_HUB_NAME.fullmatch(location)) and not Path(location).exists()
 
 
-def fingerprint(location: str) -> str:
+def model_digest(location: str) -> str:
     """SHA-256 over the model folder's files; over the name for a model of the hub. Raises BadInput when there is no such folder.
 
     Two starts with equal weights get the same base checkpoint; new weights under an old name get a new one.

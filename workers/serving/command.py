@@ -1,7 +1,6 @@
 """vLLM's command line and environment. Pure: what is on the machine is decided by the caller.
 
-Always `python -m vllm.entrypoints.openai.api_server`: the `vllm` command of the CPU build does not start, because it looks for a
-distribution of another name.
+Never the `vllm` command: that of the CPU build does not start, because it looks for a distribution of another name.
 """
 
 import sys
@@ -9,11 +8,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from core.settings import Settings
+from core.settings import ROOT, Settings
 from core.tables import Checkpoint
 from core.tracing import traces_url
 from workers.serving.base import is_hub_name
 
+_SERVER = ("-m", "vllm.entrypoints.openai.api_server")
+_MENDED_SERVER = (str(ROOT / "deploy" / "vllm_cpu.py"),)
 _RANKS = (8, 16, 32, 64, 128, 256)
 _ADAPTERS_IN_ONE_BATCH = 2
 _ADAPTERS_IN_MEMORY = 8
@@ -24,10 +25,10 @@ class Command(NamedTuple):
     env: dict[str, str]
 
 
-def vllm_command(settings: Settings, base_id: str, adapters: Sequence[Checkpoint], *, has_gpu: bool) -> Command:
-    """Serves the base model under `base_id` and each adapter under its own id, from the first request on."""
-    address = urlsplit(settings.vllm_url)
-    argv = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+def vllm_command(settings: Settings, url: str, base_id: str, adapters: Sequence[Checkpoint], *, has_gpu: bool) -> Command:
+    """Serves the base model under `base_id` and each adapter under its own id at `url`, from the first request on."""
+    address = urlsplit(url)
+    argv = [sys.executable, *(_SERVER if has_gpu else _MENDED_SERVER)]
     argv += ["--model", settings.base_model_path, "--served-model-name", base_id]
     argv += ["--host", address.hostname or "127.0.0.1", "--port", str(address.port or 80)]
     argv += ["--dtype", settings.vllm_dtype, "--max-model-len", str(settings.vllm_max_model_len)]
@@ -50,6 +51,11 @@ def vllm_command(settings: Settings, base_id: str, adapters: Sequence[Checkpoint
     if adapters:
         argv += ["--lora-modules", *(f"{c.id}={c.uri}" for c in adapters)]
     return Command(argv, env)
+
+
+def one_gpu_each(name: str, replicas: Sequence[str], gpus: Sequence[str]) -> dict[str, str]:
+    """Environment by which the replicas of a machine share its GPUs in turn; one alone may use them all."""
+    return {"CUDA_VISIBLE_DEVICES": gpus[replicas.index(name) % len(gpus)]} if gpus and len(replicas) > 1 else {}
 
 
 def _accepted_rank(rank: int) -> int:

@@ -14,33 +14,40 @@ import psutil
 from core.artifacts import write_text_atomically
 from core.logging import get_logger
 
-_NOTE = "vllm.group"
 _ENGINE = "VLLM::"
-_SERVER = "vllm.entrypoints"
+_SERVERS = ("vllm.entrypoints", "vllm_cpu.py")
 
 log = get_logger("serving")
 
 
-def remember_group(data_dir: Path) -> None:
-    """To be called just before the process becomes vLLM."""
+def remember_group(data_dir: Path, name: str) -> None:
+    """To be called just before the process becomes the vLLM of that name."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(data_dir / _NOTE, str(os.getpgrp()))
+    write_text_atomically(_note(data_dir, name), str(os.getpgrp()))
 
 
-def end_leftovers(data_dir: Path) -> list[int]:
-    """Kills the orphaned engines of the vLLM that this data folder's launcher started last. Returns their process ids."""
-    note = data_dir / _NOTE
+def end_leftovers(data_dir: Path, name: str) -> list[int]:
+    """Kills the orphaned engines of the vLLM that the launcher started last under that name in this data folder. Returns their process ids."""
+    note = _note(data_dir, name)
     if not note.exists():
         return []
     group = int(note.read_text())
     ended = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError):
-            if os.getpgid(process.pid) == group and _command(process).startswith(_ENGINE) and _SERVER not in _command(process.parent()):
+            if os.getpgid(process.pid) == group and _command(process).startswith(_ENGINE) and not _is_server(process.parent()):
                 log.warning("ending the engine of a vLLM that was killed", pid=process.pid)
                 process.kill()
                 ended.append(process.pid)
     return ended
+
+
+def _note(data_dir: Path, name: str) -> Path:
+    return data_dir / f"{name}.group"
+
+
+def _is_server(process: psutil.Process | None) -> bool:
+    return any(server in _command(process) for server in _SERVERS)
 
 
 def _command(process: psutil.Process | None) -> str:

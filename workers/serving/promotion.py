@@ -62,12 +62,11 @@ def _why_not_yet(session: Session, checkpoint: Checkpoint) -> str | None:
 
 
 def bring_up(checkpoint: Checkpoint) -> None:
-    """The checkpoint answers in vLLM under its own name; what is in production has not changed. Safe to call again."""
+    """The checkpoint answers under its own name, as it was trained, on every vLLM that is there; production has not changed. Safe to call again."""
     if checkpoint.uri and verify_artifact(Path(checkpoint.uri)) != checkpoint.sha256:
         raise ArtifactError(f"The files of {checkpoint.id} are not those that were trained and examined")
     adapters.wait_until_healthy(PATIENCE_SECONDS, give_up=worker_stopping.is_set)
-    adapters.load(checkpoint)
-    adapters.probe(checkpoint.id)
+    adapters.bring_up(checkpoint)
 
 
 def flip(session: Session, checkpoint_id: str, actor: str, **detail: str) -> None:
@@ -81,7 +80,7 @@ def flip(session: Session, checkpoint_id: str, actor: str, **detail: str) -> Non
 
 
 def keep_served() -> None:
-    """Loads what is in production, and a canary's candidate, where vLLM lost it: one on another machine knows no adapter after a restart.
+    """Loads what is in production, and a canary's candidate, wherever a vLLM lost it: one on another machine knows no adapter after a restart.
 
     Raises ArtifactError, Unavailable.
     """

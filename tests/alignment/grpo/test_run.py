@@ -19,6 +19,7 @@ from core import store
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
 from core.db import reading, unit_of_work
 from core.errors import ArtifactError, BadInput, Conflict, NotFound, RecipeError
+from core.fingerprint import FILE
 from core.knowledge import builtin
 from core.settings import ROOT, settings
 from core.states import CheckpointStatus
@@ -106,7 +107,7 @@ def test_a_killed_run_resumes_and_ends_in_the_same_bytes(child):
     assert (killed.adapter / "adapter_config.json").read_bytes() == (undisturbed.adapter / "adapter_config.json").read_bytes()
     assert killed.steps() == list(range(1, STEPS + 1))
     verify_artifact(killed.adapter)
-    assert sorted(p.name for p in killed.adapter.iterdir()) == ["adapter_config.json", ADAPTER_WEIGHTS, "manifest.json", "provenance.json"]
+    assert sorted(p.name for p in killed.adapter.iterdir()) == ["adapter_config.json", ADAPTER_WEIGHTS, FILE, "manifest.json", "provenance.json"]
     assert killed.saved() == []  # nothing to resume is left
     assert (killed.adapter.parent / f"{killed.adapter.name}-plots" / "run.png").read_bytes().startswith(b"\x89PNG")
 

@@ -6,7 +6,6 @@ from app.stack.preparation import require_base_served
 from core import store
 from core.db import unit_of_work
 from core.errors import BadInput
-from core.settings import settings
 from tests.app.test_cli.standin_api import Routes, serving
 
 
@@ -16,15 +15,13 @@ def base(database: None) -> str:
         return store.ensure_base_checkpoint(session, "starter", "0" * 64).id
 
 
-def _look(routes: Routes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _look(routes: Routes) -> None:
     with serving(routes) as port:
-        monkeypatch.setenv("VLLM_URL", f"http://127.0.0.1:{port}/v1")
-        settings.cache_clear()
-        require_base_served()
+        require_base_served(f"http://127.0.0.1:{port}/v1")
 
 
-def test_a_vllm_that_serves_the_base_model_by_our_name_will_do(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _look({"GET /v1/models": (200, {"data": [{"id": base}, {"id": "cp-1"}]})}, monkeypatch)
+def test_a_vllm_that_serves_the_base_model_by_our_name_will_do(base: str) -> None:
+    _look({"GET /v1/models": (200, {"data": [{"id": base}, {"id": "cp-1"}]})})
 
 
 @pytest.mark.parametrize(
@@ -38,12 +35,10 @@ def test_a_vllm_that_serves_the_base_model_by_our_name_will_do(base: str, monkey
         ({}, "not a vLLM"),
     ],
 )
-def test_anything_else_is_said_at_once(base: str, monkeypatch: pytest.MonkeyPatch, routes: Routes, said: str) -> None:
+def test_anything_else_is_said_at_once(base: str, routes: Routes, said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        _look(routes, monkeypatch)
+        _look(routes)
 
 
-def test_one_that_does_not_answer_yet_is_waited_for_later(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VLLM_URL", "http://127.0.0.1:1/v1")
-    settings.cache_clear()
-    require_base_served()
+def test_one_that_does_not_answer_yet_is_waited_for_later(base: str) -> None:
+    require_base_served("http://127.0.0.1:1/v1")

@@ -10,8 +10,10 @@ from core.errors import BadInput
 from core.settings import Settings
 from core.states import CheckpointStatus
 from core.tables import Checkpoint
-from workers.serving.base import fingerprint, is_hub_name
-from workers.serving.command import vllm_command
+from workers.serving.base import is_hub_name, model_digest
+from workers.serving.command import one_gpu_each, vllm_command
+
+URL = "http://127.0.0.1:8200/v1"
 
 
 def some_settings(**changes: object) -> Settings:
@@ -27,10 +29,10 @@ def value_of(argv: list[str], flag: str) -> str:
 
 
 def test_the_base_and_every_adapter_are_served_under_their_immutable_ids() -> None:
-    argv, _ = vllm_command(some_settings(), "base-1", [adapter("cp-1"), adapter("cp-2")], has_gpu=False)
+    argv, _ = vllm_command(some_settings(), URL, "base-1", [adapter("cp-1"), adapter("cp-2")], has_gpu=False)
     assert value_of(argv, "--served-model-name") == "base-1"
     assert argv[argv.index("--lora-modules") + 1 :] == ["cp-1=/checkpoints/cp-1", "cp-2=/checkpoints/cp-2"]
-    assert "--lora-modules" not in vllm_command(some_settings(), "base-1", [], has_gpu=False).argv
+    assert "--lora-modules" not in vllm_command(some_settings(), URL, "base-1", [], has_gpu=False).argv
 
 
 def test_tool_calls_are_read_by_the_parser_that_fits_the_model() -> None:
@@ -39,14 +41,16 @@ def test_tool_calls_are_read_by_the_parser_that_fits_the_model() -> None:
 
 
 @pytest.mark.parametrize(("url", "port"), [("http://127.0.0.1:8123/v1", "8123"), ("http://127.0.0.1/v1", "80")])
-def test_the_address_is_the_private_one_of_the_settings(url: str, port: str) -> None:
-    argv, _ = vllm_command(some_settings(vllm_url=url), "base-1", [], has_gpu=False)
+def test_the_address_is_the_one_asked_for(url: str, port: str) -> None:
+    argv, _ = vllm_command(some_settings(), url, "base-1", [], has_gpu=False)
     assert (value_of(argv, "--host"), value_of(argv, "--port")) == ("127.0.0.1", port)
 
 
 def test_a_machine_without_a_gpu_gets_the_cpu_recipe_and_one_with_a_gpu_does_not() -> None:
-    on_cpu = vllm_command(some_settings(), "base-1", [], has_gpu=False)
-    on_gpu = vllm_command(some_settings(), "base-1", [], has_gpu=True)
+    on_cpu = vllm_command(some_settings(), URL, "base-1", [], has_gpu=False)
+    on_gpu = vllm_command(some_settings(), URL, "base-1", [], has_gpu=True)
+    assert on_cpu.argv[1].endswith("deploy/vllm_cpu.py")
+    assert on_gpu.argv[1:3] == ["-m", "vllm.entrypoints.openai.api_server"]
     assert "--enforce-eager" in on_cpu.argv
     assert on_cpu.env["OMP_NUM_THREADS"] == "1"
     assert "--enforce-eager" not in on_gpu.argv
@@ -54,9 +58,15 @@ def test_a_machine_without_a_gpu_gets_the_cpu_recipe_and_one_with_a_gpu_does_not
     assert "OMP_NUM_THREADS" not in on_gpu.env
 
 
+def test_replicas_share_the_gpus_of_their_machine_and_one_alone_has_them_all() -> None:
+    three = ["vllm", "vllm-2", "vllm-3"]
+    assert [one_gpu_each(name, three, ["2", "5"]) for name in three] == [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in ("2", "5", "2")]
+    assert one_gpu_each("vllm", ["vllm"], ["2", "5"]) == one_gpu_each("vllm", three, []) == {}
+
+
 def test_the_hub_is_asked_only_for_a_model_that_is_named_there() -> None:
-    assert "HF_HUB_OFFLINE" in vllm_command(some_settings(), "base-1", [], has_gpu=False).env
-    assert "HF_HUB_OFFLINE" not in vllm_command(some_settings(base_model="Qwen/Qwen2.5-0.5B-Instruct"), "base-1", [], has_gpu=False).env
+    assert "HF_HUB_OFFLINE" in vllm_command(some_settings(), URL, "base-1", [], has_gpu=False).env
+    assert "HF_HUB_OFFLINE" not in vllm_command(some_settings(base_model="Qwen/Qwen2.5-0.5B-Instruct"), URL, "base-1", [], has_gpu=False).env
 
 
 def test_vllm_exports_its_spans_only_where_traces_go_somewhere() -> None:
@@ -68,23 +78,23 @@ def test_vllm_exports_its_spans_only_where_traces_go_somewhere() -> None:
 
 @given(st.integers(1, 256))
 def test_every_rank_fits_the_slot_that_is_asked_for(rank: int) -> None:
-    argv, _ = vllm_command(some_settings(lora_rank=rank), "base-1", [], has_gpu=False)
+    argv, _ = vllm_command(some_settings(lora_rank=rank), URL, "base-1", [], has_gpu=False)
     assert int(value_of(argv, "--max-lora-rank")) >= rank
 
 
-def test_equal_files_have_one_fingerprint_and_other_weights_another(tmp_path: Path) -> None:
+def test_equal_files_have_one_digest_and_other_weights_another(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
         (tmp_path / name / "model.safetensors").write_text("weights")
-    assert fingerprint(str(tmp_path / "a")) == fingerprint(str(tmp_path / "b"))
+    assert model_digest(str(tmp_path / "a")) == model_digest(str(tmp_path / "b"))
     (tmp_path / "b" / "model.safetensors").write_text("other")
-    assert fingerprint(str(tmp_path / "a")) != fingerprint(str(tmp_path / "b"))
+    assert model_digest(str(tmp_path / "a")) != model_digest(str(tmp_path / "b"))
 
 
 def test_a_missing_model_folder_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"There is no model in .*nowhere: set BASE_MODEL"):
-        fingerprint(str(tmp_path / "nowhere"))
+        model_digest(str(tmp_path / "nowhere"))
 
 
 def test_a_folder_that_looks_like_a_hub_name_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

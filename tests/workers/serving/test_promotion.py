@@ -11,22 +11,37 @@ from core import audit, jobs, store
 from core.artifacts import new_artifact, verify_artifact
 from core.db import reading, unit_of_work
 from core.errors import ArtifactError, Conflict, NotFound, Unavailable
+from core.fingerprint import FILE, TOLERANCE, Fingerprint
 from core.settings import settings
 from core.states import CheckpointStatus, RoundStatus
 from core.tables import AuditEvent, Checkpoint, Round, utc_now
 from tests.app.test_cli.standin_api import serving
+from tests.workers.house import free_port
+from tests.workers.standin_vllm import LOG_PROBABILITY
 from workers import beat
 from workers.celery_app import checkpoint_serve
 from workers.serving import adapters, promotion
+from workers.serving import vllm as serving_file
 from workers.serving.promotion import promote
 
 Vllm = Callable[..., Any]
 
 
-def checkpoint(name: str, status: CheckpointStatus, round_id: str | None = None, parent: str | None = None) -> Checkpoint:
+@pytest.fixture
+def two(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Addresses for two replicas."""
+    monkeypatch.setenv("VLLM_URL", f"http://127.0.0.1:{free_port()}/v1,http://127.0.0.1:{free_port()}/v1")
+    settings.cache_clear()
+
+
+def checkpoint(name: str, status: CheckpointStatus, round_id: str | None = None, parent: str | None = None, log_probability: float | None = None) -> Checkpoint:
+    """With `log_probability`, it has the fingerprint of a model that gives it to every token."""
     folder = settings().data_dir / "checkpoints" / name
     with new_artifact(folder) as draft:
         (draft / "adapter_config.json").write_text("{}")
+        if log_probability is not None:
+            made = Fingerprint(prompt=(1, 2), continuation=(3, 4, 5), log_probabilities=(log_probability,) * 3)
+            (draft / FILE).write_text(made.model_dump_json())
     with unit_of_work() as session:
         row = Checkpoint(
             id=name,
@@ -162,8 +177,76 @@ def test_a_checkpoint_that_cannot_answer_is_not_promoted(house: Path, vllm: Vllm
     vllm()
     before = production()
     checkpoint("cp-1", CheckpointStatus.RETIRED)
-    monkeypatch.setattr(adapters, "load", lambda _: None)
+    monkeypatch.setattr(serving_file.Vllm, "load", lambda *_: None)
     with pytest.raises(ArtifactError, match="does not answer"):
+        promote("cp-1", "an admin")
+    assert production() == before
+
+
+def test_a_checkpoint_that_answers_as_it_was_trained_is_promoted(house: Path, vllm: Vllm) -> None:
+    vllm()
+    checkpoint("cp-1", CheckpointStatus.RETIRED, log_probability=LOG_PROBABILITY + TOLERANCE / 2)
+    promote("cp-1", "an admin")
+    assert production() == "cp-1"
+
+
+@pytest.mark.parametrize("log_probability", [LOG_PROBABILITY - 2 * TOLERANCE, LOG_PROBABILITY + 2 * TOLERANCE])
+def test_weights_that_load_but_are_not_those_that_were_trained_never_serve(house: Path, vllm: Vllm, log_probability: float) -> None:
+    vllm()
+    before = production()
+    checkpoint("cp-1", CheckpointStatus.RETIRED, log_probability=log_probability)
+    with pytest.raises(ArtifactError, match="does not compute what was trained"):
+        promote("cp-1", "an admin")
+    assert production() == before
+    assert "cp-1" not in adapters.served(), "nor may anybody ask it by its name"
+
+
+def test_a_fingerprint_that_cannot_be_read_is_no_fingerprint_that_passed(house: Path, vllm: Vllm) -> None:
+    vllm()
+    before = production()
+    checkpoint("cp-1", CheckpointStatus.RETIRED, log_probability=float("nan"))
+    with pytest.raises(ArtifactError):
+        promote("cp-1", "an admin")
+    assert production() == before
+
+
+def test_a_promotion_reaches_every_replica(two: None, vllm: Vllm) -> None:
+    vllm()
+    vllm(name="vllm-2")
+    base = production()
+    for name in ("cp-1", "cp-2", "cp-3", "cp-4"):
+        checkpoint(name, CheckpointStatus.RETIRED, parent=base)
+        promote(name, "an admin")
+    assert [replica.served() for replica in adapters.replicas()] == [{base, "cp-4", "cp-3", "cp-2"}] * 2, "loaded on both, and unloaded on both"
+
+
+def test_a_replica_that_is_away_is_loaded_when_it_comes_back(two: None, vllm: Vllm) -> None:
+    vllm(name="vllm-2")
+    checkpoint("cp-1", CheckpointStatus.RETIRED)
+    promote("cp-1", "an admin")
+    assert production() == "cp-1"
+    vllm()
+    beat.watch()
+    assert all("cp-1" in replica.served() for replica in adapters.replicas())
+
+
+def test_one_replica_that_computes_something_else_stops_a_promotion(two: None, vllm: Vllm, monkeypatch: pytest.MonkeyPatch) -> None:
+    vllm()
+    vllm(name="vllm-2")
+    before = production()
+    checkpoint("cp-1", CheckpointStatus.RETIRED, log_probability=LOG_PROBABILITY)
+    honest = serving_file.Vllm.log_probabilities
+    monkeypatch.setattr(serving_file.Vllm, "log_probabilities", lambda self, *asked: (0.0,) * 3 if self.name == "vllm-2" else honest(self, *asked))
+    with pytest.raises(ArtifactError, match=r"^vllm-2 loads checkpoint cp-1 but"):
+        promote("cp-1", "an admin")
+    assert production() == before
+
+
+def test_nothing_is_promoted_while_every_replica_is_away(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(promotion, "PATIENCE_SECONDS", 0.5)
+    before = production()
+    checkpoint("cp-1", CheckpointStatus.RETIRED)
+    with pytest.raises(Unavailable):
         promote("cp-1", "an admin")
     assert production() == before
 

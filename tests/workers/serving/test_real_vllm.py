@@ -1,5 +1,6 @@
 """Real vLLM: started by our launcher, given adapters while it runs, killed, and started again."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -17,12 +18,16 @@ from core import jobs, store
 from core.artifacts import new_artifact, verify_artifact
 from core.db import reading, unit_of_work
 from core.errors import ArtifactError
+from core.fingerprint import FILE
+from core.llm import complete
+from core.replicas import connect
 from core.settings import ROOT, settings
 from core.states import CheckpointStatus, Role, RoundStatus, Scope
 from core.tables import Checkpoint, Conversation, Turn
+from core.types import Message
 from evals.decision import CanaryPolicy
 from evals.policy import load_policy
-from tests.workers.house import until
+from tests.workers.house import free_port, until
 from workers import rounds
 from workers.serving import adapters, promotion
 from workers.serving.__main__ import prepare
@@ -33,11 +38,16 @@ pytestmark = pytest.mark.flow
 
 READY_SECONDS = 300.0
 
+Launch = Callable[..., "subprocess.Popen[bytes]"]
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    subprocess.run([sys.executable, str(Path(__file__).with_name("random_model.py")), str(folder)], check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    command = [sys.executable, "-m", "tests.workers.serving.random_model", str(folder)]
+    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    shutil.copytree(folder / "b", folder / "mixed-up")
+    shutil.copy(folder / "a" / FILE, folder / "mixed-up" / FILE)
     return folder
 
 
@@ -46,7 +56,8 @@ def base(house: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("BASE_MODEL", str(model / "base"))
     settings.cache_clear()
     yield
-    end_leftovers(house)
+    for name in settings().vllm_replicas:
+        end_leftovers(house, name)
 
 
 def retired(name: str, model: Path) -> Checkpoint:
@@ -82,19 +93,26 @@ def engines() -> list[int]:
     return found
 
 
-def test_vllm_serves_production_again_after_it_was_killed(base: None, model: Path, start: Callable[..., "subprocess.Popen[bytes]"]) -> None:
-    def launch() -> "subprocess.Popen[bytes]":
+@pytest.fixture
+def launch(base: None, start: Callable[..., "subprocess.Popen[bytes]"]) -> Callable[..., "subprocess.Popen[bytes]"]:
+    def begin(name: str = "vllm") -> "subprocess.Popen[bytes]":
         # A group of its own, as the supervisor gives it.
-        process = start("setsid", sys.executable, "-m", "workers.serving")
-        until(adapters.is_healthy, READY_SECONDS, "vLLM")
+        process = start("setsid", sys.executable, "-m", "workers.serving", name)
+        [replica] = [r for r in adapters.replicas() if r.name == name]
+        until(replica.is_healthy, READY_SECONDS, name)
         return process
 
+    return begin
+
+
+def test_vllm_serves_production_again_after_it_was_killed(launch: Launch, model: Path) -> None:
     others = set(engines())
     first = launch()
     with reading() as session:
         base_id = store.production(session).id
     assert adapters.served() == {base_id}, "the launcher registered the base model and serves it under its id"
-    adapters.probe(base_id)
+    with reading() as session:
+        adapters.bring_up(store.production(session))
 
     a, b = retired("a", model), retired("b", model)
     adapters.load(a)
@@ -103,8 +121,9 @@ def test_vllm_serves_production_again_after_it_was_killed(base: None, model: Pat
     adapters.unload("b")
     adapters.unload("b")
     assert adapters.served() == {base_id, "a"}
-    with pytest.raises(ArtifactError, match="does not answer"):
-        adapters.probe("b")
+    with pytest.raises(ArtifactError, match="does not compute what was trained"):
+        promote(retired("mixed-up", model).id, "an admin")
+    assert adapters.served() == {base_id, "a"}, "weights that load, but are not those of the fingerprint"
     promote("a", "an admin")
 
     [engine] = set(engines()) - others
@@ -114,11 +133,42 @@ def test_vllm_serves_production_again_after_it_was_killed(base: None, model: Pat
     second = launch()
     assert set(engines()) - others != {engine}
     assert len(set(engines()) - others) == 1, "the engine of the killed one is gone"
-    assert adapters.served() == {base_id, "a", "b"}, "production and what can be rolled back to, without anybody loading anything"
-    adapters.probe("a")
+    assert adapters.served() >= {base_id, "a", "b"}, "production and what can be rolled back to, without anybody loading anything"
+    adapters.bring_up(a)
     second.terminate()
     second.wait(40)
     assert set(engines()) <= others, "asked to end, it takes its engine along"
+
+
+def test_two_replicas_hold_the_same_and_one_may_die(launch: Launch, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_URL", f"{settings().vllm_url},http://127.0.0.1:{free_port()}/v1")
+    settings.cache_clear()
+    first, second = launch("vllm"), launch("vllm-2")
+    promote(retired("a", model).id, "an admin")
+    assert all("a" in replica.served() for replica in adapters.replicas())
+    assert len(ask("a", 8)) == 1, "float32 or not, one at a time: both say the same"
+    first.kill()
+    first.wait()
+    assert len(ask("a", 4)) == 1
+    launch("vllm")
+    assert all("a" in replica.served() for replica in adapters.replicas())
+    second.terminate()
+    second.wait(40)
+    assert len(ask("a", 2)) == 1
+
+
+def ask(checkpoint_id: str, times: int) -> set[str]:
+    """What is said to one question, asked again and again of whichever replica is in turn."""
+
+    async def asked() -> set[str]:
+        chat = connect(settings().vllm_replicas, timeout_seconds=60)
+        messages = [Message(role="user", content="What treats hypertension?")]
+        try:
+            return {(await complete(chat, checkpoint_id, messages, {"temperature": 0, "max_tokens": 8}))[0] for _ in range(times)}
+        finally:
+            await chat.close()
+
+    return asyncio.run(asked())
 
 
 def test_a_damaged_checkpoint_does_not_keep_vllm_from_starting(base: None, model: Path) -> None:

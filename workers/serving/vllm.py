@@ -1,0 +1,110 @@
+"""One vLLM's private endpoints: which adapters it holds, loading one, unloading one. A proxy of the environment has no part in it.
+
+A name is loaded once and never again with other weights: vLLM's prefix cache is keyed on name and path, and a reload in place would
+switch weights in the middle of running replies.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+from core.errors import ArtifactError, Unavailable
+from core.fingerprint import TOLERANCE, Fingerprint, deviation, read_fingerprint
+from core.tables import Checkpoint
+
+_TIMEOUT_SECONDS = 60.0
+_LOOK_SECONDS = 10.0
+"""For what is answered without the engine: a vLLM that hangs must not hold up the others for long."""
+
+
+class Vllm(NamedTuple):
+    name: str
+    root: str
+    """Its address without `/v1`."""
+
+    def is_healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.root}/health", timeout=5.0, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def served(self) -> set[str]:
+        """Names that it answers to, the base model's included. Raises Unavailable."""
+        answer = self._call("GET", "/v1/models", seconds=_LOOK_SECONDS)
+        try:
+            return {model["id"] for model in answer.json()["data"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unavailable(f"What answers at {self.root} is not vLLM (status {answer.status_code}); check VLLM_URL") from error
+
+    def load(self, checkpoint: Checkpoint) -> None:
+        """Loads the adapter under its immutable name; does nothing when it is there already, or when it is the base model.
+
+        One that does not answer as it was trained is unloaded again. Raises ArtifactError when vLLM refuses the files or computes something
+        else with them, Unavailable when it does not answer.
+        """
+        names = self.served()
+        if checkpoint.id in names:
+            return
+        if not checkpoint.uri:
+            raise Unavailable(f"{self.name} serves {', '.join(sorted(names))}, not the base model {checkpoint.id}; it must be restarted")
+        answer = self._call("POST", "/v1/load_lora_adapter", {"lora_name": checkpoint.id, "lora_path": checkpoint.uri})
+        if answer.is_error and checkpoint.id not in self.served():
+            raise ArtifactError(f"{self.name} refused checkpoint {checkpoint.id}: {_message(answer)}")
+        try:
+            self.probe(checkpoint)
+        except ArtifactError:
+            self.unload(checkpoint.id)
+            raise
+
+    def unload(self, checkpoint_id: str) -> None:
+        """Forgets the adapter; an unknown name is fine. Requests already running on it are finished first by vLLM."""
+        self._call("POST", "/v1/unload_lora_adapter", {"lora_name": checkpoint_id})
+
+    def probe(self, checkpoint: Checkpoint) -> None:
+        """The checkpoint answers, and with the log-probabilities that it had when its training ended, where it was made with a fingerprint.
+
+        Raises ArtifactError when it does not, Unavailable.
+        """
+        request = {"model": checkpoint.id, "messages": [{"role": "user", "content": "What treats hypertension?"}], "max_tokens": 4, "temperature": 0}
+        answer = self._call("POST", "/v1/chat/completions", request)
+        if answer.is_error:
+            raise ArtifactError(f"Checkpoint {checkpoint.id} does not answer on {self.name}: {_message(answer)}")
+        if checkpoint.uri and (trained := read_fingerprint(Path(checkpoint.uri))):
+            self._compare(checkpoint.id, trained)
+
+    def log_probabilities(self, checkpoint_id: str, text: Fingerprint) -> tuple[float, ...]:
+        """What the checkpoint gives to each token of the fingerprint's continuation. Raises ArtifactError when it tells none, Unavailable."""
+        tokens = [*text.prompt, *text.continuation]
+        answer = self._call("POST", "/v1/completions", {"model": checkpoint_id, "prompt": tokens, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0})
+        try:
+            told = answer.json()["choices"][0]["prompt_logprobs"]
+            return tuple(float(told[place][str(tokens[place])]["logprob"]) for place in range(len(text.prompt), len(tokens)))
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise ArtifactError(f"{self.name} tells no log-probabilities of checkpoint {checkpoint_id}: {_message(answer)}") from error
+
+    def _compare(self, checkpoint_id: str, trained: Fingerprint) -> None:
+        found = deviation(trained, self.log_probabilities(checkpoint_id, trained))
+        if not found <= TOLERANCE:
+            raise ArtifactError(
+                f"{self.name} loads checkpoint {checkpoint_id} but does not compute what was trained: log-probabilities differ by {found:.3f}, "
+                f"and {TOLERANCE} is allowed. Does it serve the base model that the checkpoint was trained on?"
+            )
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float = _TIMEOUT_SECONDS) -> httpx.Response:
+        try:
+            answer = httpx.request(method, f"{self.root}{path}", json=body, timeout=seconds, trust_env=False)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.name} does not answer ({type(error).__name__}); try again shortly") from error
+        if answer.status_code >= 500:
+            raise Unavailable(f"{self.name} failed with {answer.status_code}; try again shortly")
+        return answer
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        body = answer.json()
+    except ValueError:
+        return answer.text[:200]
+    error = body.get("error", body) if isinstance(body, dict) else body
+    return str(error.get("message", error) if isinstance(error, dict) else error)[:300]
