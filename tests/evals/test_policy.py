@@ -31,7 +31,7 @@ def test_the_policy_that_is_shipped_is_valid_and_its_exam_exists() -> None:
 def test_a_wrong_field_is_named(tmp_path: Path, old: str, new: str, field: str) -> None:
     assert old in TEXT
     path = tmp_path / "mine.toml"
-    path.write_text(TEXT.replace(old, new), encoding="utf-8")
+    path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(RecipeError, match=rf"mine\.toml: {field.replace('.', '[.]')}: "):
         load_policy(path)
 

@@ -18,7 +18,7 @@ def report(cells: Sequence[Cell], histories: Sequence[History], policy: GatePoli
 def canary_report(found: Sequence[Found], by_turns: int) -> str:
     streams, alarms, harms = found[0].streams, [f for f in found if f.traffic in UNHARMED], [f for f in found if f.traffic not in UNHARMED]
     lines = [
-        f"Share of {streams} canaries of {CANARY_CONVERSATIONS} conversations at a share of {SHARE:.0%} that are stopped though the candidate is worse",
+        f"Share of {streams} canaries with {CANARY_CONVERSATIONS} conversations of the candidate, a share of {SHARE:.0%}, that are stopped though it is worse",
         f"by no more than the margin; looked at after every conversation, {100 * ALPHA / SIGNALS:g} % is what one of {SIGNALS} signals may take.",
         "",
         "| production shows it in | margin | traffic | ours | z test |",
