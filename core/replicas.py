@@ -7,6 +7,7 @@ when it answers and serves what is asked for.
 
 import asyncio
 import itertools
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
@@ -40,7 +41,7 @@ class Replica:
         self.lacking: set[str] = set()
         """Models that it answered it does not know."""
         self.next_look = 0.0
-        self.is_looked_at = False
+        """By the clock of `time.monotonic`."""
 
     def is_out(self, model: str) -> bool:
         return self.failed or model in self.lacking
@@ -70,12 +71,12 @@ class Replica:
 
     def serves(self, model: str, served: set[str]) -> None:
         """It was asked what it serves, for the sake of `model`."""
-        self.lacking -= served
         if model in served:
             self.answered(model)
         else:
             self.failed = False
-            self.lacking.add(model)
+            self.refused(model, NotFound(f"It has not loaded {model}"))
+        self.lacking -= served
 
 
 def choose(replicas: Sequence[Replica], model: str) -> Replica:
@@ -120,22 +121,20 @@ class Replicas:
                     raise
 
     def _look_round(self, model: str) -> None:
-        now = time.monotonic()
         for replica in self._replicas:
-            if now >= replica.next_look and not replica.is_looked_at:
-                replica.next_look = now + LOOK_SECONDS
+            if time.monotonic() >= replica.next_look:
+                replica.next_look = math.inf
                 look = asyncio.create_task(self._look(replica, model))
                 self._looks.add(look)
                 look.add_done_callback(self._looks.discard)
 
     async def _look(self, replica: Replica, model: str) -> None:
-        replica.is_looked_at = True
         try:
             replica.serves(model, await served_at(replica.url, self._client))
         except Unavailable as error:
             replica.refused(model, error)
         finally:
-            replica.is_looked_at = False
+            replica.next_look = time.monotonic() + LOOK_SECONDS
 
     async def close(self) -> None:
         for look in self._looks:

