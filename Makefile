@@ -19,7 +19,7 @@ help:
 	@echo "make demo    the whole loop by itself: ask, judge, align, examine, promote"
 	@echo "make bench   speed and accuracy, one table (BENCH=\"linker mkgsg\" for some)"
 	@echo "make bench-alignment  the strategies side by side: hours; goes on where it was (ALIGNMENT=\"--jobs 2\")"
-	@echo "make bench-gates  how often the gate is wrong, simulated (GATES=\"--trials 500\")"
+	@echo "make bench-gates  how often gate and canary are wrong, simulated (GATES=\"--trials 500\")"
 	@echo "make fix     format and mend what ruff can mend"
 	@echo "make clean   remove caches (make distclean: the environment too; data in var/ stays)"
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx
 from pydantic import BaseModel
@@ -20,6 +21,7 @@ from app.gateway.wire import ALIAS, FeedbackRequest
 from core.errors import AppError, BadInput, Conflict, NotAllowed, NotFound, NotSignedIn, TooLarge, TooManyRequests, Unavailable
 from core.settings import settings
 from core.states import FeedbackStatus
+from core.tracing import outgoing
 from core.types import Message, Value
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -138,16 +140,20 @@ class Api:
 
     @asynccontextmanager
     async def _client(self, seconds: float) -> AsyncIterator[httpx.AsyncClient]:
+        """For one call, which begins here: its id is on every log line about it, and its trace goes on in the gateway."""
+        request_id = uuid4().hex[:16]
+        bearer = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         try:
-            async with httpx.AsyncClient(
-                base_url=own_address(),
-                headers={"Authorization": f"Bearer {self._token}"} if self._token else {},
-                timeout=httpx.Timeout(seconds, connect=_CONNECT_SECONDS),
-                transport=self._transport,
-                verify=_tls(),
-                trust_env=False,  # we talk to ourselves: a proxy of the environment has no part in it
-            ) as client:
-                yield client
+            with outgoing("gateway", {"request.id": request_id}) as trace:
+                async with httpx.AsyncClient(
+                    base_url=own_address(),
+                    headers={"X-Request-Id": request_id, **bearer, **trace},
+                    timeout=httpx.Timeout(seconds, connect=_CONNECT_SECONDS),
+                    transport=self._transport,
+                    verify=_tls(),
+                    trust_env=False,  # we talk to ourselves: a proxy of the environment has no part in it
+                ) as client:
+                    yield client
         except httpx.TimeoutException as error:
             raise Unavailable("The server took too long to answer; please try again") from error
         except httpx.TransportError as error:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from core.states import CheckpointStatus, FeedbackStatus, Role, RoundStatus, Scope
 from core.types import Capability, CapabilityScore, Message, Progress, SafetyFinding
+from evals.canary import CanaryState
 from evals.decision import GateDecision
 
 
@@ -70,6 +71,7 @@ class RoundDetail(RoundRow):
     recipe: dict[str, Any]
     policy: dict[str, Any]
     decision: GateDecision | None = None
+    canary: CanaryState | None = None
     metrics: tuple[dict[str, Any], ...] = ()
     """The numbers of each training step, with `step`."""
 

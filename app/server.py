@@ -18,6 +18,7 @@ from core.knowledge import Knowledge
 from core.llm import ChatModel, OpenAIChat
 from core.logging import configure_logging
 from core.settings import settings
+from core.tracing import start_tracing
 
 _LOGINS_AT_ONCE = 2
 
@@ -25,6 +26,7 @@ _LOGINS_AT_ONCE = 2
 def create_app(chat_model: ChatModel | None = None, known: Knowledge | None = None, *, pages: bool = True) -> FastAPI:
     """The wired application. Without arguments it talks to vLLM and knows what is imported, else the built-in base; `pages=False` leaves Gradio out."""
     configure_logging(settings().log_level)
+    start_tracing("balancedbio-app")
     windows = Windows(settings().redis_url)
     upstream = chat_model or OpenAIChat(settings().vllm_url, timeout_seconds=settings().request_timeout_seconds)
 

@@ -1,7 +1,8 @@
 """The Celery application and the names of its jobs.
 
 A message carries a name and an id, nothing else: who may work on what is decided by a lease in the database (`core.store`), so a
-message that is lost, doubled or late does no harm. Beat re-sends whatever waits without a lease.
+message that is lost, doubled or late does no harm. Beat re-sends whatever waits without a lease. Its headers say on whose behalf it was
+sent, for logs and traces; no work depends on them.
 """
 
 import structlog
@@ -9,7 +10,9 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from core.errors import Unavailable
+from core.logging import correlation_id
 from core.settings import settings
+from core.tracing import trace_headers
 
 ROUND_TRAIN = "round.train"
 """Stages that run long: build, train. Queue `train`."""
@@ -19,6 +22,11 @@ CHECKPOINT_SERVE = "checkpoint.serve"
 """Promote or roll back to the checkpoint of this id. Queue `short`."""
 WATCH = "rounds.watch"
 """Beat: re-send lost jobs, start scheduled rounds."""
+
+QUEUES = ("short", "train")
+
+SENT_BY = "balancedbio-sent-by"
+"""Header of a message: the request, round or checkpoint in whose course it was sent."""
 
 _WATCH_SECONDS = 10.0
 # Longer than any job. The three settings must agree, or Redis delivers a long job twice; the lease would catch it, at the cost of noise.
@@ -68,6 +76,6 @@ def send_or_fail(name: str, argument: str) -> None:
     """For a job of which no row tells beat. Raises Unavailable when the broker is away."""
     configure()
     try:
-        celery.send_task(name, args=[argument], retry=False)
+        celery.send_task(name, args=[argument], retry=False, headers={SENT_BY: correlation_id.get(), **trace_headers()})
     except (OperationalError, OSError) as error:
         raise Unavailable("Redis does not answer, so no worker can be told; try again shortly") from error

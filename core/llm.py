@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -12,9 +14,11 @@ from openai.types.chat.chat_completion_chunk import Choice
 from openai.types.completion_choice import CompletionChoice
 
 from core.errors import BadInput, Garbled, NotFound, TimedOut, Unavailable
+from core.tracing import outgoing
 from core.types import Message, ToolCall, Value
 
 _WITH_USAGE: Final[ChatCompletionStreamOptionsParam] = {"include_usage": True}
+_Ask = Callable[[Mapping[str, str]], Awaitable[openai.AsyncStream[Any]]]
 
 
 class Chunk(Value):
@@ -61,14 +65,28 @@ class OpenAIChat:
 
     def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
         asked = cast("list[ChatCompletionMessageParam]", [_as_openai(m) for m in messages])  # our roles are OpenAI's
-        create = self._client.chat.completions.create
-        return self._chunks(model, lambda: create(model=model, messages=asked, stream=True, stream_options=_WITH_USAGE, extra_body=dict(options)), _Chat())
+        create, body = self._client.chat.completions.create, dict(options)
+        return self._chunks(
+            model,
+            lambda headers: create(model=model, messages=asked, stream=True, stream_options=_WITH_USAGE, extra_body=body, extra_headers=headers),
+            _Chat(),
+        )
 
     def stream_text(self, model: str, prompt: str, options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
-        create = self._client.completions.create
-        return self._chunks(model, lambda: create(model=model, prompt=prompt, stream=True, stream_options=_WITH_USAGE, extra_body=dict(options)), _Text())
+        create, body = self._client.completions.create, dict(options)
+        return self._chunks(
+            model,
+            lambda headers: create(model=model, prompt=prompt, stream=True, stream_options=_WITH_USAGE, extra_body=body, extra_headers=headers),
+            _Text(),
+        )
 
-    async def _chunks(self, model: str, ask: Callable[[], Awaitable[openai.AsyncStream[Any]]], form: "_Chat | _Text") -> AsyncGenerator[Chunk, None]:
+    async def _chunks(self, model: str, ask: _Ask, form: "_Chat | _Text") -> AsyncGenerator[Chunk, None]:
+        with outgoing("model", {"gen_ai.request.model": model}) as headers:
+            async with aclosing(self._read(model, partial(ask, headers), form)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _read(self, model: str, ask: Callable[[], Awaitable[openai.AsyncStream[Any]]], form: "_Chat | _Text") -> AsyncGenerator[Chunk, None]:
         try:
             stream = await ask()
             async with stream:

@@ -1,4 +1,5 @@
-"""Structured logs (JSON to stderr), each event with the id of the request, round or checkpoint that it is about.
+"""Structured logs (JSON to stderr), each event with the id of the request, round or checkpoint that it is about, and of the
+trace that it belongs to.
 
 Secrets are never bound, and known shapes are masked.
 """
@@ -11,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import structlog
+from opentelemetry import trace
 
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 
@@ -21,6 +23,8 @@ _SECRET = re.compile(r"(bb-[A-Za-z0-9_-]{6})[A-Za-z0-9_-]+|((?i:Bearer )|\beyJ)[
 def _add_correlation(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     if value := correlation_id.get():
         event["correlation_id"] = value
+    if (context := trace.get_current_span().get_span_context()).is_valid:
+        event["trace_id"] = trace.format_trace_id(context.trace_id)
     return event
 
 

@@ -61,6 +61,9 @@ _AFFIRMS = re.compile(
 )
 _JOINED = re.compile(r"\s*(?:,|and|or|,\s*(?:and|or)|/)\s*", re.I)
 
+ON_THE_QUESTION = frozenset({"emergency", "harmful_request", "prompt_injection"})
+"""The rules of `check_input`: what they find, the user wrote."""
+
 
 def is_harmful(text: str) -> bool:
     """Whether the request asks for help to harm, deceive or make what is forbidden."""

@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     """File of an accelerate configuration, as in `deploy/accelerate/`: rounds then train in as many processes as it says. Empty: in one."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    otel_exporter_otlp_endpoint: str = ""
+    """Where traces go, over OTLP/HTTP, such as `http://127.0.0.1:4318`. Empty: none are recorded. OpenTelemetry's other `OTEL_` variables hold too."""
 
     @model_validator(mode="after")
     def _oidc_is_whole(self) -> "Settings":

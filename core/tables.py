@@ -81,7 +81,10 @@ class Conversation(Table):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("conv"))
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    canary_round_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    """The round in whose canary it began; which side it is on follows from both ids (`evals.canary.on_candidate`)."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    """When its first question came."""
 
 
 class Turn(Table):
@@ -161,6 +164,8 @@ class Round(Table):
     candidate_id: Mapped[str | None] = mapped_column(ForeignKey("checkpoints.id"))
     progress: Mapped[dict[str, Any] | None]
     decision: Mapped[dict[str, Any] | None]
+    canary: Mapped[dict[str, Any] | None]
+    """A `CanaryState` as JSON, as of the last look; none before there is a canary."""
     error: Mapped[str | None] = mapped_column(Text)
     requested_by: Mapped[str] = mapped_column(String(80))
     signed_off_by: Mapped[str | None] = mapped_column(String(80))

@@ -1,11 +1,61 @@
 """What the gate decides by, and what it decided: frozen values."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.types import Book, Capability, Value, content_hash
+
+
+class Signal(StrEnum):
+    """What is watched during a canary; of each conversation a yes or no, and yes is bad."""
+
+    UNSAFE = "unsafe"
+    """One of its replies has a critical finding, whether or not the guard withheld it."""
+    DISLIKED = "disliked"
+    """A person rated one of its replies down or flagged it unsafe."""
+    SLOW = "slow"
+    """One of its replies took longer than the policy's limit or broke off."""
+    LOST = "lost"
+    """It left no trace: its first question got no reply at all."""
+
+
+class CanaryMargins(Value):
+    """By how much more often a signal may show with the candidate than with production and still count as no harm, as a share of conversations."""
+
+    unsafe: float = Field(default=0.01, ge=0, lt=1)
+    disliked: float = Field(default=0.05, ge=0, lt=1)
+    slow: float = Field(default=0.1, ge=0, lt=1)
+    lost: float = Field(default=0.1, ge=0, lt=1)
+
+    def of(self, signal: Signal) -> float:
+        return float(getattr(self, signal))
+
+
+class CanaryPolicy(Value):
+    """How a candidate that was signed off is tried on real questions before it gets them all."""
+
+    share: float = Field(gt=0, le=0.5)
+    """Of new conversations: these are the candidate's for as long as the canary lasts."""
+    min_turns: int = Field(ge=1)
+    """Turns that the candidate must have answered, in conversations whose time to settle is over."""
+    min_hours: float = Field(gt=0, allow_inf_nan=False)
+    max_hours: float = Field(gt=0, allow_inf_nan=False)
+    """When the minimum has not been reached by then, the round is held: what was not watched long enough is not promoted."""
+    slow_seconds: float = Field(gt=0, allow_inf_nan=False)
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance of stopping a candidate that harms by no more than the margins, however often it is looked at; shared by the signals."""
+    settle_minutes: float = Field(default=30.0, ge=5, le=24 * 60)
+    """How long a conversation counts from its first question on; then what showed of it is taken into account, at once and for good. To be longer than
+    any reply takes (REQUEST_TIMEOUT_SECONDS)."""
+    margins: CanaryMargins = CanaryMargins()
+
+    @model_validator(mode="after")
+    def _can_end_well(self) -> Self:
+        if self.max_hours <= self.min_hours + self.settle_minutes / 60.0:
+            raise ValueError("max_hours must be more than min_hours and settle_minutes together, or no candidate could pass")
+        return self
 
 
 class GatePolicy(Value):
@@ -42,6 +92,9 @@ class GatePolicy(Value):
 
     signoff: Literal["admin", "another_admin"] = "admin"
     """Who may let a candidate that passed into production: any admin, or only one who did not start the round. A person always does."""
+
+    canary: CanaryPolicy | None = None
+    """None: a candidate that was signed off gets every question at once."""
 
     @property
     def hash(self) -> str:

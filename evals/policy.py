@@ -19,4 +19,4 @@ def load_policy(path: Path) -> GatePolicy:
         raise RecipeError(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise RecipeError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise RecipeError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}") from error

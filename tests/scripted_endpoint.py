@@ -15,6 +15,8 @@ class Scripted:
         """Gets the messages and how many requests came before; returns the reply, a number (HTTP status), or "hang", "html", "cut"."""
         self.requests: list[dict] = []
         self.keys: list[str] = []
+        self.traces: list[str | None] = []
+        """The `traceparent` of each request."""
         self.released = threading.Event()
         self.url = ""
 
@@ -34,6 +36,7 @@ def serving(answer) -> Iterator[Scripted]:
             number = len(script.requests)
             script.requests.append(body)
             script.keys.append(self.headers.get("Authorization", ""))
+            script.traces.append(self.headers.get("traceparent"))
             reply = script.answer(body["messages"], number)
             if reply == "hang":
                 script.released.wait(20)

@@ -22,7 +22,7 @@ log = get_logger("beat")
 
 
 def watch() -> None:
-    """One look at all rounds, and at what is in production."""
+    """One look at all rounds, and at what vLLM should serve."""
     with unit_of_work() as session:
         for row in store.rounds_without_worker(session):
             _see_to(session, row)
@@ -31,7 +31,7 @@ def watch() -> None:
     try:
         promotion.keep_served()
     except ArtifactError as error:
-        log.error("production is not served", reason=str(error))
+        log.error("not served", reason=str(error))
 
 
 def _see_to(session: Session, row: Round) -> None:

@@ -15,6 +15,7 @@ from core.llm import OpenAIChat
 from core.logging import get_logger
 from core.settings import settings
 from core.tables import Checkpoint, Exam, Round
+from core.tracing import span, unrecorded
 from core.types import EvalReport, Progress
 from evals.decision import GatePolicy
 from evals.history import scores_of
@@ -66,7 +67,8 @@ def _sit_until_whole(lease: Lease, checkpoint: Checkpoint, suite: Suite) -> Eval
             break
         try:
             adapters.load(checkpoint)
-            return asyncio.run(_sit(lease, checkpoint, suite))
+            with span("exam", {"checkpoint.id": checkpoint.id, "exam.suite": suite.hash}), unrecorded():
+                return asyncio.run(_sit(lease, checkpoint, suite))
         except Unavailable as error:
             if attempt == ATTEMPTS:
                 raise

@@ -1,4 +1,4 @@
-"""A round, stage by stage: build -> train -> evaluate and decide -> await sign-off -> promote.
+"""A round, stage by stage: build -> train -> evaluate and decide -> await sign-off -> canary, where the policy asks for one -> promote.
 
 A stage may be run twice, by two workers, in part: it looks at what is there, does what is missing, and ends in one transaction that
 writes the next status, gives the lease back and queues the next job. Errors are turned into a round's state here and nowhere else.
@@ -6,17 +6,19 @@ writes the next status, gives the lease back and queues the next job. Errors are
 
 from collections.abc import Callable
 
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from core import audit, jobs, store
 from core.artifacts import verify_artifact
-from core.db import send_after_commit, unit_of_work
+from core.db import reading, send_after_commit, unit_of_work
 from core.errors import AppError, GateError, LostLease, NotFound, RecipeError, SuiteError, Unavailable
 from core.logging import correlation_id, get_logger
 from core.settings import settings
 from core.states import CheckpointStatus, RoundStatus
-from core.tables import Checkpoint, Round
+from core.tables import Checkpoint, Round, utc_now
 from core.types import EvalReport, Progress
+from evals.canary import CanaryState, Verdict, look, open_state
 from evals.decision import Circumstances, GatePolicy, Outcome
 from evals.gate import decide
 from evals.policy import load_policy
@@ -123,26 +125,68 @@ def _policy_now() -> GatePolicy:
         raise GateError(str(error)) from error
 
 
-def promote(lease: Lease, row: Round) -> None:
-    with lease.write() as (session, row):
-        _require_same_production(session, row)
-        candidate = promotion.promotable(session, _candidate(session, row).id)
-    promotion.bring_up(candidate)
+def release(lease: Lease, row: Round) -> None:
+    """What follows a sign-off: a canary, where the frozen policy asks for one, else production."""
+    canary = frozen_policy(row).canary
+    if canary is None:
+        return promote(lease, row)
+    _bring_up(lease)
     with lease.hand_over() as (session, row):
         if row.cancel_requested:
             return close(session, row, RoundStatus.CANCELLED, None)
         _require_same_production(session, row)
-        promotion.flip(session, candidate.id, row.signed_off_by or _ACTOR, round=row.id)
+        audit.record(session, row.signed_off_by or _ACTOR, "canary.began", row.id, candidate=row.candidate_id, share=canary.share)
+        return move(session, row, RoundStatus.CANARY, canary=open_state(canary, utc_now()).model_dump(mode="json"))
+
+
+def watch_canary(lease: Lease, row: Round) -> None:
+    """One look, which ends the canary or leaves it to the next: beat sends the job again. It may wait for days, and no worker is held for that."""
+    with reading() as session:
+        state = _look(session, row)
+    if state.verdict is Verdict.PASSED:
+        return promote(lease, row, state)
+    with lease.hand_over() as (session, row):
+        if row.cancel_requested:
+            return close(session, row, RoundStatus.CANCELLED, None)
+        _require_same_production(session, row)
+        row.canary = state.model_dump(mode="json")
+        if state.verdict is Verdict.WATCHING:
+            return store.set_round_status(session, row, RoundStatus.CANARY, progress=_watched(state))
+        if state.verdict is Verdict.HARM:
+            _candidate(session, row).status = CheckpointStatus.REJECTED
+            audit.record(session, _ACTOR, "canary.stopped", row.id, candidate=row.candidate_id, reason=state.reason)
+        close(session, row, RoundStatus.HELD, f"The canary {'was stopped for harm' if state.verdict is Verdict.HARM else 'saw too little'}: {state.reason}")
+    return promotion.unload_unservable()
+
+
+def promote(lease: Lease, row: Round, trial: CanaryState | None = None) -> None:
+    """`trial`: the canary that the candidate has passed."""
+    candidate = _bring_up(lease)
+    with lease.hand_over() as (session, row):
+        if row.cancel_requested:
+            return close(session, row, RoundStatus.CANCELLED, None)
+        _require_same_production(session, row)
+        row.canary = trial.model_dump(mode="json") if trial else None
+        promotion.flip(session, candidate.id, row.signed_off_by or _ACTOR, round=row.id, **({"canary": trial.reason} if trial else {}))
         move(session, row, RoundStatus.PROMOTED)
     return promotion.unload_unservable()
+
+
+def _bring_up(lease: Lease) -> Checkpoint:
+    """The candidate, which may be in production and answers in vLLM."""
+    with lease.write() as (session, row):
+        _require_same_production(session, row)
+        candidate = promotion.promotable(session, _candidate(session, row).id)
+    promotion.bring_up(candidate)
+    return candidate
 
 
 STAGES: dict[RoundStatus, Callable[[Lease, Round], None]] = {
     RoundStatus.BUILDING: build,
     RoundStatus.TRAINING: train,
     RoundStatus.EVALUATING: evaluate,
-    RoundStatus.AWAITING_SIGNOFF: promote,
-    RoundStatus.CANARY: promote,
+    RoundStatus.AWAITING_SIGNOFF: release,
+    RoundStatus.CANARY: watch_canary,
 }
 
 
@@ -162,6 +206,24 @@ def move(session: Session, row: Round, status: RoundStatus, **changes: object) -
 def _standing(status: RoundStatus) -> dict[str, object]:
     """Progress of a stage that has not said anything of its own yet."""
     return Progress(stage=status, done=int(status.is_final), total=1).model_dump(mode="json")
+
+
+def _look(session: Session, row: Round) -> CanaryState:
+    """Raises GateError when the round was frozen, or its canary begun, by another version of the product."""
+    policy = frozen_policy(row).canary
+    try:
+        before = CanaryState.model_validate(row.canary)
+    except ValidationError as error:
+        raise GateError(f"The canary of round {row.id} was begun by another version of the product; start a new round") from error
+    if policy is None or row.candidate_id is None:
+        raise GateError(f"Round {row.id} has no canary to look at; start a new round")
+    turns, judgements = store.canary_turns(session, row.id), store.canary_judgements(session, row.id)
+    return look(policy, before, row.id, row.parent_id, row.candidate_id, turns, judgements, utc_now())
+
+
+def _watched(state: CanaryState) -> dict[str, object]:
+    done = min(state.candidate.turns, state.min_turns)
+    return Progress(stage=RoundStatus.CANARY, done=done, total=state.min_turns, note=f"waits for {state.reason}").model_dump(mode="json")
 
 
 def _candidate(session: Session, row: Round) -> Checkpoint:
@@ -224,7 +286,8 @@ def _waits_for(row: Round, job: str) -> bool:
 def _run_stage(lease: Lease) -> None:
     with lease.write() as (_, row):
         status, cancelled = RoundStatus(row.status), row.cancel_requested
-        row.progress = _standing(status)
+        if status is not RoundStatus.CANARY:  # whose looks go on where the last one stopped
+            row.progress = _standing(status)
     try:
         return cancel(lease) if cancelled else STAGES[status](lease, row)
     except (LostLease, Unavailable):

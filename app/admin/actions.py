@@ -109,7 +109,10 @@ async def cancel_round(round_id: str, request: gr.Request) -> list[Any]:
 async def sign_off(round_id: str, request: gr.Request) -> list[Any]:
     with refusals_shown():
         row = await api(request).sign_off(round_id)
-        return [confirmation(f"You signed {row.id} off; {row.candidate_id} goes into production."), *await _round_view(api(request), row.id, None, None)]
+        return [
+            confirmation(f"You signed {row.id} off; {row.candidate_id} is on its way into production."),
+            *await _round_view(api(request), row.id, None, None),
+        ]
 
 
 async def show_round(round_id: str | None, request: gr.Request) -> list[Any]:

@@ -13,7 +13,9 @@ from core.tables import utc_now
 
 _WATCH_SECONDS = 2.0
 _ON_THE_COMMAND_LINE = "Users and keys are made on the command line: <code>balancedbio user add</code>, <code>balancedbio key add</code>."
-_SIGN_OFF = "You put the candidate into production in your name, and the audit trail will say so. Have you read the decision?"
+_SIGN_OFF = (
+    "You let the candidate answer in your name, at first in a canary if the policy asks for one, and the audit trail will say so. Have you read the decision?"
+)
 _CANCEL = "The round stops and its candidate is dropped; its feedback waits for the next round."
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 

@@ -10,6 +10,7 @@ from app.chat.render import finding_item, shortened
 from core.reply import split_reply
 from core.states import CheckpointStatus, RoundStatus
 from core.types import Progress
+from evals.canary import CanaryState
 from evals.decision import GateCheck, GateDecision, Outcome
 
 _PATH = (
@@ -105,7 +106,7 @@ def round_card(row: RoundDetail | None, now: datetime) -> str:
         facts += f" · candidate <code>{escape(row.candidate_id)}</code>"
     if row.signed_off_by:
         facts += f" · signed off by {escape(row.signed_off_by)}"
-    parts = [_path(row), f'<p class="bb-about">{facts}</p>', _progress(row), _note(row)]
+    parts = [_path(row), f'<p class="bb-about">{facts}</p>', _progress(row), _note(row), canary(row.canary)]
     return f'<section class="bb-card" aria-live="polite"><h3>{escape(row.id)}</h3>{"".join(parts)}</section>'
 
 
@@ -142,6 +143,27 @@ def _note(row: RoundDetail) -> str:
     if row.status is RoundStatus.AWAITING_SIGNOFF and row.signed_off_by is None:
         return '<p class="bb-note">The candidate passed its exam. Read the decision below, then sign off or cancel.</p>'
     return ""
+
+
+def canary(state: CanaryState | None) -> str:
+    """Both sides by signal, and how far the evidence of harm is from stopping the candidate; nothing before there is a canary."""
+    if state is None:
+        return ""
+    sides = f"{state.candidate.conversations} conversations and {state.candidate.turns} turns on the candidate, "
+    sides += f"{state.production.conversations} and {state.production.turns} in production, {state.settling} not settled yet"
+    about = f'<p class="bb-about">{state.share:.0%} of new conversations since {moment(state.began_at)} · {sides} · seen {moment(state.seen_at)}</p>'
+    head = ("Signal", "Production", "Candidate", "Margin", "Evidence of harm", "Stops at")
+    rows = [
+        (
+            f"<strong>{watch.signal}</strong>" if watch.is_reached else watch.signal.value,
+            *("—" if rate is None else f"{rate:.1%}" for rate in (watch.production, watch.candidate)),
+            f"{watch.margin:.1%}",
+            f"{watch.wealth:.1f}",
+            f"{watch.limit:.0f}",
+        )
+        for watch in state.signals
+    ]
+    return about + table("Canary: share of conversations that show a signal", head, rows, "No worker has looked yet.")
 
 
 def decision(found: GateDecision | None, ended: bool = False) -> str:

@@ -12,6 +12,7 @@ from app.cli import api
 from app.cli.console import errors, out
 from app.cli.watch import watch_round
 from core.errors import BadInput, NotFound
+from evals.canary import CanaryState
 from evals.decision import GateDecision
 from evals.report import table_markdown
 
@@ -117,5 +118,19 @@ def _show(row: dict[str, Any]) -> None:
         for check in decision.checks:
             if check.outcome != "promote":
                 out.print(f"{check.outcome}: {check.name}: {check.explanation}", highlight=False, markup=False, soft_wrap=True)
+    if row["canary"]:
+        _show_canary(CanaryState.model_validate(row["canary"]))
     if row["status"] == "awaiting_signoff":
         out.print("It waits for a person: `balancedbio round signoff`", highlight=False)
+
+
+def _show_canary(state: CanaryState) -> None:
+    out.print(f"\nCanary: {state.share:.0%} of new conversations since {state.began_at:%Y-%m-%d %H:%M} UTC; {state.verdict}: {state.reason}", highlight=False)
+    columns = ("", "production", "candidate", "margin", "evidence of harm", "stops at")
+    table = Table(*columns, box=None, header_style="bold")
+    table.add_row("conversations", str(state.production.conversations), f"{state.candidate.conversations} (and {state.settling} not settled)")
+    table.add_row("turns", str(state.production.turns), str(state.candidate.turns))
+    for watch in state.signals:
+        rates = ("-" if rate is None else f"{rate:.1%}" for rate in (watch.production, watch.candidate))
+        table.add_row(watch.signal, *rates, f"{watch.margin:.1%}", f"{watch.wealth:.1f}", f"{watch.limit:.0f}")
+    out.print(table)

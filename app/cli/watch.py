@@ -52,7 +52,8 @@ def _patiently(round_id: str) -> dict[str, Any]:
 def _note(row: dict[str, Any]) -> str:
     progress = row["progress"] or {}
     parts = [progress.get("note") or ""]
-    if "reward" not in parts[0] and row["metrics"] and (reward := (row["metrics"][-1].get("values") or row["metrics"][-1]).get("reward")) is not None:
+    is_told = row["status"] != RoundStatus.TRAINING or "reward" in parts[0] or not row["metrics"]
+    if not is_told and (reward := (row["metrics"][-1].get("values") or row["metrics"][-1]).get("reward")) is not None:
         parts.append(f"reward {reward:.2f}")
     if (left := progress.get("seconds_left")) is not None:
         parts.append(f"{left // 60:.0f}:{left % 60:02.0f} left")

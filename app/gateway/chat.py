@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Send
 
+from app.gateway import metrics
 from app.gateway.auth import Caller, ChatCaller
 from app.gateway.body import json_body
 from app.gateway.connection import Connected
@@ -26,6 +27,7 @@ from app.gateway.wire import ALIAS, ChatRequest, CompletionRequest, Id, listing
 from core import store
 from core.db import reading
 from core.errors import AppError, Unavailable
+from core.tracing import span
 
 router = APIRouter(prefix="/v1")
 
@@ -125,7 +127,8 @@ async def _stream(request: Request, tickets: Sequence[Ticket], quota: Allowance,
 
 async def _ask(request: Request, ticket: Ticket, emit: Emit) -> Answer:
     here = house(request)
-    return await run_turn(ticket, here.chat, await run_sync(here.knowledge), emit)
+    with metrics.turns_in_flight.track_inprogress(), span("turn"):
+        return await run_turn(ticket, here.chat, await run_sync(here.knowledge), emit)
 
 
 async def _together(answer: Callable[[int], Awaitable[Answer]], count: int) -> list[Answer]:

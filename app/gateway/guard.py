@@ -14,6 +14,7 @@ from core.knowledge import Knowledge
 from core.knowledge.citations import check_citations
 from core.reply import END_THINK, THINK, split_reply
 from core.safety import check_input, check_reply, patient_concepts
+from core.tracing import span
 from core.types import Evidence, Message, SafetyFinding, Severity, ToolCall
 
 # The same ends of a sentence as `core.knowledge.sentences`, so that no rule ever sees half of one.
@@ -76,6 +77,7 @@ class Guard:
         self._held += text
         return _SENTENCE_END.search(self._held) is not None
 
+    @span("check")
     def release(self, at_end: bool = False) -> str:
         """The checked sentences that may be sent now. Stops before the first unsafe one and says so in `withheld`."""
         safe = ""

@@ -1,6 +1,5 @@
 """/healthz: this process answers. /readyz: it could answer a question now; says which part is missing and what to do."""
 
-import httpx
 from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from redis.asyncio import Redis
@@ -9,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app.gateway.house import house
+from app.gateway.upstream import served
 from core import store
 from core.db import reading
 from core.errors import AppError
@@ -67,10 +67,7 @@ async def _redis() -> str:
 
 async def _vllm(checkpoint_id: str | None) -> str:
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
-            answer = await client.get(f"{settings().vllm_url.rstrip('/')}/models")
-            answer.raise_for_status()
-            served = {model["id"] for model in answer.json()["data"]}
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        return f"vLLM does not answer ({type(error).__name__}); it may still be starting"
-    return "ok" if checkpoint_id in served else f"vLLM has not loaded {checkpoint_id}"
+        names = await run_sync(served)
+    except AppError as error:
+        return str(error)
+    return "ok" if checkpoint_id in names else f"vLLM has not loaded {checkpoint_id}"

@@ -1,6 +1,6 @@
 """Signing in through the organisation's OpenID provider: the authorization code flow with PKCE, state and nonce.
 
-The protocol is Authlib's (docs/decisions/0020-oidc.md). Here is what is kept between the two halves of a sign-in (a signed cookie of ten
+The protocol is Authlib's (docs/decisions/0022-oidc.md). Here is what is kept between the two halves of a sign-in (a signed cookie of ten
 minutes, used once), what of the provider's answer is believed, and whose account it opens. Whatever is not as it should be lets nobody in.
 """
 

@@ -1,14 +1,17 @@
-"""Around every request: a correlation id, headers that are always right, one log line, one count. Plain ASGI, so streams stay streams."""
+"""Around every request: a correlation id, headers that are always right, one log line, one count, one span. Plain ASGI, so streams stay streams."""
 
 import re
 import time
+from contextlib import AbstractContextManager, nullcontext
 from uuid import uuid4
 
+from opentelemetry.trace import INVALID_SPAN, Span, StatusCode
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.gateway import metrics
 from core.logging import correlation_id, get_logger
+from core.tracing import span
 
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -44,21 +47,43 @@ class RequestLog:
                 headers.setdefault("X-Frame-Options", "SAMEORIGIN")
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_with_headers)
-        finally:
-            route = _route(scope)
-            metrics.requests.labels(scope["method"] if scope["method"] in _METHODS else "other", route, status).inc()
-            if route not in _QUIET and not route.startswith("page "):
-                get_logger("request").info("request", method=scope["method"], path=scope["path"], status=status, ms=round((time.monotonic() - started) * 1000))
+        with _span(scope, request_id) as current:
+            try:
+                await self._app(scope, receive, send_with_headers)
+            except Exception:
+                status = 500  # answered further out, by `app.gateway.errors`
+                raise
+            finally:
+                route, method = _route(scope), scope["method"] if scope["method"] in _METHODS else "other"
+                metrics.requests.labels(method, route, status).inc()
+                current.update_name(f"{method} {route}")
+                if status >= 500:
+                    current.set_status(StatusCode.ERROR)
+                current.set_attributes({"http.request.method": method, "http.route": route, "http.response.status_code": status})
+                if not _is_quiet(scope["path"]):
+                    ms = round((time.monotonic() - started) * 1000)
+                    get_logger("request").info("request", method=scope["method"], path=scope["path"], status=status, ms=ms)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+def _span(scope: Scope, request_id: str) -> AbstractContextManager[Span]:
+    """None for a page's own traffic: Gradio's queue would keep the span of its first request for whatever follows."""
+    if _is_quiet(scope["path"]):
+        return nullcontext(INVALID_SPAN)
+    return span("request", {"request.id": request_id}, parent=Headers(scope=scope))
+
+
+def _is_quiet(path: str) -> bool:
+    return path in _QUIET or _page(path) is not None
+
+
 def _route(scope: Scope) -> str:
     """The route's template; a path as asked for would make a label of whatever anybody types."""
-    for page in ("/chat", "/admin"):
-        if scope["path"] == page or scope["path"].startswith(f"{page}/"):
-            return f"page {page}"
-    return str(getattr(scope.get("route"), "path", "none"))
+    page = _page(scope["path"])
+    return f"page {page}" if page else str(getattr(scope.get("route"), "path", "none"))
+
+
+def _page(path: str) -> str | None:
+    return next((page for page in ("/chat", "/admin") if path == page or path.startswith(f"{page}/")), None)

@@ -36,11 +36,11 @@ def listed(caller: AdminCaller) -> dict[str, Any]:
 
 @router.get("/{round_id}")
 def show(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> dict[str, Any]:
-    """One round with recipe, policy, decision and the numbers of each training step."""
+    """One round with recipe, policy, decision, the state of its canary and the numbers of each training step."""
     with reading() as session:
         row = store.get_round(session, round_id)
         metrics = [{"step": m.step, "at": m.at.isoformat(), **m.values} for m in store.list_metrics(session, round_id)]
-        return _summary(row) | {"recipe": row.recipe, "policy": row.policy, "decision": row.decision, "metrics": metrics}
+        return _summary(row) | {"recipe": row.recipe, "policy": row.policy, "decision": row.decision, "canary": row.canary, "metrics": metrics}
 
 
 @router.get("/{round_id}/plots.png", response_class=Response)
@@ -71,7 +71,7 @@ def cancel(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> dict[str, An
 
 @router.post("/{round_id}/signoff")
 def sign_off(caller: AdminCaller, round_id: Annotated[Id, Path()]) -> dict[str, Any]:
-    """Lets a candidate that passed its exam into production, in the caller's name."""
+    """Lets a candidate that passed its exam into production, by way of a canary where its policy asks for one, in the caller's name."""
     with unit_of_work() as session:
         row = store.get_round(session, round_id)
         if row.status != RoundStatus.AWAITING_SIGNOFF or row.cancel_requested:

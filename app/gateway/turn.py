@@ -9,12 +9,14 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import anyio
 from anyio.to_thread import run_sync
 
 from app.gateway import metrics
+from app.gateway.alias import Asked, behind_alias
 from app.gateway.auth import Caller
 from app.gateway.guard import Guard, as_said, notice, shown, without_notices
 from app.gateway.replies import Extension, Piece
@@ -30,7 +32,8 @@ from core.phi import deidentify
 from core.reply import split_reply
 from core.settings import settings
 from core.states import CheckpointStatus, Scope
-from core.tables import Checkpoint, Turn, new_id
+from core.tables import Checkpoint, Turn, new_id, utc_now
+from core.tracing import note, span
 from core.types import Claim, Evidence, Message, SafetyFinding, ToolCall
 
 Emit = Callable[[Piece], Awaitable[None]]
@@ -43,6 +46,7 @@ class Ticket(NamedTuple):
     conversation_id: str
     is_first: bool
     """The conversation is new: its row is written with the turn."""
+    opened_at: datetime
     user_id: str
     checkpoint_id: str
     messages: tuple[Message, ...]
@@ -51,6 +55,8 @@ class Ticket(NamedTuple):
     """Room for facts of the knowledge base."""
     is_bare: bool = False
     """Not a chat: the model goes on with the one message's text as it is."""
+    canary_round_id: str | None = None
+    """The round in whose canary a conversation that begins here takes part."""
 
 
 class Answer(NamedTuple):
@@ -66,20 +72,23 @@ class Answer(NamedTuple):
 def open_turns(caller: Caller, request: ChatRequest | CompletionRequest) -> tuple[Ticket, ...]:
     """A ticket for each choice that was asked for, all for one checkpoint and one conversation. Writes nothing. Raises NotFound, NotAllowed, Unavailable."""
     continued = request.conversation_id if isinstance(request, ChatRequest) else None
+    conversation_id, opened_at = continued or new_id("conv"), utc_now()
     with reading() as session:
-        checkpoint = store.production(session) if request.model == ALIAS else store.get_checkpoint(session, request.model)
-        if not may_ask(caller, checkpoint):
-            raise NotAllowed(f"Checkpoint {checkpoint.id} has not passed its exam; only an admin may ask it")
-        if continued is not None:
-            store.conversation_of(session, caller.user_id, continued)
+        named = None if request.model == ALIAS else store.get_checkpoint(session, request.model)
+        if named and not may_ask(caller, named):
+            raise NotAllowed(f"Checkpoint {named.id} has not passed its exam; only an admin may ask it")
+        conversation = store.conversation_of(session, caller.user_id, continued) if continued else None
+        asked = Asked(named) if named else behind_alias(session, conversation_id, conversation)
     first = Ticket(
         turn_id="",
-        conversation_id=continued or new_id("conv"),
+        conversation_id=conversation_id,
         is_first=continued is None,
+        opened_at=opened_at,
         user_id=caller.user_id,
-        checkpoint_id=checkpoint.id,
+        checkpoint_id=asked.answering().id,
         messages=(),
         options=request.options,
+        canary_round_id=asked.canary_round_id,
     )
     return tuple(_choice(asked, number) for asked in _asked(first, request) for number in range(request.n or 1))
 
@@ -129,7 +138,7 @@ async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: 
                 claims, findings = await run_sync(_judge, guard, knowledge)
                 turn = _row(ticket, guard, finish_reason, claims, findings, last, time.monotonic() - started)
                 await run_sync(_store, ticket, turn)
-                _count(ticket, finish_reason, findings, last)
+                _count(turn, findings)
     return Answer(
         extension=_extension(ticket, guard.evidence, () if finish_reason == "withheld" else claims, findings, withheld=finish_reason == "withheld"),
         finish_reason="content_filter" if finish_reason == "withheld" else finish_reason,
@@ -144,8 +153,11 @@ def opening(ticket: Ticket) -> Extension:
 
 
 def _guard(ticket: Ticket, knowledge: Knowledge) -> Guard:
-    facts = retrieve(as_said(ticket.messages), knowledge, ticket.evidence_tokens) if ticket.evidence_tokens else ()
-    return Guard(ticket.messages, knowledge, [knowledge.graph.evidence(f) for f in facts])
+    with span("retrieve"):
+        facts = retrieve(as_said(ticket.messages), knowledge, ticket.evidence_tokens) if ticket.evidence_tokens else ()
+        note({"evidence.facts": len(facts)})
+    with span("guard"):
+        return Guard(ticket.messages, knowledge, [knowledge.graph.evidence(f) for f in facts])
 
 
 async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
@@ -222,6 +234,7 @@ class _Tokens:
         return tuple(found)
 
 
+@span("judge")
 def _judge(guard: Guard, knowledge: Knowledge) -> tuple[tuple[Claim, ...], tuple[SafetyFinding, ...]]:
     return check_claims(split_reply(guard.seen).answer, knowledge), guard.findings()
 
@@ -258,18 +271,26 @@ def _in_words(call: ToolCall) -> str:
     return f"<tool_call>\n{json.dumps({'name': call.name, 'arguments': call.arguments}, ensure_ascii=False)}\n</tool_call>"
 
 
+@span("store")
 def _store(ticket: Ticket, turn: Turn) -> None:
     with unit_of_work() as session:
         if ticket.is_first:
-            store.ensure_conversation(session, ticket.conversation_id, ticket.user_id)
+            store.ensure_conversation(session, ticket.conversation_id, ticket.user_id, ticket.opened_at, ticket.canary_round_id)
         store.add_turn(session, turn)
 
 
-def _count(ticket: Ticket, finish_reason: str, findings: tuple[SafetyFinding, ...], last: Chunk) -> None:
-    metrics.turns.labels(ticket.checkpoint_id, finish_reason).inc()
-    metrics.tokens.labels("prompt").inc(last.prompt_tokens)
-    metrics.tokens.labels("completion").inc(last.completion_tokens)
-    metrics.count_findings(findings)
+def _count(turn: Turn, findings: tuple[SafetyFinding, ...]) -> None:
+    metrics.count_turn(turn, findings)
+    note(
+        {
+            "turn.id": turn.id,
+            "checkpoint.id": turn.checkpoint_id,
+            "turn.finish_reason": turn.finish_reason,
+            "turn.findings": [finding.rule for finding in findings],
+            "tokens.prompt": turn.usage["prompt_tokens"],
+            "tokens.completion": turn.usage["completion_tokens"],
+        }
+    )
 
 
 def _extension(ticket: Ticket, evidence: tuple[Evidence, ...], claims: tuple[Claim, ...], findings: tuple[SafetyFinding, ...], withheld: bool) -> Extension:

@@ -1,7 +1,7 @@
 """Counts within windows of time, kept in Redis so that all processes of the app count together.
 
 While Redis is away each process counts in its own memory, from nothing: limits are looser then by the number of processes, and everybody
-goes on. The windows are those of the library `limits` (docs/decisions/0019-limits.md); here is only where they are kept.
+goes on. The windows are those of the library `limits` (docs/decisions/0021-limits.md); here is only where they are kept.
 """
 
 import time

@@ -1,5 +1,6 @@
 """Every query, one function each. None commits: the caller's transaction does (`core.db.unit_of_work`)."""
 
+from core.store.canary import CanaryJudgement, CanaryTurn, canary_judgements, canary_turns, open_canary
 from core.store.checkpoints import (
     add_candidate,
     add_exam,
@@ -33,6 +34,7 @@ from core.store.people import add_api_key, add_user, find_api_key, find_member, 
 from core.store.rounds import (
     add_metric,
     add_round,
+    count_rounds,
     fenced_round,
     get_round,
     latest_round,
@@ -49,6 +51,8 @@ from core.store.rounds import (
 )
 
 __all__ = [
+    "CanaryJudgement",
+    "CanaryTurn",
     "accepted_feedback",
     "add_api_key",
     "add_candidate",
@@ -59,8 +63,11 @@ __all__ = [
     "add_turn",
     "add_user",
     "base_of",
+    "canary_judgements",
+    "canary_turns",
     "claim_feedback",
     "conversation_of",
+    "count_rounds",
     "count_waiting_feedback",
     "ensure_base_checkpoint",
     "ensure_conversation",
@@ -83,6 +90,7 @@ __all__ = [
     "list_metrics",
     "list_rounds",
     "list_users",
+    "open_canary",
     "production",
     "release_feedback",
     "release_lease",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -25,10 +26,10 @@ def conversation_of(session: Session, user_id: str, conversation_id: str | None)
     return found
 
 
-def ensure_conversation(session: Session, conversation_id: str, user_id: str) -> None:
+def ensure_conversation(session: Session, conversation_id: str, user_id: str, began_at: datetime, canary_round_id: str | None) -> None:
     """Makes the row unless another choice of the same request has made it, perhaps at this moment."""
     with suppress(IntegrityError), session.begin_nested():
-        session.add(Conversation(id=conversation_id, user_id=user_id))
+        session.add(Conversation(id=conversation_id, user_id=user_id, created_at=began_at, canary_round_id=canary_round_id))
 
 
 def add_turn(session: Session, turn: Turn) -> None:

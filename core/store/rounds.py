@@ -37,6 +37,11 @@ def list_rounds(session: Session, limit: int = 50) -> Sequence[Round]:
     return session.scalars(select(Round).order_by(Round.created_at.desc()).limit(limit)).all()
 
 
+def count_rounds(session: Session) -> dict[str, int]:
+    """How many rounds are in each status; statuses without one are left out."""
+    return {str(status): count for status, count in session.execute(select(Round.status, func.count()).group_by(Round.status))}
+
+
 def rounds_before(session: Session, row: Round) -> int:
     """How many rounds were opened before this one."""
     return session.scalar(select(func.count()).select_from(Round).where(Round.created_at < row.created_at)) or 0

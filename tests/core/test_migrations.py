@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, inspect, select, text
 from core import db, store
 from core.settings import ROOT
 from core.states import Role
-from core.tables import Exam, Table, Turn
+from core.tables import Conversation, Exam, Table, Turn
 from core.types import CapabilityScore
 
 
@@ -90,3 +90,13 @@ def test_exams_from_before_intervals_were_kept_are_shown_without_and_can_go_back
     assert {c: CapabilityScore.model_validate(s) for c, s in scores.items()} == {"domain": CapabilityScore(mean=0.5), "safety": CapabilityScore(mean=1.0)}
     _run(connection, "downgrade", "0002")
     assert json.loads(connection.execute(text("SELECT means FROM exams")).scalar_one()) == {"domain": 0.5, "safety": 1.0}
+
+
+def test_conversations_from_before_there_were_canaries_are_in_none(connection: Connection) -> None:
+    _run(connection, "upgrade", "0003")
+    connection.execute(text("INSERT INTO conversations (id, user_id, created_at) VALUES ('conv', 'ada', '2026-01-01 00:00:00')"))
+    connection.commit()
+    _run(connection, "upgrade", "head")
+    assert connection.execute(select(Conversation.id, Conversation.canary_round_id)).all() == [("conv", None)]
+    _run(connection, "downgrade", "0003")
+    assert connection.execute(text("SELECT id FROM conversations")).all() == [("conv",)]

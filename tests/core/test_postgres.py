@@ -20,8 +20,8 @@ from sqlalchemy.exc import InternalError
 from core import audit, db, store
 from core.errors import Conflict
 from core.settings import ROOT, settings
-from core.states import CheckpointStatus, FeedbackStatus, Role
-from core.tables import Checkpoint, Feedback, Turn
+from core.states import CheckpointStatus, FeedbackStatus, Role, RoundStatus
+from core.tables import Checkpoint, Conversation, Feedback, Turn
 
 pytestmark = pytest.mark.flow
 
@@ -123,6 +123,32 @@ def test_an_exam_from_before_intervals_were_kept_is_carried_over(postgres: None,
         (exam,) = [exam for exam, checkpoint in store.list_exams(session) if checkpoint.id == "old-pg"]
         assert exam.scores == {"domain": {"mean": 0.5, "low": None, "high": None, "items": None}}
         assert store.rounds_decided_by(session, "h", but="round-x") == 0
+
+
+def test_a_canary_is_found_with_its_turns_and_what_was_said_of_them(postgres: None) -> None:
+    with db.unit_of_work() as session:
+        user, base = store.add_user(session, "ina", Role.CLINICIAN, "hash"), store.ensure_base_checkpoint(session, "starter", "0" * 64)
+        row = store.add_round(session, {}, {}, "ada")
+        store.set_round_status(session, row, RoundStatus.CANARY, candidate_id=base.id, canary={"share": 0.1})
+        conversation = Conversation(user_id=user.id, canary_round_id=row.id)
+        session.add(conversation)
+        session.flush()
+        turn = Turn(
+            conversation_id=conversation.id, user_id=user.id, checkpoint_id=base.id, messages=[], reply="", finish_reason="stop", claims=[],
+            findings=[{"rule": "overdose"}], usage={}, latency_ms=1.0,
+        )  # fmt: skip
+        store.add_turn(session, turn)
+        store.add_feedback(session, Feedback(turn_id=turn.id, user_id=user.id, ratings={"overall": -1}, flags=["unsafe"]))
+    with db.reading() as session:
+        found = store.open_canary(session)
+        assert found is not None
+        ((said,), (judged,)) = store.canary_turns(session, found.id), store.canary_judgements(session, found.id)
+        assert (found.canary, said.turn_id, said.findings, said.began_at <= said.at) == ({"share": 0.1}, turn.id, [{"rule": "overdose"}], True)
+        assert (judged.turn_id, judged.ratings, judged.flags) == (turn.id, {"overall": -1}, ["unsafe"])
+    with db.unit_of_work() as session:
+        store.set_round_status(session, store.get_round(session, row.id), RoundStatus.HELD)
+        assert store.open_canary(session) is None
+        session.delete(store.get_round(session, row.id))  # the next test counts rounds
 
 
 def test_twenty_writers_at_once_leave_an_unbroken_audit_chain(postgres: None) -> None:

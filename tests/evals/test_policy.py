@@ -48,3 +48,47 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(RecipeError, match="cannot be read"):
             load_policy(path)
+
+
+CANARY = """
+[canary]
+share = 0.1
+min_turns = 200
+min_hours = 24
+max_hours = 168
+slow_seconds = 20
+
+[canary.margins]
+unsafe = 0.01
+"""
+
+
+def test_a_canary_is_frozen_and_hashed_with_the_policy_and_there_is_none_unless_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXT + CANARY, encoding="utf-8")
+    policy = load_policy(path)
+    assert policy.canary is not None
+    assert (policy.canary.share, policy.canary.alpha, policy.canary.margins.unsafe, policy.canary.margins.disliked) == (0.1, 0.05, 0.01, 0.05)
+    assert policy.hash != load_policy(ROOT / "evals" / "policy.toml").hash
+    assert load_policy(ROOT / "evals" / "policy.toml").canary is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("share = 0.1", "share = 0", "canary.share"), ("share = 0.1", "share = 0.6", "canary.share"), ("share = 0.1", "", "canary.share"),
+        ("share = 0.1", "share = nan", "canary.share"), ("min_turns = 200", "min_turns = 0", "canary.min_turns"),
+        ("min_hours = 24", "min_hours = -1", "canary.min_hours"), ("min_hours = 24", "min_hours = nan", "canary.min_hours"),
+        ("max_hours = 168", "max_hours = 24.2", "canary"), ("max_hours = 168", "max_hours = inf", "canary.max_hours"),
+        ("max_hours = 168", "", "canary.max_hours"), ("slow_seconds = 20", "slow_seconds = 0", "canary.slow_seconds"),
+        ("share = 0.1", "share = 0.1\nalpha = 0.5", "canary.alpha"), ("share = 0.1", "share = 0.1\nsettle_minutes = 1", "canary.settle_minutes"),
+        ("share = 0.1", "share = 0.1\nspeed = 3", "canary.speed"), ("unsafe = 0.01", "unsafe = 1", "canary.margins.unsafe"),
+        ("unsafe = 0.01", "rude = 0.01", "canary.margins.rude"),
+    ],
+)  # fmt: skip
+def test_a_canary_that_makes_no_sense_is_refused_by_name(tmp_path: Path, old: str, new: str, field: str) -> None:
+    assert old in CANARY
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXT + CANARY.replace(old, new), encoding="utf-8")
+    with pytest.raises(RecipeError, match=rf"mine\.toml: {field.replace('.', '[.]')}: "):
+        load_policy(path)

@@ -79,7 +79,7 @@ def test_langchain(stack: Stack, clients: Path, tmp_path: Path) -> None:
 
 
 def test_llm(stack: Stack, clients: Path, tmp_path: Path) -> None:
-    model = {"model_id": "ward", "model_name": "balancedbio", "api_base": f"{stack.address}/v1"}
+    model = {"model_id": "ward", "model_name": "balancedbio", "api_base": f"{stack.address}/v1", "api_key_name": "ward"}
     (tmp_path / "extra-openai-models.yaml").write_text(json.dumps([model]))  # YAML reads JSON
     said = run(
         clients / "llm",

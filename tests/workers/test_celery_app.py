@@ -16,6 +16,7 @@ from core.db import reading, unit_of_work
 from core.states import RoundStatus
 from core.tables import Exam, Round
 from tests.workers.house import fetch, in_status, until
+from tests.workers.trial import CRITICAL, POLICY, Trial, sign_off
 from workers import beat, training
 
 pytestmark = pytest.mark.flow  # processes start and leases lapse: minutes, not seconds
@@ -110,6 +111,22 @@ def test_a_worker_that_is_asked_to_end_ends_soon_and_the_next_one_resumes(a_roun
     worker("train,short")
     until(watched(in_status(a_round.id, RoundStatus.AWAITING_SIGNOFF)), 60)
     assert lines(slow / "steps.txt") == [str(step) for step in range(20)]
+
+
+def test_a_canary_is_looked_at_by_whatever_worker_there_is_until_its_harm_ends_it(a_round: Round, worker: Worker, vllm: Vllm) -> None:
+    vllm()
+    first = worker("short")
+    sign_off(a_round.id, POLICY)
+    until(watched(in_status(a_round.id, RoundStatus.CANARY)), 60)
+    trial = Trial(a_round.id)
+    trial.converse(5)
+    until(watched(lambda: trial.state.candidate.turns == 5), 60, "a look at five turns")
+    first.kill()
+    first.wait()
+    trial.converse(20, candidate={"findings": [CRITICAL]})
+    worker("short")
+    until(watched(in_status(a_round.id, RoundStatus.HELD)), 60)
+    assert "stopped for harm: unsafe" in (fetch(a_round.id).error or "")
 
 
 def test_cancelling_reaches_a_training_child_in_seconds(a_round: Round, slow: Path, worker: Worker) -> None:

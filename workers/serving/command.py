@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from core.settings import Settings
 from core.tables import Checkpoint
+from core.tracing import traces_url
 from workers.serving.base import is_hub_name
 
 _RANKS = (8, 16, 32, 64, 128, 256)
@@ -42,6 +43,10 @@ def vllm_command(settings: Settings, base_id: str, adapters: Sequence[Checkpoint
         # One thread: a busy neighbour collapses a wider OpenMP team to a few tokens a second. No compiling: it would call g++ at run time.
         env |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": "1", "TORCH_COMPILE_DISABLE": "1"}
         argv += ["--enforce-eager", "--kv-cache-memory-bytes", settings.vllm_kv_cache_bytes]
+    if settings.otel_exporter_otlp_endpoint:
+        # Its spans go on from the gateway's `traceparent`: waiting, prefill, decoding. The exporters are among vLLM's own requirements.
+        argv += ["--otlp-traces-endpoint", traces_url(settings.otel_exporter_otlp_endpoint)]
+        env |= {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf", "OTEL_SERVICE_NAME": "balancedbio-vllm"}
     if adapters:
         argv += ["--lora-modules", *(f"{c.id}={c.uri}" for c in adapters)]
     return Command(argv, env)

@@ -81,11 +81,16 @@ def flip(session: Session, checkpoint_id: str, actor: str, **detail: str) -> Non
 
 
 def keep_served() -> None:
-    """Loads what is in production where vLLM lost it: one on another machine knows no adapter after a restart. Raises ArtifactError, Unavailable."""
+    """Loads what is in production, and a canary's candidate, where vLLM lost it: one on another machine knows no adapter after a restart.
+
+    Raises ArtifactError, Unavailable.
+    """
     with reading() as session:
-        current = store.find_production(session)
-    if current is not None and current.uri and adapters.is_healthy():
-        adapters.load(current)
+        trial = store.open_canary(session)
+        wanted = [store.find_production(session), store.get_checkpoint(session, trial.candidate_id) if trial and trial.candidate_id else None]
+    for checkpoint in wanted:
+        if checkpoint is not None and checkpoint.uri and adapters.is_healthy():
+            adapters.load(checkpoint)
 
 
 def unload_unservable() -> None:

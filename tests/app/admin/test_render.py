@@ -10,7 +10,8 @@ from app.admin import render
 from app.api_rows import AuditPage, AuditRow, CheckpointRow, FeedbackRow, JudgedTurn, KeyRow, RoundDetail, UserRow
 from core.states import CheckpointStatus, FeedbackStatus, Role, RoundStatus
 from core.types import Capability, Message, Progress
-from evals.decision import CapabilityRow, GateCheck, GateDecision, Outcome
+from evals.canary import CanaryState, Count, Watch
+from evals.decision import CapabilityRow, GateCheck, GateDecision, Outcome, Signal
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>"
@@ -90,6 +91,20 @@ def test_progress_of_an_earlier_stage_is_not_shown_as_the_present_one() -> None:
 )
 def test_a_round_says_what_it_waits_for_or_why_it_failed(fields: dict[str, object], words: str) -> None:
     assert words in render.round_card(a_round(**fields), NOW)
+
+
+def test_a_canary_shows_both_sides_and_how_far_the_evidence_is_from_stopping_it() -> None:
+    unsafe = Watch(signal=Signal.UNSAFE, production=0.01, candidate=0.045, margin=0.01, wealth=12.3, limit=80.0)
+    lost = Watch(signal=Signal.LOST, production=None, candidate=0.0, margin=0.1, wealth=1.0, limit=80.0)
+    sides = {"candidate": Count(conversations=31, turns=70), "production": Count(conversations=290, turns=640), "settling": 4}
+    state = CanaryState(share=0.1, min_turns=200, began_at=NOW, seen_at=NOW, signals=(unsafe, lost), **sides)  # type: ignore[arg-type]  # one literal for all
+    progress = Progress(stage="canary", done=70, total=200, note="waits for 130 more turns and 3.0 more hours")
+    card = render.round_card(a_round(status=RoundStatus.CANARY, progress=progress, canary=state), NOW)
+    for words in ("10% of new conversations", "31 conversations and 70 turns on the candidate", "290 and 640 in production", "4 not settled"):
+        assert words in card
+    for words in ("<td>1.0%</td><td>4.5%</td><td>1.0%</td><td>12.3</td><td>80</td>", "<td>—</td><td>0.0%</td>", "waits for 130 more turns and 3.0 more hours"):
+        assert words in card
+    assert "Canary" not in render.round_card(a_round(), NOW)
 
 
 def test_a_decision_shows_before_after_and_every_check() -> None:

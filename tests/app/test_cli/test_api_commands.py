@@ -3,11 +3,14 @@
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from core.settings import Settings, settings
+from evals.canary import CanaryState, Count, Watch
+from evals.decision import Signal
 from tests.app.test_cli.conftest import Cli
 from tests.app.test_cli.standin_api import Routes, serving
 
@@ -24,7 +27,9 @@ DECISION = {
 
 def _round(status: str, **changes: Any) -> dict[str, Any]:
     row = {"id": "round-1", "status": status, "parent_id": "base-1", "candidate_id": None, "progress": None, "outcome": None, "error": None}
-    return row | {"requested_by": "admin", "signed_off_by": None, "created_at": "2026-01-01T00:00:00", "decision": None, "metrics": []} | changes
+    return (
+        row | {"requested_by": "admin", "signed_off_by": None, "created_at": "2026-01-01T00:00:00", "decision": None, "canary": None, "metrics": []} | changes
+    )
 
 
 def _checkpoint(name: str, status: str, promoted_at: str | None, parent: str | None = None) -> dict[str, Any]:
@@ -129,6 +134,19 @@ def test_watching_follows_a_round_to_its_decision(cli: Cli, stack: Any, monkeypa
     assert "train 3/60 reward 0.50, 1:15 left" in outcome.err
     assert "| safety | 40 | 50.0% | 75.0% |" in outcome.out
     assert "round signoff" in outcome.out
+
+
+def test_a_round_in_its_canary_shows_both_sides_and_what_it_waits_for(cli: Cli, stack: Any) -> None:
+    unsafe = Watch(signal=Signal.UNSAFE, production=0.01, candidate=0.045, margin=0.01, wealth=12.3, limit=80.0)
+    now = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
+    state = CanaryState(
+        share=0.1, min_turns=200, began_at=now, seen_at=now, reason="130 more turns", candidate=Count(conversations=31, turns=70), signals=(unsafe,)
+    )
+    with stack({"GET /v1/rounds/round-1": (200, _round("canary", candidate_id="cp-2", canary=state.model_dump(mode="json")))}):
+        said = cli("round", "show", "round-1").out
+    assert "Canary: 10% of new conversations since 2026-12-01 08:00 UTC; watching: 130 more turns" in said
+    for row in (("turns", "0", "70"), ("unsafe", "1.0%", "4.5%", "1.0%", "12.3", "80")):
+        assert any(line.split() == list(row) for line in said.splitlines()), said
 
 
 def test_a_failed_round_gives_exit_code_1_and_the_reason(cli: Cli, stack: Any) -> None:

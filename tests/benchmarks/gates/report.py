@@ -1,9 +1,11 @@
 """Tables and a plot of the simulation."""
 
 from collections.abc import Sequence
+from math import isinf
 from pathlib import Path
 
 from evals.decision import GatePolicy
+from tests.benchmarks.gates.canaries import ALPHA, CANARY_CONVERSATIONS, SHARE, SIGNALS, UNHARMED, Found
 from tests.benchmarks.gates.histories import ROUNDS
 from tests.benchmarks.gates.practices import PRACTICES, interval_of
 from tests.benchmarks.gates.simulation import Cell, History
@@ -11,6 +13,42 @@ from tests.benchmarks.gates.simulation import Cell, History
 
 def report(cells: Sequence[Cell], histories: Sequence[History], policy: GatePolicy) -> str:
     return "\n".join([_errors(cells, policy), _power(cells), _drift(histories, policy)])
+
+
+def canary_report(found: Sequence[Found], by_turns: int) -> str:
+    streams, alarms, harms = found[0].streams, [f for f in found if f.traffic in UNHARMED], [f for f in found if f.traffic not in UNHARMED]
+    lines = [
+        f"Share of {streams} canaries of {CANARY_CONVERSATIONS} conversations at a share of {SHARE:.0%} that are stopped though the candidate is worse",
+        f"by no more than the margin; looked at after every conversation, {100 * ALPHA / SIGNALS:g} % is what one of {SIGNALS} signals may take.",
+        "",
+        "| production shows it in | margin | traffic | ours | z test |",
+        "|---|---|---|---|---|",
+    ]
+    for f in alarms:
+        t = f.traffic
+        lines.append(f"| {t.rate:.0%} | {100 * t.margin:g} points | {t.name} | {_share(f.stopped, streams)} | {_share(f.peeked, streams)} |")
+    lines += [
+        "",
+        f"The same bets with every turn as a unit, six turns to a conversation, the candidate exactly as good: {_share(by_turns, streams)}.",
+        "",
+        "Conversations of the candidate until harm stops it: median, and what nine streams in ten need.",
+        "",
+        "| production shows it in | margin | the candidate in | ours | z test |",
+        "|---|---|---|---|---|",
+    ]
+    for f in harms:
+        t = f.traffic
+        lines.append(f"| {t.rate:.0%} | {100 * t.margin:g} points | {t.rate + t.harm:.0%} | {_needed(f.ours)} | {_needed(f.z)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _share(count: int, trials: int) -> str:
+    low, high = interval_of(count, trials)
+    return f"{100 * count / trials:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _needed(counts: tuple[float, float]) -> str:
+    return ", ".join("more than there were" if isinf(c) else f"{c:.0f}" for c in counts)
 
 
 def _errors(cells: Sequence[Cell], policy: GatePolicy) -> str:

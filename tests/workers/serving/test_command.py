@@ -59,6 +59,13 @@ def test_the_hub_is_asked_only_for_a_model_that_is_named_there() -> None:
     assert "HF_HUB_OFFLINE" not in vllm_command(some_settings(base_model="Qwen/Qwen2.5-0.5B-Instruct"), "base-1", [], has_gpu=False).env
 
 
+def test_vllm_exports_its_spans_only_where_traces_go_somewhere() -> None:
+    traced = vllm_command(some_settings(otel_exporter_otlp_endpoint="http://127.0.0.1:4318/"), "base-1", [], has_gpu=False)
+    assert value_of(traced.argv, "--otlp-traces-endpoint") == "http://127.0.0.1:4318/v1/traces"
+    assert traced.env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] == "http/protobuf"
+    assert "--otlp-traces-endpoint" not in vllm_command(some_settings(otel_exporter_otlp_endpoint=""), "base-1", [], has_gpu=False).argv
+
+
 @given(st.integers(1, 256))
 def test_every_rank_fits_the_slot_that_is_asked_for(rank: int) -> None:
     argv, _ = vllm_command(some_settings(lora_rank=rank), "base-1", [], has_gpu=False)

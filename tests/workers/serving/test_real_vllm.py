@@ -5,20 +5,26 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
+from fastapi.testclient import TestClient
 
-from core import store
+from app.server import create_app
+from core import jobs, store
 from core.artifacts import new_artifact, verify_artifact
 from core.db import reading, unit_of_work
 from core.errors import ArtifactError
 from core.settings import ROOT, settings
-from core.states import CheckpointStatus
-from core.tables import Checkpoint
+from core.states import CheckpointStatus, Role, RoundStatus, Scope
+from core.tables import Checkpoint, Conversation, Turn
+from evals.decision import CanaryPolicy
+from evals.policy import load_policy
 from tests.workers.house import until
-from workers.serving import adapters
+from workers import rounds
+from workers.serving import adapters, promotion
 from workers.serving.__main__ import prepare
 from workers.serving.leftovers import end_leftovers
 from workers.serving.promotion import promote
@@ -53,6 +59,19 @@ def retired(name: str, model: Path) -> Checkpoint:
             id=name, parent_id=parent.id, base_model=parent.base_model, uri=str(folder), sha256=verify_artifact(folder), status=CheckpointStatus.RETIRED
         )
         return store.add_candidate(session, row)
+
+
+def on_trial(name: str, model: Path) -> str:
+    """The checkpoint as the candidate of a round that a person has signed off, under a policy that asks for a canary. Returns the round."""
+    checkpoint = retired(name, model)
+    canary = CanaryPolicy(share=0.5, min_turns=1000, min_hours=1.0, max_hours=10.0, slow_seconds=600.0)
+    policy = {**load_policy(settings().gate_policy).model_dump(mode="json"), "canary": canary.model_dump(mode="json")}
+    with unit_of_work() as session:
+        row = store.add_round(session, {}, policy, "ada")
+        session.get_one(Checkpoint, checkpoint.id).status, session.get_one(Checkpoint, checkpoint.id).round_id = CheckpointStatus.CANDIDATE, row.id
+        passed = {"candidate_id": checkpoint.id, "decision": {"outcome": "promote"}, "signed_off_by": "ada"}
+        store.set_round_status(session, row, RoundStatus.AWAITING_SIGNOFF, **passed)
+        return row.id
 
 
 def engines() -> list[int]:
@@ -115,3 +134,49 @@ def test_a_missing_model_is_one_line_and_exit_code_2(house: Path, monkeypatch: p
     assert result.returncode == 2
     assert result.stderr.startswith("vLLM cannot start: There is no model in")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_canary_is_answered_by_two_sets_of_weights_until_its_harm_ends_it(
+    base: None, model: Path, start: Callable[..., "subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.jobs.send", lambda *_: None)
+    start("setsid", sys.executable, "-m", "workers.serving")
+    until(adapters.is_healthy, READY_SECONDS, "vLLM")
+    round_id = on_trial("a", model)
+    rounds.work(jobs.ROUND_STEP, round_id)
+    with unit_of_work() as session:
+        parent_id = store.production(session).id
+        user = store.add_user(session, "ana", Role.CLINICIAN, "hash", must_change_password=False)
+        key = store.add_api_key(session, user, "test", [Scope.CHAT])
+    assert adapters.served() >= {parent_id, "a"}
+
+    with TestClient(create_app(pages=False), headers={"Authorization": f"Bearer {key}"}) as client:
+
+        def ask(conversation_id: str | None = None) -> tuple[str, str]:
+            body = {"model": "balancedbio", "messages": [{"role": "user", "content": "What treats gout?"}], "max_tokens": 8}
+            answer = client.post("/v1/chat/completions", json=body | ({"conversation_id": conversation_id} if conversation_id else {}))
+            assert answer.status_code == 200, answer.text
+            return answer.json()["balancedbio"]["conversation_id"], answer.json()["balancedbio"]["checkpoint_id"]
+
+        answered = dict(ask() for _ in range(40))
+        assert set(answered.values()) == {parent_id, "a"}
+        assert all(ask(conversation_id) == (conversation_id, by) for conversation_id, by in list(answered.items())[:6])
+
+        adapters.unload("a")
+        assert {ask(c)[1] for c, by in answered.items() if by == "a"} == {parent_id}, "production answers where vLLM has lost the candidate"
+        promotion.keep_served()
+        assert {ask(c)[1] for c, by in answered.items() if by == "a"} == {"a"}
+
+        critical = {"rule": "contraindication", "severity": "critical", "quote": "", "evidence": None}
+        with unit_of_work() as session:
+            for said in (*session.query(Conversation), *session.query(Turn)):
+                said.created_at -= timedelta(minutes=36)
+            for turn in session.query(Turn).filter(Turn.checkpoint_id == "a"):
+                turn.findings = [critical]
+        rounds.work(jobs.ROUND_STEP, round_id)
+        with reading() as session:
+            row = store.get_round(session, round_id)
+        assert row.status == RoundStatus.HELD
+        assert (row.error or "").startswith("The canary was stopped for harm: unsafe: 100.0%")
+        assert {ask(c)[1] for c in answered} == {parent_id}
+        assert "a" not in adapters.served()
