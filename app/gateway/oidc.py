@@ -122,9 +122,9 @@ async def finish(request: Request) -> Response:
         member = await provider.member(_code(request), begun["code_verifier"], begun["nonce"], _redirect_uri())
         user = await run_sync(_enter, member, limiter=sign_in_limiter(request))
     except AppError as error:
-        response: Response = login_form(error.status, error=str(error), next=target)
-    else:
-        response = with_session(RedirectResponse(target, status_code=303), user)
+        # The cookie stays: another window may have begun a sign-in of its own meanwhile.
+        return login_form(error.status, error=str(error), next=target)
+    response = with_session(RedirectResponse(target, status_code=303), user)
     response.delete_cookie(_COOKIE, path=_PATH)
     return response
 
@@ -160,8 +160,8 @@ def _unsealed(cookie: str) -> dict[str, str]:
 
 def _member(claims: Mapping[str, Any]) -> Member:
     subject = claims["sub"]
-    if not isinstance(subject, str) or not 0 < len(subject) <= 255:
-        raise _not_vouched("a subject that is no text")
+    if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isprintable():
+        raise _not_vouched("a subject that is no plain text")
     given = claims.get(settings().oidc_role_claim)
     values = {value for value in (given if isinstance(given, list) else [given]) if isinstance(value, str)}
     meant = {role for value, role in settings().oidc_roles.items() if value in values}

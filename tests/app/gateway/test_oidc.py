@@ -186,6 +186,7 @@ FORGED: dict[str, Callable[[Provider], None]] = {
     "about nobody": other_claims(sub=None),
     "about an empty name": other_claims(sub=""),
     "about a number": other_claims(sub=7),
+    "about binary data": other_claims(sub="a\x00b", preferred_username=None),
     "for another access token": other_claims(at_hash="bm90IHRoaXMgb25l"),
     "signed by another key": other_signature(lambda claims: signed(claims, OTHER_KEY)),
     "signed by a key that nobody knows": other_signature(lambda claims: signed(claims, OTHER_KEY, kid="two")),
@@ -227,7 +228,7 @@ def test_a_sign_in_that_was_begun_in_another_browser_is_refused(browser: TestCli
     mine = begin(browser)
     assert is_out(browser, browser.get(back)), "its own cookie does not fit the other's state"
     assert provider.tokens_given == 0
-    assert mine != back
+    assert browser.get(mine).status_code == 303, "which goes on as it began"
 
 
 def test_a_cookie_of_another_kind_or_maker_begins_nothing(browser: TestClient, provider: Provider) -> None:
