@@ -14,10 +14,10 @@ from core.settings import ROOT
 from core.states import RoundStatus
 from core.tables import utc_now
 from core.types import Progress
-from tests.app.gateway.test_metrics import queues, scraped
+from tests.app.gateway.test_metrics import own_connections, patience, scraped
 from tests.app.gateway.ward import Ward
 
-__all__ = ["queues"]
+__all__ = ["own_connections", "patience"]
 
 PANELS: list[dict[str, Any]] = json.loads((ROOT / "deploy" / "dashboards" / "balancedbio.json").read_text())["panels"]
 TARGETS: list[dict[str, str]] = [target for panel in PANELS for target in panel.get("targets", ())]
@@ -43,7 +43,7 @@ def test_names_are_read_out_of_an_expression() -> None:
 
 
 @pytest.fixture
-def exposed(ward: Ward, queues: object, script: list[str]) -> dict[str, set[str]]:
+def exposed(ward: Ward, own_connections: None, script: list[str]) -> dict[str, set[str]]:
     """Metric -> labels, after an answered turn, a withheld one, a judgement, and while a round trains."""
     script[:] = ["The first-line treatment of gout is naproxen.", "Give amoxicillin 500 mg three times daily. Then review."]
     turn = ward.ask("Gout?")["balancedbio"]["turn_id"]
