@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.flows.conftest import Stack
+from tests.stack import Stack
 
 pytestmark = pytest.mark.flow
 

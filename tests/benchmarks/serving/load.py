@@ -1,0 +1,117 @@
+"""`python -m tests.benchmarks.serving.load`: the load generator. Reads a `Load` as JSON, asks for so many replies at once, writes `Sample`s.
+
+While it measures it only notes when which bytes came; they are read after the last one, so that reading them delays nothing. The streams
+start at random moments within the length of one reply, the same ones for every target: real users do not start together, and replies
+of a fixed pace that did would stay together.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from typing import Any
+
+import aiohttp
+import uvloop
+
+from core.types import Value
+from tests.benchmarks.serving.replies import EXCHANGES, first_sentence_is_whole
+
+
+class Load(Value):
+    url: str
+    """Of the API, up to `/v1`."""
+    key: str
+    model: str
+    streams: int
+    replies_per_stream: int
+    spread_seconds: float
+    """Within which the streams start."""
+    seed: int
+
+
+class Sample(Value):
+    """One reply. Seconds since its request was sent; of one that failed only the status counts."""
+
+    status: int
+    first_byte: float = 0.0
+    """Of the body."""
+    first_text: float = 0.0
+    """The first event with text: for the gateway that is a checked sentence."""
+    first_sentence: float = 0.0
+    """The reply's first sentence is here and known to have ended."""
+    total: float = 0.0
+    """[DONE] is here."""
+
+
+class Result(Value):
+    samples: tuple[Sample, ...]
+    cpu_share: float
+    """Of one core, of this process, while it measured: near 1 it would be the bottleneck."""
+
+
+class _Reply:
+    """What came, as it came."""
+
+    def __init__(self) -> None:
+        self.status, self.asked, self.started = 0, "", 0.0
+        self.pieces: list[tuple[float, bytes]] = []
+
+
+async def measure(load: Load) -> Result:
+    draw = random.Random(load.seed)
+    starts = [draw.uniform(0, load.spread_seconds) for _ in range(load.streams)]
+    order = [[draw.randrange(len(EXCHANGES)) for _ in range(load.replies_per_stream)] for _ in range(load.streams)]
+    began, cpu = time.monotonic(), time.process_time()
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, headers={"Authorization": f"Bearer {load.key}"}) as session:
+        replies = await asyncio.gather(*(_stream(session, load, start, asked) for start, asked in zip(starts, order, strict=True)))
+    share = (time.process_time() - cpu) / (time.monotonic() - began)
+    return Result(samples=tuple(_sample(reply) for of_stream in replies for reply in of_stream), cpu_share=share)
+
+
+async def _stream(session: aiohttp.ClientSession, load: Load, start: float, asked: list[int]) -> list[_Reply]:
+    await asyncio.sleep(start)
+    return [await _ask(session, load, number) for number in asked]
+
+
+async def _ask(session: aiohttp.ClientSession, load: Load, number: int) -> _Reply:
+    reply = _Reply()
+    messages = [{"role": "user", "content": EXCHANGES[number].question}]
+    body = {"model": load.model, "messages": messages, "stream": True, "stream_options": {"include_usage": True}}
+    reply.asked, reply.started = EXCHANGES[number].reply, time.monotonic()
+    async with session.post(f"{load.url}/chat/completions", json=body) as response:
+        reply.status = response.status
+        async for piece in response.content.iter_any():
+            reply.pieces.append((time.monotonic(), piece))
+    return reply
+
+
+def _sample(reply: _Reply) -> Sample:
+    """Raises AssertionError when the reply is not the one that the mock gave: a fast wrong answer is not a measurement."""
+    if reply.status != 200:
+        return Sample(status=reply.status)
+    text, held, first_text, first_sentence, total = "", b"", 0.0, 0.0, 0.0
+    for moment, piece in reply.pieces:
+        *lines, held = (held + piece).split(b"\n")
+        for line in lines:
+            if line == b"data: [DONE]":
+                total = moment
+            elif line.startswith(b"data: "):
+                text += _text(json.loads(line[6:]))
+                first_text = first_text or (moment if text else 0.0)
+                first_sentence = first_sentence or (moment if first_sentence_is_whole(text) else 0.0)
+    assert text == reply.asked, f"another reply came: {text[:200]!r}"
+    assert total, "the stream ended without [DONE]"
+    since = [moment - reply.started for moment in (reply.pieces[0][0], first_text, first_sentence, total)]
+    return Sample(status=200, first_byte=since[0], first_text=since[1], first_sentence=since[2], total=since[3])
+
+
+def _text(event: dict[str, Any]) -> str:
+    return "".join(choice["delta"].get("content") or "" for choice in event.get("choices", ()))
+
+
+if __name__ == "__main__":
+    uvloop.install()
+    print(asyncio.run(measure(Load.model_validate_json(sys.stdin.read()))).model_dump_json())
