@@ -16,7 +16,7 @@ import aiohttp
 import uvloop
 
 from core.types import Value
-from tests.benchmarks.serving.replies import EXCHANGES, first_sentence_is_whole
+from tests.benchmarks.serving.replies import EXCHANGES, Exchange, first_sentence_is_whole
 
 
 class Load(Value):
@@ -62,7 +62,7 @@ class _Reply:
 async def measure(load: Load) -> Result:
     draw = random.Random(load.seed)
     starts = [draw.uniform(0, load.spread_seconds) for _ in range(load.streams)]
-    order = [[draw.randrange(len(EXCHANGES)) for _ in range(load.replies_per_stream)] for _ in range(load.streams)]
+    order = [[draw.choice(EXCHANGES).numbered(draw.randrange(10**6)) for _ in range(load.replies_per_stream)] for _ in range(load.streams)]
     began, cpu = time.monotonic(), time.process_time()
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, headers={"Authorization": f"Bearer {load.key}"}) as session:
@@ -71,16 +71,16 @@ async def measure(load: Load) -> Result:
     return Result(samples=tuple(_sample(reply) for of_stream in replies for reply in of_stream), cpu_share=share)
 
 
-async def _stream(session: aiohttp.ClientSession, load: Load, start: float, asked: list[int]) -> list[_Reply]:
+async def _stream(session: aiohttp.ClientSession, load: Load, start: float, asked: list[Exchange]) -> list[_Reply]:
     await asyncio.sleep(start)
-    return [await _ask(session, load, number) for number in asked]
+    return [await _ask(session, load, exchange) for exchange in asked]
 
 
-async def _ask(session: aiohttp.ClientSession, load: Load, number: int) -> _Reply:
+async def _ask(session: aiohttp.ClientSession, load: Load, exchange: Exchange) -> _Reply:
     reply = _Reply()
-    messages = [{"role": "user", "content": EXCHANGES[number].question}]
+    messages = [{"role": "user", "content": exchange.question}]
     body = {"model": load.model, "messages": messages, "stream": True, "stream_options": {"include_usage": True}}
-    reply.asked, reply.started = EXCHANGES[number].reply, time.monotonic()
+    reply.asked, reply.started = exchange.reply, time.monotonic()
     async with session.post(f"{load.url}/chat/completions", json=body) as response:
         reply.status = response.status
         async for piece in response.content.iter_any():

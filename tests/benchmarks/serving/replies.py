@@ -1,4 +1,7 @@
-"""What the mock model says: replies of nine sentences, with claims and citations for the gateway to check, cut into tokens."""
+"""What the mock model says: replies of nine sentences, with claims and citations for the gateway to check, cut into tokens.
+
+Each request has a number that stands in its question and in its reply: what the gateway remembers of one reply does not help with the next.
+"""
 
 import re
 from typing import NamedTuple
@@ -8,9 +11,15 @@ _TOKEN = re.compile(r"\s?[^\s]{1,6}")
 _SENTENCE_END = re.compile(r"[.!?;]\s+")
 
 
+_NUMBER = re.compile(r" Case ([0-9]+)\.")
+
+
 class Exchange(NamedTuple):
     question: str
     reply: str
+
+    def numbered(self, number: int) -> "Exchange":
+        return Exchange(f"{self.question} Case {number}.", f"In case {number}: {self.reply}")
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -64,3 +73,10 @@ EXCHANGES = (
         "A sudden and severe first headache is another matter, and it is looked at in hospital on the same day.",
     ),
 )
+
+
+def answer_to(content: str) -> Exchange:
+    """By the question and its number, which the gateway may have put after its evidence."""
+    found = _NUMBER.search(content)
+    assert found is not None, f"not a question of this benchmark: {content[:200]!r}"
+    return next(e for e in EXCHANGES if e.question in content).numbered(int(found[1]))

@@ -14,7 +14,7 @@ from uuid import uuid4
 import uvloop
 from aiohttp import web
 
-from tests.benchmarks.serving.replies import EXCHANGES
+from tests.benchmarks.serving.replies import answer_to
 
 FIRST_TOKEN_SECONDS = 0.040
 TOKEN_SECONDS = 0.025
@@ -39,7 +39,7 @@ def app(model: str) -> web.Application:
 async def _chat(request: web.Request) -> web.StreamResponse:
     arrived = time.monotonic()
     asked = await request.json()
-    tokens = _answer(asked["messages"][-1]["content"])
+    tokens = answer_to(asked["messages"][-1]["content"]).tokens
     head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": asked["model"]}
     usage = {"prompt_tokens": 64, "completion_tokens": len(tokens), "total_tokens": 64 + len(tokens)}
     if not asked.get("stream"):
@@ -64,11 +64,6 @@ async def _chat(request: web.Request) -> web.StreamResponse:
         await send([], usage=usage)
     await response.write(b"data: [DONE]\n\n")
     return response
-
-
-def _answer(content: str) -> tuple[str, ...]:
-    """By the question, which the gateway may have put after its evidence."""
-    return next(e.tokens for e in EXCHANGES if e.question in content)
 
 
 async def _until(moment: float) -> None:
