@@ -69,7 +69,7 @@ async def _whole(request: Request, ticket: Ticket, send: Send) -> None:
 
     here = house(request)
     try:
-        answer = await run_turn(ticket, here.chat, await run_sync(here.knowledge), collect)
+        answer = await run_turn(ticket, here.chat, here.knowledge, collect)
     except Unavailable as error:
         # Nobody who describes an emergency is told no more than to try again later.
         if pieces and is_banner(pieces[0]):
@@ -87,7 +87,7 @@ async def _stream(request: Request, ticket: Ticket, include_usage: bool, send: S
 
     here = house(request)
     try:
-        answer: Answer = await run_turn(ticket, here.chat, await run_sync(here.knowledge), emit)
+        answer: Answer = await run_turn(ticket, here.chat, here.knowledge, emit)
     except AppError as error:
         if not events.begun:
             raise

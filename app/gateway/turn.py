@@ -83,9 +83,10 @@ def _room_for_evidence(messages: tuple[Message, ...]) -> int:
     return max(0, min(settings().evidence_tokens, settings().vllm_max_model_len * 2 // 3 - asked))
 
 
-async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: Emit) -> Answer:
+async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Callable[[], Knowledge], emit: Emit) -> Answer:
     """Answers the ticket, showing checked text through `emit`, and stores the turn, de-identified.
 
+    `knowledge` gives the base in use, in the thread that reads the question: each change of threads costs a busy machine milliseconds.
     Cancelled: the model server is aborted, the turn is stored as cancelled. An error before any text changes nothing; one after some
     text stores the turn as `error` and is raised. Raises Unavailable, BadInput.
     """
@@ -106,9 +107,7 @@ async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: 
         if finish_reason != "error" or guard.seen:
             # The client may be gone; what was said is kept all the same.
             with anyio.CancelScope(shield=True):
-                claims, findings = await run_sync(_judge, guard, knowledge)
-                turn = _row(ticket, guard, finish_reason, claims, findings, last, time.monotonic() - started)
-                await run_sync(_store, ticket, turn)
+                claims, findings = await run_sync(_judge_and_store, ticket, guard, finish_reason, last, time.monotonic() - started)
                 _count(ticket, finish_reason, findings, last)
     return Answer(
         extension=_extension(ticket, guard.evidence, () if finish_reason == "withheld" else claims, findings, withheld=finish_reason == "withheld"),
@@ -122,9 +121,10 @@ def opening(ticket: Ticket) -> Extension:
     return _extension(ticket, (), (), (), withheld=False)
 
 
-def _guard(ticket: Ticket, knowledge: Knowledge) -> Guard:
-    facts = retrieve(ticket.messages, knowledge, ticket.evidence_tokens) if ticket.evidence_tokens else ()
-    return Guard(ticket.messages, knowledge, [knowledge.graph.evidence(f) for f in facts])
+def _guard(ticket: Ticket, knowledge: Callable[[], Knowledge]) -> Guard:
+    known = knowledge()
+    facts = retrieve(ticket.messages, known, ticket.evidence_tokens) if ticket.evidence_tokens else ()
+    return Guard(ticket.messages, known, [known.graph.evidence(f) for f in facts])
 
 
 async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
@@ -171,8 +171,10 @@ async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) ->
     return last
 
 
-def _judge(guard: Guard, knowledge: Knowledge) -> tuple[tuple[Claim, ...], tuple[SafetyFinding, ...]]:
-    return check_claims(split_reply(guard.seen).answer, knowledge), guard.findings()
+def _judge_and_store(ticket: Ticket, guard: Guard, finish_reason: str, last: Chunk, seconds: float) -> tuple[tuple[Claim, ...], tuple[SafetyFinding, ...]]:
+    claims, findings = check_claims(split_reply(guard.seen).answer, guard.knowledge), guard.findings()
+    _store(ticket, _row(ticket, guard, finish_reason, claims, findings, last, seconds))
+    return claims, findings
 
 
 def may_ask(caller: Caller, checkpoint: Checkpoint) -> bool:
