@@ -28,15 +28,15 @@ from app.stack import first_run
 from core import store
 from core.artifacts import write_text_atomically
 from core.db import reading
-from tests.benchmarks.serving import upstream
+from tests.benchmarks.serving import replies
 from tests.benchmarks.serving.load import Load, Result
-from tests.benchmarks.serving.replies import EXCHANGES
+from tests.benchmarks.serving.replies import EXCHANGES, due
 from tests.benchmarks.serving.report import DIRECT, LITELLM, OURS, Cell, bars, table, verdicts
 from tests.benchmarks.serving.targets import Target, furnish, running
 from tests.stack import free_ports
 
 _ONE_STREAM_REPLIES = 60
-_REPLY_SECONDS = upstream.FIRST_TOKEN_SECONDS + upstream.TOKEN_SECONDS * sum(len(e.tokens) for e in EXCHANGES) / len(EXCHANGES)
+_REPLY_SECONDS = due(max(len(e.tokens) for e in EXCHANGES))
 
 
 def main() -> int:
@@ -139,9 +139,9 @@ def _title() -> str:
     busy = psutil.getloadavg()[0]
     return (
         f"## {datetime.now(UTC):%Y-%m-%d %H:%M}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load average {busy:.1f}\n\n"
-        f"Mock of vLLM: first token after {upstream.FIRST_TOKEN_SECONDS * 1000:.0f} ms, then one every {upstream.TOKEN_SECONDS * 1000:.0f} ms; "
+        f"Mock of vLLM: first token after {replies.FIRST_TOKEN_SECONDS * 1000:.0f} ms, then one every {replies.TOKEN_SECONDS * 1000:.0f} ms; "
         f"replies of {min(len(e.tokens) for e in EXCHANGES)} to {max(len(e.tokens) for e in EXCHANGES)} tokens. "
-        "The row `direct` is in milliseconds; the others are what they add to it."
+        "The row `direct`: milliseconds behind that pace; the others: what they add to it."
     )
 
 

@@ -16,7 +16,7 @@ import aiohttp
 import uvloop
 
 from core.types import Value
-from tests.benchmarks.serving.replies import EXCHANGES, Exchange, first_sentence_is_whole
+from tests.benchmarks.serving.replies import EXCHANGES, Exchange, due, first_sentence_is_whole
 
 
 class Load(Value):
@@ -32,17 +32,17 @@ class Load(Value):
 
 
 class Sample(Value):
-    """One reply. Seconds since its request was sent; of one that failed only the status counts."""
+    """One reply: milliseconds behind the model, which says when each token is due. Of one that failed only the status counts."""
 
     status: int
     first_byte: float = 0.0
-    """Of the body."""
+    """Of the body, behind the first token."""
     first_text: float = 0.0
-    """The first event with text: for the gateway that is a checked sentence."""
+    """The first event with text, behind the first token: the gateway waits for a sentence here, and means to."""
     first_sentence: float = 0.0
-    """The reply's first sentence is here and known to have ended."""
+    """The first sentence, behind the token with which it is known to have ended."""
     total: float = 0.0
-    """[DONE] is here."""
+    """[DONE], behind the last token."""
 
 
 class Result(Value):
@@ -54,8 +54,9 @@ class Result(Value):
 class _Reply:
     """What came, as it came."""
 
-    def __init__(self) -> None:
-        self.status, self.asked, self.started = 0, "", 0.0
+    def __init__(self, asked: Exchange) -> None:
+        self.asked = asked
+        self.status, self.started = 0, 0.0
         self.pieces: list[tuple[float, bytes]] = []
 
 
@@ -77,10 +78,10 @@ async def _stream(session: aiohttp.ClientSession, load: Load, start: float, aske
 
 
 async def _ask(session: aiohttp.ClientSession, load: Load, exchange: Exchange) -> _Reply:
-    reply = _Reply()
+    reply = _Reply(exchange)
     messages = [{"role": "user", "content": exchange.question}]
     body = {"model": load.model, "messages": messages, "stream": True, "stream_options": {"include_usage": True}}
-    reply.asked, reply.started = exchange.reply, time.monotonic()
+    reply.started = time.monotonic()
     async with session.post(f"{load.url}/chat/completions", json=body) as response:
         reply.status = response.status
         async for piece in response.content.iter_any():
@@ -102,10 +103,19 @@ def _sample(reply: _Reply) -> Sample:
                 text += _text(json.loads(line[6:]))
                 first_text = first_text or (moment if text else 0.0)
                 first_sentence = first_sentence or (moment if first_sentence_is_whole(text) else 0.0)
-    assert text == reply.asked, f"another reply came: {text[:200]!r}"
+    assert text == reply.asked.reply, f"another reply came: {text[:200]!r}"
     assert total, "the stream ended without [DONE]"
-    since = [moment - reply.started for moment in (reply.pieces[0][0], first_text, first_sentence, total)]
-    return Sample(status=200, first_byte=since[0], first_text=since[1], first_sentence=since[2], total=since[3])
+
+    def behind(moment: float, token: int) -> float:
+        return (moment - reply.started - due(token)) * 1000
+
+    return Sample(
+        status=200,
+        first_byte=behind(reply.pieces[0][0], 0),
+        first_text=behind(first_text, 0),
+        first_sentence=behind(first_sentence, reply.asked.first_sentence),
+        total=behind(total, len(reply.asked.tokens) - 1),
+    )
 
 
 def _text(event: dict[str, Any]) -> str:

@@ -6,6 +6,9 @@ Each request has a number that stands in its question and in its reply: what the
 import re
 from typing import NamedTuple
 
+FIRST_TOKEN_SECONDS = 0.040
+TOKEN_SECONDS = 0.025
+"""40 tokens a second for each stream, as many as a 7B model gives each of dozens on one GPU."""
 _TOKEN = re.compile(r"\s?[^\s]{1,6}")
 """About what a tokenizer of English makes of it: a space begins a token, and a long word is several."""
 _SENTENCE_END = re.compile(r"[.!?;]\s+")
@@ -24,6 +27,21 @@ class Exchange(NamedTuple):
     @property
     def tokens(self) -> tuple[str, ...]:
         return tuple(_TOKEN.findall(self.reply))
+
+    @property
+    def first_sentence(self) -> int:
+        """The number of the token with which the first sentence is known to have ended."""
+        text = ""
+        for number, token in enumerate(self.tokens):
+            text += token
+            if first_sentence_is_whole(text):
+                return number
+        raise ValueError(f"one sentence only: {self.reply}")
+
+
+def due(token: int) -> float:
+    """Seconds after a request at which its token of this number leaves the model."""
+    return FIRST_TOKEN_SECONDS + TOKEN_SECONDS * token
 
 
 def first_sentence_is_whole(text: str) -> bool:

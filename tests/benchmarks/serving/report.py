@@ -1,4 +1,4 @@
-"""From samples to the table: what a target adds to what the upstream takes by itself."""
+"""From samples to the table: what a target adds to the upstream asked directly. Milliseconds everywhere."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class Cell(NamedTuple):
         return [s for s in self.samples if s.status == 200]
 
     def milliseconds(self, measure: str, quantile: float) -> float:
-        return float(np.quantile([getattr(s, measure) for s in self.served], quantile)) * 1000
+        return float(np.quantile([getattr(s, measure) for s in self.served], quantile))
 
 
 class Bar(NamedTuple):
@@ -40,14 +40,14 @@ class Bar(NamedTuple):
 MEASURES = {
     "first_byte": "first byte",
     "first_text": "first text",
-    "first_sentence": "first sentence whole",
-    "total": "total",
+    "first_sentence": "first sentence",
+    "total": "end",
 }
 MOST_ADDED_MS, MOST_OF_LITELLM = 2.0, 0.25
 
 
 def added(cell: Cell, direct: Cell, measure: str, quantile: float) -> float:
-    """Milliseconds: a quantile of the target less the same quantile of the upstream asked directly."""
+    """A quantile of the target less the same quantile of the upstream asked directly, each behind the moments at which tokens are due."""
     return cell.milliseconds(measure, quantile) - direct.milliseconds(measure, quantile)
 
 
@@ -67,8 +67,12 @@ def bars(cells: Mapping[tuple[str, int], Cell]) -> list[Bar]:
 
 
 def table(cells: Mapping[tuple[str, int], Cell]) -> str:
-    """Markdown: per number of streams, milliseconds of the upstream and what each target adds."""
-    head = "| streams | target | replies | failed | " + " | ".join(f"{name} p50 / p99" for name in MEASURES.values()) + " | CPU ms a reply | of a core | load generator |"
+    """Markdown: per number of streams, how far the upstream itself is behind its pace, and what each target adds to that."""
+    head = (
+        "| streams | target | replies | failed | "
+        + " | ".join(f"{name} p50 / p99" for name in MEASURES.values())
+        + " | CPU ms a reply | of a core | load generator |"
+    )
     lines = [head, "|" + "---|" * (len(MEASURES) + 7)]
     for (name, streams), cell in sorted(cells.items(), key=lambda item: (item[0][1], item[0][0] != DIRECT)):
         direct = cells[DIRECT, streams]

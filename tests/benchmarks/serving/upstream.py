@@ -14,11 +14,7 @@ from uuid import uuid4
 import uvloop
 from aiohttp import web
 
-from tests.benchmarks.serving.replies import answer_to
-
-FIRST_TOKEN_SECONDS = 0.040
-TOKEN_SECONDS = 0.025
-"""40 tokens a second for each stream, as many as a 7B model gives each of dozens on one GPU."""
+from tests.benchmarks.serving.replies import answer_to, due
 
 
 def app(model: str) -> web.Application:
@@ -43,7 +39,7 @@ async def _chat(request: web.Request) -> web.StreamResponse:
     head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": asked["model"]}
     usage = {"prompt_tokens": 64, "completion_tokens": len(tokens), "total_tokens": 64 + len(tokens)}
     if not asked.get("stream"):
-        await _until(arrived + FIRST_TOKEN_SECONDS + TOKEN_SECONDS * (len(tokens) - 1))
+        await _until(arrived + due(len(tokens) - 1))
         choice = {"index": 0, "message": {"role": "assistant", "content": "".join(tokens)}, "logprobs": None, "finish_reason": "stop"}
         return web.json_response({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
 
@@ -55,7 +51,7 @@ async def _chat(request: web.Request) -> web.StreamResponse:
         await response.write(f"data: {json.dumps(event)}\n\n".encode())
 
     for number, token in enumerate(tokens):
-        await _until(arrived + FIRST_TOKEN_SECONDS + TOKEN_SECONDS * number)
+        await _until(arrived + due(number))
         if number == 0:
             await send([{"index": 0, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}])
         await send([{"index": 0, "delta": {"content": token}, "logprobs": None, "finish_reason": None, "token_ids": None}])
