@@ -30,6 +30,9 @@ from core.states import CheckpointStatus, Scope
 from core.tables import Checkpoint, Conversation, Turn, new_id
 from core.types import Claim, Evidence, Message, SafetyFinding
 
+_SHORT_CHARS = 4_000
+"""A sentence at the end of so long a reply is checked in about a millisecond."""
+
 Emit = Callable[[str], Awaitable[None]]
 
 
@@ -155,7 +158,7 @@ async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) ->
                 at_end = last.finish_reason is not None
                 if not guard.hold(last.text) and not at_end:
                     continue
-                if text := await run_sync(guard.release, at_end):
+                if text := await _released(guard, at_end):
                     if is_first:
                         metrics.seconds_to_first_text.observe(time.monotonic() - started)
                         is_first = False
@@ -169,6 +172,11 @@ async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) ->
     if last.finish_reason is None:
         raise Unavailable("The model endpoint ended the reply early; try again")
     return last
+
+
+async def _released(guard: Guard, at_end: bool) -> str:
+    """What may be sent now. A short reply is checked in less time than a change of threads takes; a long one would hold up everybody else."""
+    return guard.release(at_end) if len(guard.seen) < _SHORT_CHARS else await run_sync(guard.release, at_end)
 
 
 def _judge_and_store(ticket: Ticket, guard: Guard, finish_reason: str, last: Chunk, seconds: float) -> tuple[tuple[Claim, ...], tuple[SafetyFinding, ...]]:
