@@ -43,7 +43,7 @@ async def chat_completions(
     """Answers a conversation as the production checkpoint (`balancedbio`) or a named one; see `app.gateway.turn`."""
     if conversation is not None and body.conversation_id is None:
         body = body.model_copy(update={"conversation_id": conversation})
-    ticket = await run_sync(open_turn, caller, body)
+    ticket = await run_sync(open_turn, caller, body, house(request).knowledge)
     if body.stream:
         include_usage = body.stream_options is not None and body.stream_options.include_usage
         return Connected(lambda send: _stream(request, ticket, include_usage, send))
@@ -67,9 +67,8 @@ async def _whole(request: Request, ticket: Ticket, send: Send) -> None:
     async def collect(text: str) -> None:
         pieces.append(text)
 
-    here = house(request)
     try:
-        answer = await run_turn(ticket, here.chat, here.knowledge, collect)
+        answer = await run_turn(ticket, house(request).chat, collect)
     except Unavailable as error:
         # Nobody who describes an emergency is told no more than to try again later.
         if pieces and is_banner(pieces[0]):
@@ -85,9 +84,8 @@ async def _stream(request: Request, ticket: Ticket, include_usage: bool, send: S
     async def emit(text: str) -> None:
         await events.send(delta_chunk(opening(ticket), {"content": text}))
 
-    here = house(request)
     try:
-        answer: Answer = await run_turn(ticket, here.chat, here.knowledge, emit)
+        answer: Answer = await run_turn(ticket, house(request).chat, emit)
     except AppError as error:
         if not events.begun:
             raise

@@ -47,8 +47,8 @@ class Ticket(NamedTuple):
     checkpoint_id: str
     messages: tuple[Message, ...]
     options: Mapping[str, Any]
-    evidence_tokens: int = 0
-    """Room for facts of the knowledge base."""
+    guard: Guard
+    """Has read the question, and holds the facts of the knowledge base that go with it."""
 
 
 class Answer(NamedTuple):
@@ -60,8 +60,11 @@ class Answer(NamedTuple):
     usage: dict[str, int]
 
 
-def open_turn(caller: Caller, request: ChatRequest) -> Ticket:
-    """Resolves the model and the conversation. Writes nothing. Raises NotFound, NotAllowed, Unavailable."""
+def open_turn(caller: Caller, request: ChatRequest, knowledge: Callable[[], Knowledge]) -> Ticket:
+    """Resolves the model and the conversation, reads the question. Writes nothing. Raises NotFound, NotAllowed, Unavailable, KnowledgeError.
+
+    All of it in one thread: each change of threads costs a busy machine milliseconds.
+    """
     with reading() as session:
         checkpoint = store.production(session) if request.model == ALIAS else store.get_checkpoint(session, request.model)
         if not may_ask(caller, checkpoint):
@@ -76,8 +79,14 @@ def open_turn(caller: Caller, request: ChatRequest) -> Ticket:
         checkpoint_id=checkpoint.id,
         messages=request.conversation,
         options=request.options,
-        evidence_tokens=_room_for_evidence(request.conversation) if request.evidence else 0,
+        guard=_guard(request, knowledge()),
     )
+
+
+def _guard(request: ChatRequest, knowledge: Knowledge) -> Guard:
+    messages = request.conversation
+    facts = retrieve(messages, knowledge, _room_for_evidence(messages)) if request.evidence else ()
+    return Guard(messages, knowledge, [knowledge.graph.evidence(f) for f in facts])
 
 
 def _room_for_evidence(messages: tuple[Message, ...]) -> int:
@@ -86,16 +95,12 @@ def _room_for_evidence(messages: tuple[Message, ...]) -> int:
     return max(0, min(settings().evidence_tokens, settings().vllm_max_model_len * 2 // 3 - asked))
 
 
-async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Callable[[], Knowledge], emit: Emit) -> Answer:
+async def run_turn(ticket: Ticket, chat: ChatModel, emit: Emit) -> Answer:
     """Answers the ticket, showing checked text through `emit`, and stores the turn, de-identified.
-
-    `knowledge` gives the base in use, in the thread that reads the question: each change of threads costs a busy machine milliseconds.
     Cancelled: the model server is aborted, the turn is stored as cancelled. An error before any text changes nothing; one after some
     text stores the turn as `error` and is raised. Raises Unavailable, BadInput.
     """
-    started = time.monotonic()
-    guard = await run_sync(_guard, ticket, knowledge)
-    last = Chunk()
+    started, guard, last = time.monotonic(), ticket.guard, Chunk()
     finish_reason = "error"
     try:
         with anyio.fail_after(settings().request_timeout_seconds):
@@ -122,12 +127,6 @@ async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Callable[[], Know
 def opening(ticket: Ticket) -> Extension:
     """What can be said of the turn before it is answered."""
     return _extension(ticket, (), (), (), withheld=False)
-
-
-def _guard(ticket: Ticket, knowledge: Callable[[], Knowledge]) -> Guard:
-    known = knowledge()
-    facts = retrieve(ticket.messages, known, ticket.evidence_tokens) if ticket.evidence_tokens else ()
-    return Guard(ticket.messages, known, [known.graph.evidence(f) for f in facts])
 
 
 async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
