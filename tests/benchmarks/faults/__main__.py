@@ -26,7 +26,7 @@ from tests.benchmarks.faults.faults import FAULTS, Fault
 from tests.benchmarks.faults.report import Outcome, counted, table
 from tests.stack import Stack, started
 
-_DISK = "128m"
+_DISK = "640m"
 _LONGEST_SECONDS = 90.0
 _CALM_SECONDS = 3.0
 """Without a failure, and everything is up: it is over."""
