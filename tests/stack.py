@@ -4,7 +4,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import httpx
 import openai
 import psutil
+import pytest
 
 from core.settings import ROOT
 
@@ -74,6 +76,16 @@ def started(folder: Path, **settings: str) -> Iterator[Stack]:
         yield Stack(env=env, address=f"http://127.0.0.1:{app_port}", key=(folder / "api_key").read_text().strip(), password=lines["Password"].split()[1])
     finally:
         _balancedbio(("down",), env, 120)
+
+
+def wait_for(what: str, condition: Callable[[], Any], seconds: float = 240) -> Any:
+    """The first true value of `condition`; fails with `what` when it stays false."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.3)
+    pytest.fail(f"not within {seconds:.0f} s: {what}")
 
 
 def free_ports(count: int) -> list[int]:
