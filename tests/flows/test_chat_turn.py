@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.flows.conftest import Stack
+from tests.stack import Stack
 
 pytestmark = pytest.mark.flow
 

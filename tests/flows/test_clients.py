@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import ROOT, Stack
+from core.settings import ROOT
+from tests.stack import Stack
 
 pytestmark = pytest.mark.flow
 

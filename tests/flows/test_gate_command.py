@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.flows.conftest import Stack
+from tests.stack import Stack
 
 pytestmark = pytest.mark.flow
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.benchmarks.promotions import measure
-from tests.flows.conftest import Stack
+from tests.stack import Stack
 
 pytestmark = pytest.mark.flow
 

@@ -1,27 +1,14 @@
 """Walks: feedback to a promoted checkpoint and back; and the same with every part killed on the way."""
 
 import signal
-import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from tests.flows.conftest import Stack
+from tests.stack import Stack, wait_for
 
 pytestmark = pytest.mark.flow
 
 _FINAL = {"promoted", "held", "failed", "cancelled"}
-
-
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 240) -> Any:
-    """The first true value of `condition`; fails with `what` when it stays false."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.3)
-    pytest.fail(f"not within {seconds:.0f} s: {what}")
 
 
 def status(stack: Stack, round_id: str) -> str:
