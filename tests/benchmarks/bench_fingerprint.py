@@ -37,19 +37,11 @@ def rows() -> Iterator[Row]:
             right = {name: deviation(taken[name], served[name]) for name in taken}
             wrong = {pair: deviation(taken[pair[0]], served[pair[1]]) for pair in permutations(taken, 2)}
             farthest, nearest = max(right, key=right.__getitem__), min(wrong, key=wrong.__getitem__)
-            note = f"allowed: {TOLERANCE}"
-            yield Row(
-                "fingerprint", f"{dtype}: right adapter, farthest", right[farthest], "nats", "<= 0.075", right[farthest] <= TOLERANCE / 2, f"{farthest}; {note}"
-            )
-            yield Row(
-                "fingerprint",
-                f"{dtype}: wrong or none, nearest",
-                wrong[nearest],
-                "nats",
-                ">= 0.3",
-                wrong[nearest] >= 2 * TOLERANCE,
-                " for ".join(nearest[::-1]),
-            )
+            for measure, pair, found, bar, is_met in (
+                ("right adapter, farthest", farthest, right[farthest], f"<= {TOLERANCE}", right[farthest] <= TOLERANCE),
+                ("wrong adapter or none, nearest", " for ".join(nearest[::-1]), wrong[nearest], f"> {TOLERANCE}", wrong[nearest] > TOLERANCE),
+            ):
+                yield Row("fingerprint", f"{dtype}: {measure}", found, "nats", bar, is_met, pair)
 
 
 def _adapters(folder: Path) -> Mapping[str, Fingerprint]:

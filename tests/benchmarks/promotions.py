@@ -111,7 +111,7 @@ def measure(stack: Stack, promotions: int, requests: int) -> Result:
     try:
         return asyncio.run(_Load(stack).run((before, *ADAPTERS), promotions, requests))
     finally:
-        asyncio.run(_Load(stack).promote(before))
+        _promote(stack, before)
 
 
 class _Load:
@@ -124,17 +124,23 @@ class _Load:
         self._is_over = False
 
     async def run(self, checkpoints: tuple[str, ...], promotions: int, requests: int) -> Result:
+        async with self._client:
+            return await self._run(checkpoints, promotions, requests)
+
+    async def _run(self, checkpoints: tuple[str, ...], promotions: int, requests: int) -> Result:
         alone = {}
         for checkpoint_id in checkpoints:
-            await self.promote(checkpoint_id)
+            await self._promote(checkpoint_id)
             for question in QUESTIONS:
-                alone[checkpoint_id, question] = (await self._ask(question)).text
+                reply = await self._ask(question)
+                assert reply.checkpoint_id == checkpoint_id
+                alone[checkpoint_id, question] = reply.text
         self._flips.clear()
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             clients = [group.create_task(self._keep_asking(n)) for n in range(CLIENTS)]
             for number in range(promotions):
-                await self.promote(checkpoints[number % len(checkpoints)])
+                await self._promote(checkpoints[number % len(checkpoints)])
                 while self._asked < requests * (number + 1) / promotions:
                     await asyncio.sleep(0.02)
             self._is_over = True
@@ -145,15 +151,8 @@ class _Load:
     def _asked(self) -> int:
         return len(self._replies) + len(self._failures)
 
-    async def promote(self, checkpoint_id: str) -> None:
-        if await asyncio.to_thread(_production, self._stack) == checkpoint_id:
-            return
-        began = time.monotonic()
-        await asyncio.to_thread(self._stack.api, "POST", f"checkpoints/{checkpoint_id}/promote")
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while await asyncio.to_thread(_production, self._stack) != checkpoint_id:
-                await asyncio.sleep(0.05)
-        self._flips.append(time.monotonic() - began)
+    async def _promote(self, checkpoint_id: str) -> None:
+        self._flips.append(await asyncio.to_thread(_promote, self._stack, checkpoint_id))
 
     async def _keep_asking(self, client: int) -> None:
         for number in itertools.count(client):
@@ -175,6 +174,17 @@ class _Load:
             named.add(chunk.model)
         [checkpoint_id] = named
         return Reply(question, checkpoint_id, text, time.monotonic() - began, across=len(self._flips) > flips)
+
+
+def _promote(stack: Stack, checkpoint_id: str) -> float:
+    """Returns when it is in production, after so many seconds."""
+    began = time.monotonic()
+    if _production(stack) != checkpoint_id:
+        stack.api("POST", f"checkpoints/{checkpoint_id}/promote")
+    while _production(stack) != checkpoint_id:
+        assert time.monotonic() < began + _PATIENCE_SECONDS, f"{checkpoint_id} does not come into production"
+        time.sleep(0.05)
+    return time.monotonic() - began
 
 
 def _production(stack: Stack) -> str:
