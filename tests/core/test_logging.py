@@ -3,9 +3,10 @@
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -71,3 +72,14 @@ def test_the_correlation_id_is_in_every_event_of_its_context(logs: Any) -> None:
     one, two = logs()
     assert one["correlation_id"] == "round-1"
     assert "correlation_id" not in two
+
+
+def test_an_event_that_nobody_can_take_stops_nothing(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with io.FileIO(writer, "w") as broken:
+        monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(cast(Any, broken), write_through=True))
+        configure_logging("INFO")
+        with pytest.raises(BrokenPipeError):
+            sys.stderr.write("so it is broken")
+        get_logger("x").info("said to nobody")
