@@ -8,8 +8,9 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from opentelemetry import trace
@@ -46,6 +47,24 @@ def mask_secrets(text: str) -> str:
     return _SECRET.sub(lambda m: f"{m[1] or m[2] or m[3]}***{m[4] or ''}", text)
 
 
+class _Forgiving:
+    """A stream that may break: no request fails because the line about it could not be written.
+
+    A supervisor whose disk was full closes its end of the pipe, and does not open it again while the process lives.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def configure_logging(level: str) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s")
     # The clients log every request line at INFO, query strings and all; Authlib logs at DEBUG what only it may know.
@@ -61,7 +80,7 @@ def configure_logging(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Forgiving(sys.stderr))),
     )
 
 

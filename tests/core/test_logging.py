@@ -1,13 +1,16 @@
 """What must never be in a log is not in it, wherever in the event it stood."""
 
+import io
 import json
-from typing import Any
+import os
+import sys
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.logging import correlation_id, get_logger, mask_secrets
+from core.logging import configure_logging, correlation_id, get_logger, mask_secrets
 
 WORD = st.text("abcdefghijkXYZ0123456789_-", min_size=12, max_size=40)
 
@@ -54,3 +57,14 @@ def test_the_correlation_id_is_in_every_event_of_its_context(logs: Any) -> None:
     one, two = logs()
     assert one["correlation_id"] == "round-1"
     assert "correlation_id" not in two
+
+
+def test_an_event_that_nobody_can_take_stops_nothing(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with io.FileIO(writer, "w") as broken:
+        monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(cast(Any, broken), write_through=True))
+        configure_logging("INFO")
+        with pytest.raises(BrokenPipeError):
+            sys.stderr.write("so it is broken")
+        get_logger("x").info("said to nobody")
