@@ -1,6 +1,7 @@
 """POST /v1/chat/completions, POST /v1/completions and GET /v1/models: OpenAI's protocol around `run_turn`."""
 
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ from app.gateway.errors import error_body
 from app.gateway.guard import is_banner
 from app.gateway.house import house
 from app.gateway.quota import Allowance, Quota
-from app.gateway.replies import ChatShape, Piece, Shape, TextShape, added, choice, head, usage
+from app.gateway.replies import ChatShape, Extension, Piece, Shape, TextShape, added, choice, head, usage
 from app.gateway.ticket import Ticket, may_ask, open_turns
 from app.gateway.turn import Answer, Emit, opening, run_turn
 from app.gateway.wire import ALIAS, ChatRequest, CompletionRequest, Id, listing
@@ -29,6 +30,7 @@ from core import store
 from core.db import reading
 from core.errors import AppError, Unavailable
 from core.tracing import span
+from core.types import Verdict
 
 router = APIRouter(prefix="/v1")
 
@@ -36,7 +38,7 @@ router = APIRouter(prefix="/v1")
 _EVENT = {"type": "object", "required": ["data"], "properties": {"data": {"type": "string", "description": "A chunk as JSON, or [DONE]"}}}
 _REPLY = {
     "description": "The reply, whole or, with `stream`, as server-sent events that end with [DONE]",
-    "headers": {name: {"schema": {"type": "string"}} for name in ("X-Turn-Id", "X-Checkpoint-Id", "X-Conversation-Id")},
+    "headers": {name: {"schema": {"type": "string"}} for name in ("X-Turn-Id", "X-Checkpoint-Id", "X-Conversation-Id", "X-Claims", "X-Findings")},
     "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {"schema": _EVENT}},
 }
 
@@ -102,7 +104,7 @@ async def _whole(request: Request, tickets: Sequence[Ticket], quota: Allowance, 
     choices = [choice(index, shape.all(own), one.finish_reason) for index, (own, one) in enumerate(zip(pieces, answers, strict=True))]
     extensions = [one.extension for one in answers]
     body = head(shape.whole, extensions[0]) | {"choices": choices, "usage": used} | added(extensions)
-    await JSONResponse(body, headers=_headers(tickets[0]))(request.scope, request.receive, send)
+    await JSONResponse(body, headers=_headers(tickets[0]) | _judged(extensions))(request.scope, request.receive, send)
 
 
 async def _stream(request: Request, tickets: Sequence[Ticket], quota: Allowance, shape: Shape, send: Send, *, includes_usage: bool) -> None:
@@ -196,6 +198,13 @@ class _Events:
     async def _event(self, event: Mapping[str, Any] | str) -> None:
         text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
         await self._send({"type": "http.response.body", "body": f"data: {text}\n\n".encode(), "more_body": True})
+
+
+def _judged(extensions: Sequence[Extension]) -> dict[str, str]:
+    """For who reads no bodies: how many claims got which verdict, and which rules found something. A stream's headers leave before there is any."""
+    verdicts = Counter(claim.verdict for one in extensions for claim in one.claims)
+    rules = dict.fromkeys(finding.rule for one in extensions for finding in one.findings)
+    return {"X-Claims": ", ".join(f"{verdict}={verdicts[verdict]}" for verdict in Verdict), "X-Findings": ", ".join(rules)}
 
 
 def _headers(ticket: Ticket) -> dict[str, str]:

@@ -48,6 +48,17 @@ def test_a_reply_says_which_weights_answered_and_what_its_claims_are_worth(ward:
     assert stored(extension["turn_id"]).finish_reason == "stop"
 
 
+def test_headers_say_what_the_reply_is_worth(ward: Ward, script: list[str]) -> None:
+    def headers(text: str) -> list[str]:
+        body = {"model": "balancedbio", "messages": [{"role": "user", "content": text}]}
+        answer = ward.client.post("/v1/chat/completions", headers=ward.bearer("ana"), json=body)
+        return [answer.headers[name] for name in ("X-Claims", "X-Findings")]
+
+    assert headers("What is the first-line treatment of gout?") == ["supported=1, contradicted=0, unknown=0", ""]
+    script[:] = ["Give amoxicillin 500 mg."]
+    assert headers(ALLERGIC) == ["supported=0, contradicted=0, unknown=0", "contraindication"]
+
+
 def test_a_streamed_reply_is_the_whole_reply_and_ends_with_the_same_extension(ward: Ward, script: list[str]) -> None:
     script[:] = ["<think> Gout. It hurts. </think> The first-line treatment of gout is naproxen. Drink water.\nRest"]
     events = streamed(ward, "Treatment of gout?", stream_options={"include_usage": True})
