@@ -4,12 +4,13 @@ A name is loaded once and never again with other weights: vLLM's prefix cache is
 switch weights in the middle of running replies.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 
-from core.errors import ArtifactError, Unavailable
+from core.errors import AppError, ArtifactError, Unavailable
 from core.fingerprint import TOLERANCE, Fingerprint, deviation, read_fingerprint
 from core.tables import Checkpoint
 
@@ -40,8 +41,8 @@ class Vllm(NamedTuple):
     def load(self, checkpoint: Checkpoint) -> None:
         """Loads the adapter under its immutable name; does nothing when it is there already, or when it is the base model.
 
-        One that does not answer as it was trained is unloaded again. Raises ArtifactError when vLLM refuses the files or computes something
-        else with them, Unavailable when it does not answer.
+        One that has not shown that it answers as it was trained is unloaded again. Raises ArtifactError when vLLM refuses the files or
+        computes something else with them, Unavailable when it does not answer.
         """
         names = self.served()
         if checkpoint.id in names:
@@ -53,8 +54,9 @@ class Vllm(NamedTuple):
             raise ArtifactError(f"{self.name} refused checkpoint {checkpoint.id}: {_message(answer)}")
         try:
             self.probe(checkpoint)
-        except ArtifactError:
-            self.unload(checkpoint.id)
+        except AppError:
+            with suppress(Unavailable):
+                self.unload(checkpoint.id)
             raise
 
     def unload(self, checkpoint_id: str) -> None:

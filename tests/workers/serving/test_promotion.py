@@ -210,6 +210,18 @@ def test_a_fingerprint_that_cannot_be_read_is_no_fingerprint_that_passed(house: 
     assert production() == before
 
 
+def test_an_adapter_that_could_not_be_probed_is_not_left_loaded(house: Path, vllm: Vllm, monkeypatch: pytest.MonkeyPatch) -> None:
+    vllm()
+
+    def away(*_: object) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(serving_file.Vllm, "probe", away)
+    with pytest.raises(Unavailable):
+        adapters.load(checkpoint("cp-1", CheckpointStatus.RETIRED))
+    assert "cp-1" not in adapters.served()
+
+
 def test_a_promotion_reaches_every_replica(two: None, vllm: Vllm) -> None:
     vllm()
     vllm(name="vllm-2")
