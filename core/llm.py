@@ -13,6 +13,7 @@ from core.tracing import outgoing
 from core.types import Message, ToolCall, Value
 
 _IDLE_SECONDS = 3.0
+_CONNECT_SECONDS = 5.0
 
 
 class Chunk(Value):
@@ -92,10 +93,10 @@ class OpenAIChat:
     """
 
     def __init__(self, base_url: str, api_key: str = "none", timeout_seconds: float = 120.0) -> None:
-        """`timeout_seconds` is for the connection and for each wait for a piece of the reply."""
+        """`timeout_seconds` is for each wait for a piece of the reply; a connection is there sooner or not at all."""
         self._url = base_url.rstrip("/")
         self._key = api_key
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeout_seconds, sock_read=timeout_seconds)
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout_seconds, _CONNECT_SECONDS), sock_read=timeout_seconds)
         self._opened: aiohttp.ClientSession | None = None
 
     def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
