@@ -9,7 +9,7 @@ from core.settings import settings
 
 
 def serve() -> FastAPI:
-    """The app, whose objects no later garbage collection walks through: with Gradio's 370,000 each held up every stream for half a second."""
+    """The app, whose objects no later garbage collection walks through: with Gradio's 370,000 a full one takes half a second, and every stream waits."""
     from app.server import create_app
 
     app = create_app()

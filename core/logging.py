@@ -47,7 +47,7 @@ def mask_secrets(text: str) -> str:
     return _SECRET.sub(lambda m: f"{m[1] or m[2] or m[3]}***{m[4] or ''}", text)
 
 
-class _Forgiving:
+class Forgiving:
     """A stream that may break: no request fails because the line about it could not be written.
 
     A supervisor whose disk was full closes its end of the pipe, and does not open it again while the process lives.
@@ -80,7 +80,7 @@ def configure_logging(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Forgiving(sys.stderr))),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Forgiving(sys.stderr))),
     )
 
 

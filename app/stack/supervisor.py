@@ -44,7 +44,7 @@ def start(processes: Sequence[Process], *, detached: bool) -> subprocess.Popen[b
     write_text_atomically(config, render(processes))
     with (layout.logs_dir() / "supervisord.err").open("wb") as complaints:
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
+            [sys.executable, "-m", "app.stack.daemon", "-n", "-c", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=complaints,

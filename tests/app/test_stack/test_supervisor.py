@@ -64,6 +64,20 @@ def test_what_is_killed_is_started_again(start: Callable[..., subprocess.Popen[b
     _until(lambda: _running("redis") not in (0, first))
 
 
+def test_a_full_disk_ends_neither_the_supervisor_nor_its_work(start: Callable[..., subprocess.Popen[bytes]]) -> None:
+    layout.logs_dir().mkdir(parents=True)
+    for log in ("supervisord.log", "supervisord.err", "redis.log"):
+        (layout.logs_dir() / log).symlink_to("/dev/full")
+    daemon = start(_process("redis", "sh", "-c", "while echo a line; do sleep 0.05; done"))
+    _until(lambda: _running("redis"))
+    talker = psutil.Process(_running("redis"))
+    with pytest.raises(psutil.TimeoutExpired):
+        talker.wait(2)  # it ends when nobody reads its lines any more
+    assert daemon.poll() is None
+    talker.kill()
+    _until(lambda: _running("redis") not in (0, talker.pid))
+
+
 def test_stopping_ends_grandchildren_too(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     daemon = start(SLEEPER, GRANDPARENT)
     _until(lambda: _running("vllm") and psutil.Process(_running("vllm")).children())

@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.stack import health
+from app.stack import health, supervisor
 from core.artifacts import write_text_atomically
+from core.errors import Unavailable
 from core.settings import settings
 from tests.benchmarks.faults.clients import Clients, Seen
 from tests.benchmarks.faults.faults import FAULTS, Fault
@@ -71,13 +72,13 @@ def _folder() -> Iterator[Path]:
 
 
 async def _suffered(name: str, fault: Fault, stack: Stack) -> Outcome:
-    is_up = health.probes(settings())[fault.process] if fault.process else lambda: True
+    works = health.probes(settings())[fault.process] if fault.process else lambda: True
     async with Clients(stack.address, stack.key, count=0 if name == "gone" else 6) as clients:
         await _until(lambda: name == "gone" or sum(s.is_served for s in clients.seen) >= 12)
         began = time.monotonic()
         note = await fault.bring(clients)
         over = began if fault.process else time.monotonic()
-        back = await _until_back(clients, is_up, over)
+        back = await _until_back(clients, lambda: works() and _everything_runs(), over)
     rows = _rows()
     acknowledged = [s.id for s in clients.seen if s.id]
     return Outcome(
@@ -92,8 +93,15 @@ async def _suffered(name: str, fault: Fault, stack: Stack) -> Outcome:
     )
 
 
+def _everything_runs() -> bool:
+    try:
+        return all(state.status == "RUNNING" for state in supervisor.states())
+    except Unavailable:
+        return False
+
+
 async def _until_back(clients: Clients, is_up: Callable[[], bool], over: float) -> float:
-    """Seconds after `over` at which the process did its work again and a question was answered, with no failure after that."""
+    """Seconds after `over` at which everything did its work again and a question was answered, with no failure after that."""
     up_at = over
     while time.monotonic() < over + _LONGEST_SECONDS:
         if not await asyncio.to_thread(is_up):
