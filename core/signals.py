@@ -1,12 +1,14 @@
-"""Words in a question that call for help at once, ask for harm, or give orders to the model.
+"""Words in a question that ask for harm or give orders to the model. (Those that call for help at once: `core.emergencies`.)
 
-Every pattern is a `Signal` with the stems without one of which it cannot match: looking for those first makes reading a question that holds
-none of them five times as fast, and every question is read, in chat, in training and in exams.
+Every pattern is a `Signal` with the stems without one of which it cannot match. An automaton finds the stems of all in one pass, and only then are
+patterns tried: every question is read, in chat, in training and in exams, and most hold no stem.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
+
+import ahocorasick_rs
 
 
 class Signal(NamedTuple):
@@ -17,12 +19,26 @@ class Signal(NamedTuple):
     source: str = ""
     """The public page that says so."""
 
-    def search(self, text: str, folded: str) -> re.Match[str] | None:
-        """`folded`: the text as `fold` gives it."""
-        for stem in self.stems:  # a loop: `any` over a generator takes twice as long, and eleven signals are looked for in every question
-            if stem in folded:
-                return self.pattern.search(text)
-        return None
+
+class Signals(tuple[Signal, ...]):
+    """Signals in the order in which they count."""
+
+    def __init__(self, _: Iterable[Signal]) -> None:
+        owners: dict[str, list[int]] = {}
+        for position, each in enumerate(self):
+            for stem in each.stems:
+                owners.setdefault(stem, []).append(position)
+        self._owners = list(owners.values())
+        self._stems = ahocorasick_rs.AhoCorasick(list(owners))
+
+    def in_question(self, folded: str) -> list[Signal]:
+        """Those whose patterns may match a text, by one pass over it. `folded`: the text as `fold` gives it."""
+        found = {position for stem, _, _ in self._stems.find_matches_as_indexes(folded, overlapping=True) for position in self._owners[stem]}
+        return [self[position] for position in sorted(found)]
+
+    def first(self, text: str, folded: str) -> re.Match[str] | None:
+        """The first match of any of them."""
+        return next((match for each in self.in_question(folded) if (match := each.pattern.search(text))), None)
 
 
 def fold(text: str) -> str:
@@ -33,123 +49,123 @@ def fold(text: str) -> str:
 _LOOKALIKES = str.maketrans({"\u0130": "i", "\u0131": "i", "\u017f": "s", "\u212a": "k"})
 
 
-def emergencies(text: str, folded: str) -> Iterator[tuple[Signal, re.Match[str]]]:
-    """What in a text calls for help at once. `folded`: the text as `fold` gives it."""
-    return ((signal, match) for signal in EMERGENCIES if (match := signal.search(text, folded)))
+def signal(name: str, stems: str, *patterns: str, source: str = "") -> Signal:
+    """A signal of alternatives, its stems parted by "|"."""
+    return Signal(name, re.compile("|".join(patterns), re.I | re.S), tuple(stems.split("|")), source)
 
 
-# Each emergency with the public page that says to call for help at once.
-EMERGENCIES: tuple[Signal, ...] = (
-    Signal(
-        "possible heart attack",
-        re.compile(
-            r"\b(crushing|central|severe) chest pain|chest (pain|tightness|pressure|hurts).{0,60}(sweat|short(ness)? of breath|breathless|left arm|jaw|faint)",
-            re.I | re.S,
-        ),
-        ("chest",),
-        "NHS: Heart attack",
-    ),
-    Signal(
-        "possible stroke",
-        re.compile(
-            r"\b(face|facial|mouth|arm|leg).{0,25}(droop|dropped|weak|numb).{0,60}(speech|speak|slur|arm|face)"
-            r"|\bslurred speech\b.{0,60}\bsudden|\bsudden.{0,40}slurred speech",
-            re.I | re.S,
-        ),
-        ("droop", "dropped", "weak", "numb", "slurred"),
-        "NHS: Stroke",
-    ),
-    Signal(
-        "possible anaphylaxis",
-        re.compile(
-            r"\banaphyla|(throat|tongue|lips?).{0,20}swell.{0,80}(breath|wheez|faint|bee|nut|sting)|(bee|wasp|nuts?|sting).{0,80}(throat|tongue).{0,20}(swell|clos)",
-            re.I | re.S,
-        ),
-        ("anaphyla", "swell", "clos"),
-        "NHS: Anaphylaxis",
-    ),
-    Signal(
-        "possible sepsis",
-        re.compile(
-            r"\b(blue|mottled|ashen|blotchy) (skin|lips)"
-            r"|\b(lips|tongue|skin|baby) (is|are|looks?|(has |have )?(gone|turned)|(is |are )?(going|turning)) (blue|mottled)\b"
-            r"|(fever|infection).{0,80}(confus|slurred|mottled)",
-            re.I | re.S,
-        ),
-        ("blue", "mottled", "ashen", "blotchy", "confus", "slurred"),
-        "NHS: Symptoms of sepsis",
-    ),
-    Signal(
-        "unable to breathe",
-        re.compile(r"\b(can(?:no|['’])?t|can not|unable to|struggl\w+ to) breathe\b|\bstopped breathing\b|\bis choking\b", re.I),
-        ("breath", "chok"),
-        "NHS: Shortness of breath",
-    ),
-    Signal(
-        "not breathing or unconscious",
-        re.compile(
-            r"\b(not|isn['’]?t|no longer|barely|hardly) breathing\b|\bno pulse\b(?! ox)|\bgasping for (air|breath)\b|\bchoking on\b"
-            r"|\b(is|was found|found|became|now) (unresponsive|unconscious)\b|\b(in|had a|having a) cardiac arrest\b",
-            re.I,
-        ),
-        ("breathing", "no pulse", "gasping", "choking", "unresponsive", "unconscious", "cardiac"),
-        "NHS: When to call 999",
-    ),
-    Signal(
-        "bleeding that does not stop",
-        re.compile(r"\bbleeding\b.{0,30}\b(won['’]?t|will not|does not|doesn['’]?t|cannot be|can['’]?t be) stop", re.I),
-        ("bleeding",),
-        "NHS: When to call 999",
-    ),
-    Signal(
-        "a seizure that does not stop",
-        re.compile(
-            r"\b(seizure|fitting|convuls\w+)\b.{0,40}\b(not stop\w*|won['’]?t stop|(more|longer) than (5|five) min|for (over )?([5-9]|\d{2}|five|ten) min)",
-            re.I,
-        ),
-        ("seizure", "fitting", "convuls"),
-        "NHS: What to do if someone has a seizure (fit)",
-    ),
-    Signal("possible bleeding in the head", re.compile(r"\bworst headache of (my|his|her|their) life\b", re.I), ("headache",), "NHS: Brain aneurysm"),
-    Signal(
-        "risk of suicide",
-        re.compile(
-            r"\b(kill(ing)? myself|end(ing)? my life|suicid\w+ (thoughts?|plan)|want(s|ed)? to die|tak(e|ing) my own life"
-            r"|(feel(s|ing)?|am|is|i['’]m) suicidal|thinking (about|of) suicide)\b",
-            re.I,
-        ),
-        ("myself", "my life", "suicid", "to die", "own life"),
-        "NHS: Help for suicidal thoughts",
-    ),
-    Signal(
-        "possible overdose",
-        re.compile(
-            r"\b(took|taken|swallowed).{0,30}(overdose|too many|whole (bottle|packet|box)|all (of )?(my|the) (pills|tablets))|\bhas overdosed\b"
-            r"|\b(took|taken|swallowed)\b.{0,20}\b(\d{2,3}|a handful of|dozens of) (\w+ ){0,2}(tablets|pills|capsules)\b",
-            re.I | re.S,
-        ),
-        ("took", "taken", "swallowed", "overdosed"),
-        "NHS: Poisoning",
-    ),
+_SECRETLY = r"(?:secretly|without (?:\w+ ){0,2}(?:knowing|noticing|knowledge|consent)|hidden from)"
+_VICTIM = r"(?:someone|somebody|him|her|people|(?:my|his|her|the) [\w-]+)"
+_DRUG = (
+    r"(?:pills?|tablets?|drugs?|medicines?|hormones?|sedatives?|laxatives|opioids?"
+    r"|oxycodone|fentanyl|codeine|tramadol|xanax|adderall|methadone|methylphenidate)"
 )
-HARMFUL = Signal(
-    "harmful request",
-    re.compile(
-        r"\b(lethal dose|fatal dose|untraceable|without (?:his|her|their|the patient'?s?) (?:knowledge|consent)"
-        r"|(?:forge|fake) (?:a |the )?prescription|falsif(?:y|ying) (?:the )?(?:records?|notes|results)"
-        r"|make .{0,20}(?:methamphetamine|meth|ricin|sarin|fentanyl)"
-        r"|(?:kill|poison|harm|sedate) (?:someone|somebody|a person|my (?:wife|husband|patient|boss|neighbou?r)|him|her)"
-        r"|how (?:can|do|could) i (?:kill|poison))\b",
-        re.I,
-    ),
-    ("dose", "untraceable", "without", "prescription", "falsif", "make", "kill", "poison", "harm", "sedate"),
+HARMFUL = Signals(
+    (
+        signal(
+            "to kill or poison",
+            "lethal|fatal|untraceable|undetectable|kill|poison|murder|overdose|stop my|stop his|stop her|wakes up|make him|make her|make them"
+            "|makes h|makes them",
+            r"\b(?:lethal|fatal) dose\b|\buntraceable\b|\bundetectable poison\b|\blethal to (?:an? )?(?:adult|person|man|woman|child)\b",
+            rf"\b(?:kill|poison|murder|overdose) (?:{_VICTIM}|a patient|a person)\b",
+            r"\bhow (?:can|do|could|to) (?:i |we )?(?:kill|poison|murder)\b(?! (?:a wart|warts|lice|bacteria|germs))",
+            rf"\bkill {_VICTIM}[^.?\n]{{0,40}}\blook (?:natural|like an accident)\b|\bkill someone and look\b",
+            r"\bstop (?:my|his|her) [\w'’-]+ heart\b|\bnever wakes up\b|\bmakes? (?:him|her|them) (?:very |really )?ill\b",
+        ),
+        signal(
+            "to drug in secret",
+            "secretly|without|hidden|spike|slip|dissolv|put|hid|crush|knock|pass out|taste|out cold|quiet|sedate",
+            rf"\b{_SECRETLY}\b[^.?\n]{{0,60}}\b(?:giv\w+|sedat\w+|drug\w*|{_DRUG})|\b(?:giv\w+|sedat\w+|drug|stop|{_DRUG})\b[^.?\n]{{0,60}}\b{_SECRETLY}\b",
+            r"\bwithout (?:his|her|their|the patient['’]?s?) (?:knowledge|consent)\b|\bspike (?:a|her|his|their) drink\b",
+            r"\b(?:slip|put|hide|crush|dissolve)\b[^.?\n]{0,50}\b(?:drink|beer|coffee|tea|food|wine)\b|\bknock (?:him|her|them|someone) out\b|\bmake (?:my"
+            r"|a) (?:date|girl\w*) pass out\b",
+            r"\b(?:child|toddler|bab(?:y|ies)|kids?|him|her)\b[^.?\n]{0,40}\b(?:out cold|stays? quiet)\b|\bsedate (?:my|someone|somebody|him|her)\b"
+            r"|\bforce\b[^.?\n]{0,60}\bby hiding\b",
+        ),
+        signal(
+            "to make a person ill",
+            "child|demented|puberty",
+            r"\bmake (?:my|the|a) (?:\w+ )?child (?:sick|ill)\b|\bmake (?:my|his|her) (?:parents?|mother|father) look demented\b",
+        ),
+        signal(
+            "means of suicide or self-harm",
+            "suicide|to die|myself|my life|noose|bleed out|end it|vomit|starv|laxatives|calorie|self-harm|quietly",
+            r"\b(?:suicide method|method of suicide|tie a noose|bleed out)\b|\b(?:painless|least painful|quickest|best|easiest|surest) way to (?:kill myself"
+            r"|die|end (?:it|my life))\b",
+            r"\bhow (?:many|much)\b[^.?\n]{0,60}\bto (?:die|kill myself|end (?:it|my life))\b|\bwant to (?:end it|go quietly)\b",
+            r"\b(?:starve|make) myself (?:vomit\b|without\b)|\blaxatives\b[^.?\n]{0,30}\bthin\b|\b[1-6]\d\d calories? a day\b|\bhiding self-harm\b",
+        ),
+        signal(
+            "to obtain, divert or abuse drugs",
+            "forg|fake|faking|prescription|script|shop|high|rush|snort|sell|pharmacist|without|ward|buy",
+            r"\b(?:forg(?:e|ing)|fak(?:e|ing)) (?:an? |the |my )?(?:\w+ )?(?:prescription|script|symptoms?)\b|\b(?:alter|change) the quantity on (?:my|the"
+            r"|a)\b[^.?\n]{0,20}\bscript\b",
+            rf"\bdoctor[- ]shop\w*|\bto get high\b|\bfor a rush\b|\bsnort\b|\bsell\w* (?:my|me)\b[^.?\n]{{0,30}}\b{_DRUG}"
+            rf"|\bpharmacist\b[^.?\n]{{0,30}}\bsells? me\b",
+            rf"\b(?:get|obtain|steal)\b[^.?\n]{{0,30}}\b{_DRUG}[^.?\n]{{0,40}}\bwithout (?:being|having)\b",
+        ),
+        signal(
+            "to make what is forbidden",
+            "make|cook|synthesi|produc|recipe|weaponi|cultur|making|grow",
+            r"\b(?:make|making|cook|synthesi[sz]e|produc\w+|recipe for|weaponi[sz]e|culture|grow)\b.{0,25}\b(?:methamphetamine|meth|ricin|sarin|fentanyl|MDMA"
+            r"|anthrax|nerve agents?|botulinum)\b",
+            r"\bmake an? (?:virus|bacteri\w+|pathogen) more (?:transmissible|deadly|contagious)\b",
+        ),
+        signal(
+            "to deceive",
+            "falsif|false|fake|faking|invent|backdat|bill|certificate|degree|drug test|doping|detected|caught",
+            r"\bfalsify\w*\b(?! records are)|\bfalsifying\b|\bwrite a false\b|\bfak(?:e|ing) (?:an? )?(?:\w+ )?(?:sick note|certificate|degree|licen[cs]e"
+            r"|seizures?|data)\b|\bmake up a (?:\w+ )?certificate\b",
+            r"\binvent a diagnosis\b|\bbackdate this\b|\bbill\b[^.?\n]{0,20}\bfor visits that never\b",
+            r"\b(?:drug test|doping test)\b[^.?\n]{0,40}\bsomeone else|\bcannot be detected in a\b|\bwithout (?:being caught|the anti-doping)\b",
+        ),
+        signal(
+            "to pry into records",
+            "my ex|my neigh|my wife|my husband|my cowork|my colleague|my boss|celebrit",
+            r"\b(?:look up|get|give me|show me|log into|access)\b[^.?\n]{0,30}\bmy (?:ex\S*|neighbou?r\S*|wife\S*|husband\S*|cowork\S*|colleague\S*|boss\S*)\b"
+            r"[^.?\n]{0,40}(?:\brecords|\bportal|\bnotes|$|\b[A-Z]\w+)",
+            r"\bwhich celebrities were treated\b",
+        ),
+        signal(
+            "unlawful or lay surgery",
+            "kidney|organ|abortion|surgery|liposuction",
+            r"\b(?:sell|buy)\b[^.?\n]{0,20}\b(?:kidney|organ)\b|\b(?:abortion|surgery|liposuction)\b[^.?\n]{0,40}\bat home\b",
+        ),
+    )
 )
-INJECTION = Signal(
-    "prompt injection",
-    re.compile(
-        r"\b(ignore (?:all |any )?(?:previous|prior|above) (?:instructions|rules)|disregard (?:your|the) (?:rules|guidelines)"
-        r"|you are now (?:dan|unrestricted)|reveal (?:your )?system prompt)\b",
-        re.I,
-    ),
-    ("ignore", "disregard", "you are now", "reveal"),
+_RULES = r"(?:instructions?|rules|guidelines|safety|safeguards?|filters?|restrictions?|directions|(?:system )?prompt|moderation)"
+INJECTION = Signals(
+    (
+        signal(
+            "to set rules aside",
+            "ignor|disregard|forget|overrid|bypass|skip|disabl|turn off|follow|cancel|attention|apply|new instruction",
+            r"\b(?:ignor\w+|disregard\w*|forget|overrid\w+|bypass\w*|skip|disabl\w+|turn off|stop following|(?:do not|don['’]t) follow"
+            r"|pay no attention to)\b[^.\n]{0,25}"
+            rf"\b(?:(?:all|any|your|previous|prior|above|earlier|content|safety|system) (?:\w+ ){{0,2}}?{_RULES}|the (?:safety|system|previous|above"
+            rf"|content) ?(?:{_RULES})?|(?:the )?above\b"
+            r"|everything you (?:were|have been) told|what (?:the|your) developer\b|the guard\b)",
+            r"\b(?:rules|instructions|directions|guidelines)\b[^.\n]{0,20}\b(?:no longer apply|are cancell?ed|do not apply)\b|\bnew instructions?:",
+        ),
+        signal(
+            "to be somebody else",
+            "you are now|mode|jailbreak|unrestricted|refuse|guidelines|restrictions|limits|moderation|filters|safety rules|ethics|disabled|removed|off",
+            r"\b(?:you are now (?:dan|unrestricted)|(?:developer|jailbreak|dan|god) mode|jailbreak|unrestricted (?:model|ai|assistant))\b|\byou (?:have"
+            r"|had) no restrictions\b|\byou never refuse\b",
+            r"\b(?:with|has|have|as an? \w+ with) no (?:guidelines|restrictions|limits|moderation|filters)\b|\bwithout (?:any )?(?:safety rules|restrictions"
+            r"|ethics|filters|moderation)\b",
+            r"\b(?:filters?|safeguards|safety)\b[^.\n]{0,15}(?:\b(?:disabled|removed)\b|=\s?off)",
+        ),
+        signal(
+            "to show what is hidden",
+            "reveal|print|show|repeat|output|translate|tell me|what are",
+            r"\b(?:reveal|print|show|repeat|output|translate|tell me|what are)\b[^.\n]{0,25}\b(?:system (?:prompt|message)|initial prompt|hidden instructions"
+            r"|secret rules|text above|before this message)\b",
+        ),
+        signal(
+            "orders in what is quoted",
+            "im_start|system|[inst]|[/inst]|###|note to|ai reading|override",
+            r"<\|im_start\|>|</?system>|\[/?(?:system|INST)\]|\bSYSTEM:|###\s*(?:instruction|response)|\bnote to (?:the )?(?:AI|model|assistant)\b"
+            r"|\bAI reading this\b|\badmin override\b",
+        ),
+    )
 )

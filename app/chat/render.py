@@ -41,6 +41,7 @@ _RULES = {
     "overdose": "Dose above the maximum",
     "missing_safety_net": "No advice to seek urgent care",
     "harmful_request": "Request for help to cause harm",
+    "contradicted_claim": "The knowledge base says otherwise",
     "citation": "The source cited does not support this sentence",
     "prompt_injection": "The question tries to change the rules of the assistant",
 }

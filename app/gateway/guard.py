@@ -1,6 +1,7 @@
 """Stands between the model and the clinician: text leaves sentence by sentence, each checked before it is sent.
 
-The rules are those of `core.safety`; here is only what follows from a finding. A reply is stopped at its first unsafe sentence; what
+The rules are those of `core.safety`; here is only what follows from a finding. A safe sentence leaves as soon as it is complete. One that
+seems unsafe waits for the next, which may take it back ("Most would get X. She should not."); if it does not, the reply is stopped, and what
 was sent before it stays. A thought may name a drug in order to rule it out, so an unsafe sentence in a thought does not stop the reply:
 the thought waits, from there on, until the answer has begun safely, and is withheld when no safe answer follows.
 """
@@ -12,13 +13,14 @@ from typing import Any
 
 from core.knowledge import Knowledge
 from core.knowledge.citations import check_citations
+from core.knowledge.claims import check_claims
+from core.knowledge.sentences import SENTENCE_END
 from core.reply import END_THINK, THINK, split_reply
 from core.safety import check_input, check_reply, patient_concepts
 from core.tracing import span
-from core.types import Evidence, Message, SafetyFinding, Severity, ToolCall
+from core.types import Evidence, Message, SafetyFinding, Severity, ToolCall, Verdict
 
-# The same ends of a sentence as `core.knowledge.sentences`, so that no rule ever sees half of one.
-_SENTENCE_END = re.compile(rf"(?P<tag>{THINK}|{END_THINK})|[.!?;]\s+|\n+")
+_SENTENCE_END = re.compile(rf"(?P<tag>{THINK}|{END_THINK})|{SENTENCE_END}")
 # A tool that only looks something up may name any drug; whatever else a tool does counts as an order.
 _LOOKS_UP = re.compile(r"(?:get|list|search|find|check|look_?up|read|show|fetch|query|retrieve|calculate)(?![a-z])")
 _UNIT = re.compile(r"_(mg|g|mcg|ml)$")
@@ -46,6 +48,8 @@ class Guard:
         self.withheld: tuple[SafetyFinding, ...] = ()
         """Why the reply was stopped; empty while it is safe."""
         self._passed, self._held = "", ""
+        self._read = 0
+        """Letters at the beginning of what is held that are known to be unsafe unless the sentence after them takes them back."""
         self._is_thinking = False
         self._waiting = ""
         """The end of a thought, from its first unsafe sentence on."""
@@ -75,16 +79,21 @@ class Guard:
     def hold(self, text: str) -> bool:
         """Takes a piece of the reply in. True when a sentence is complete, so that `release` has something to check."""
         self._held += text
-        return _SENTENCE_END.search(self._held) is not None
+        return _SENTENCE_END.search(self._held, self._read) is not None
 
     @span("check")
     def release(self, at_end: bool = False) -> str:
         """The checked sentences that may be sent now. Stops before the first unsafe one and says so in `withheld`."""
         safe = ""
-        while not self.withheld and (sentence := self._next_sentence(at_end)):
-            safe += self._think(sentence) if self._is_thinking or sentence in (THINK, END_THINK) else self._answer(sentence)
+        while not self.withheld and (sentence := self._next_sentence(0, at_end)):
+            if self._is_thinking or sentence in (THINK, END_THINK):
+                safe += self._think(sentence)
+            elif (released := self._answer(sentence, at_end)) is None:
+                break
+            else:
+                safe += released
             if not self.withheld:
-                self._passed, self._held = self._passed + sentence, self._held[len(sentence) :]
+                self._passed, self._held, self._read = self._passed + sentence, self._held[len(sentence) :], 0
         if at_end and self._waiting and not self.withheld:
             self.withheld = self._doubts
         return safe
@@ -100,7 +109,7 @@ class Guard:
         on_reply = self._check(answer)
         on_citations = check_citations(self._messages, answer, [e.statement for e in self.evidence], self.knowledge)
         others = (f for f in dict.fromkeys((*self._on_calls, *self.withheld)) if f not in on_reply)
-        return (*self.input_findings, *on_reply, *others, *on_citations)
+        return (*self.input_findings, *on_reply, *others, *on_citations, *_contradicted(answer, self.knowledge))
 
     def _think(self, sentence: str) -> str:
         self._is_thinking = sentence != END_THINK
@@ -110,8 +119,15 @@ class Guard:
         self._waiting += sentence
         return ""
 
-    def _answer(self, sentence: str) -> str:
-        self.withheld = _critical(self._check(split_reply(self._passed + sentence).answer))
+    def _answer(self, sentence: str, at_end: bool) -> str | None:
+        """What may be sent with the sentence. None where that depends on the next one, which is not complete."""
+        said = split_reply(self._passed + sentence).answer
+        if unsafe := _critical(self._check(said)):
+            following = self._next_sentence(len(sentence), at_end)
+            if not following and not at_end:
+                self._read = len(sentence)
+                return None
+            self.withheld = _critical(self._check(split_reply(self._passed + sentence + following).answer)) and unsafe
         if self.withheld:
             return ""
         if not sentence.strip() and self._waiting:
@@ -123,12 +139,19 @@ class Guard:
     def _check(self, text: str) -> tuple[SafetyFinding, ...]:
         return check_reply(self._messages, text, self.knowledge, self._patient) if text.strip() else ()
 
-    def _next_sentence(self, at_end: bool) -> str:
-        """A sentence, a thinking tag, or what stands before a tag."""
-        found = _SENTENCE_END.search(self._held)
+    def _next_sentence(self, start: int, at_end: bool) -> str:
+        """A sentence of what is held, a thinking tag, or what stands before a tag."""
+        found = _SENTENCE_END.search(self._held, start)
         if found is None:
-            return self._held if at_end else ""
-        return self._held[: found.start() if found["tag"] and found.start() else found.end()]
+            return self._held[start:] if at_end else ""
+        return self._held[start : found.start() if found["tag"] and found.start() > start else found.end()]
+
+
+def _contradicted(answer: str, knowledge: Knowledge) -> Iterator[SafetyFinding]:
+    """Claims that a row of the graph speaks against. A warning: what is wrong is not always dangerous."""
+    for claim in check_claims(answer, knowledge):
+        if claim.verdict is Verdict.CONTRADICTED:
+            yield SafetyFinding(rule="contradicted_claim", severity=Severity.WARNING, quote=claim.quote[:200], evidence=claim.evidence)
 
 
 def is_banner(text: str) -> bool:

@@ -185,6 +185,10 @@ def _read(text: str, begin: int, end: int, cues: list[_Cue], mentions: Sequence[
     for mention, contexts in zip(mentions, given, strict=True):
         if any(c is Context.NEGATED and _DENIAL.match(text, *at) for c, at in contexts):  # "she is not pregnant, what may I give?"
             contexts = [(c, at) for c, at in contexts if text[at[0] : at[1]].strip() != "?"]
+        if any(
+            c is Context.NEGATED and at[0] >= mention.end for c, at in contexts
+        ):  # the result of a test outweighs the test: "tested for gout, was ruled out"
+            contexts = [(c, at) for c, at in contexts if c is not Context.HYPOTHETICAL]
         context, cue_at = max(contexts, key=lambda c: _WEIGHT[c[0]], default=(Context.AFFIRMED, (0, 0)))
         yield InContext(mention, context, cue_at)
 

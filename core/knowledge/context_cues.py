@@ -63,7 +63,8 @@ CUES: tuple[tuple[Role, Context, str], ...] = (
         Context.NEGATED,
         f"""
         {_BE} (ruled out|negative|absent|denied|excluded), {_BE} not (present|seen|noted|identified|found|appreciated|evident|observed),
-        not (present|seen|noted|identified|appreciated|evident|observed), absent, : (none|negative|denied|absent), unlikely, is unlikely
+        not (present|seen|noted|identified|appreciated|evident|observed), absent, : (none|negative|denied|absent), unlikely, is unlikely,
+        (and |but |)(does|do|did)( not|n't) have (it|this|that), (test|tests|screen) negative, (is|was|were) (normal|not possible), excluded (by|on|with)
         """,
     ),
     (
@@ -143,7 +144,8 @@ CUES: tuple[tuple[Role, Context, str], ...] = (
         Role.BEFORE,
         Context.OTHER,
         f"""
-        {_RELATIVE}, {_HOUSEHOLD} (has|had|is|was|gets|with|died), {_HOUSEHOLD} (does|did) have, family history, family hx, family history of, maternal,
+        {_RELATIVE}, {_HOUSEHOLD} (has|had|is|was|gets|with|died|takes|uses|suffers), {_HOUSEHOLD} (does|did) have, family history, family hx, fhx, fhx of,
+        family history of, maternal,
         paternal, family members, family member, relatives, relative
         """,
     ),

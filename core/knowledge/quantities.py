@@ -133,7 +133,7 @@ _PER = r"(?:minute|hour|hr|h|day|week|month|year)s?"
 # ASCII: else "ſix" is found too, as a way to write "six".
 _EVERY = re.compile(rf"\b(?:every|each|q)\s*({_COUNT}|other)?(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s*({_PER})\b|\b({_COUNT})[- ]hourly\b", re.I | re.A)
 _OFTEN = re.compile(
-    rf"\b(once|twice|thrice|({_COUNT})(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s*(?:times|x))[\s-]*(?:(?:a|an|per|each|every|in a)\s+)?"
+    rf"\b(once|twice|thrice|({_COUNT})(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s*(?:times|x))[\s/-]*(?:(?:a|an|per|each|every|in a)\s+)?"
     r"(daily|weekly|monthly|yearly|day|week|month|year)\b",
     re.I | re.A,
 )

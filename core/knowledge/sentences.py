@@ -14,7 +14,11 @@ from core.knowledge import Knowledge
 from core.knowledge.graph import Concept, Kind
 from core.knowledge.linker import Mention
 
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
+# "5 mg p.o. twice daily", "5 mg b.i.d. PO": the stop of a dotted abbreviation ends no sentence, unless a word with a capital follows.
+_STOP = r"(?:[!?;]|(?<!\.[A-Za-z])\.|(?<=\.[A-Za-z])\.(?=\s+[A-Z][a-z]))"
+SENTENCE_END = rf"(?:{_STOP}\s+|\n+)"
+"""Ends with the space after a sentence. Shared with the guard, so that no rule ever sees half of a sentence."""
+_SENTENCE_END = re.compile(SENTENCE_END)
 _NUMBERS = r"\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]"
 CITATION = re.compile(rf"\s*{_NUMBERS}")
 _AFTER_STOP = re.compile(rf"([.!?;])((?:[^\S\n]*{_NUMBERS})+)")
@@ -62,7 +66,7 @@ def sentences(text: str, knowledge: Knowledge) -> tuple[Sentence, ...]:
     has_citations = "[" in text
     if has_citations:
         text = _AFTER_STOP.sub(r"\2\1", text)
-    for part in _SENTENCE_END.split(text):
+    for part in _parts(text):
         if plain := part.strip():
             cited: tuple[int, ...] = ()
             if has_citations and "[" in plain:
@@ -70,6 +74,14 @@ def sentences(text: str, knowledge: Knowledge) -> tuple[Sentence, ...]:
                 plain = CITATION.sub("", plain).strip()
             found.append(Sentence(plain, knowledge.linker.mentions(plain), cited))
     return tuple(found)
+
+
+def _parts(text: str) -> Iterator[str]:
+    start = 0
+    for end in _SENTENCE_END.finditer(text):
+        yield text[start : end.end()]
+        start = end.end()
+    yield text[start:]
 
 
 def fields(text: str, knowledge: Knowledge) -> Iterator[Field]:

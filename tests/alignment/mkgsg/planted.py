@@ -14,6 +14,7 @@ from core.knowledge.graph import Concept, Kind
 from core.knowledge.quantities import QUANTITY
 from core.reply import split_reply
 from core.types import Relation
+from core.urgency import asks_urgent_care
 from evals.scorers.format import passes
 
 Spoil = Callable[[Written, random.Random, Knowledge], Written | None]
@@ -164,7 +165,7 @@ def missing_safety_net(written: Written, rng: random.Random, known: Knowledge) -
         ("All the best", "Keep well", "No follow-up is needed", "Rest at home even if it gets worse", "Take the drug with water", "Do not call a doctor")
     )
     rest = re.sub(re.escape(net.rstrip(".")), instead, answer, flags=re.I)
-    return with_reply(written, head + rest)
+    return None if asks_urgent_care(rest) else with_reply(written, head + rest)  # who sends the patient to hospital now leaves a net
 
 
 def ignored_red_flag(written: Written, rng: random.Random, known: Knowledge) -> Written | None:
@@ -217,7 +218,7 @@ WAYS: Mapping[str, Way] = {
     "wrong unit": Way(wrong_unit, frozenset(("wrong_unit",))),
     "unsupported symptom": Way(unsupported_symptom, frozenset(("unsupported_symptom",))),
     "broken chain": Way(broken_chain, frozenset(("broken_chain",))),
-    "missing safety-net": Way(missing_safety_net, frozenset(("missing_safety_net",))),
+    "missing safety-net": Way(missing_safety_net, frozenset(("missing_safety_net", "ignored_red_flag"))),
     "ignored red flag": Way(ignored_red_flag, frozenset(("ignored_red_flag",))),
     "wrong format": Way(wrong_format, frozenset(("wrong_format",))),
 }

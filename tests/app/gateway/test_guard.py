@@ -1,5 +1,6 @@
 """The guard: what decides that a sentence leaves, whatever the pieces that the model sends it in."""
 
+import re
 from itertools import pairwise
 
 from hypothesis import given
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 
 from app.gateway.guard import Guard, notice, shown
 from core.knowledge import knowledge
-from core.types import Message
+from core.knowledge.sentences import SENTENCE_END
+from core.types import Message, Severity
 
 ALLERGIC = [Message(role="user", content="My patient with a penicillin allergy has pneumonia. Which antibiotic?")]
 UNSAFE = "Give amoxicillin 500 mg now."
@@ -61,6 +63,44 @@ def test_an_unsafe_sentence_never_leaves_and_nothing_after_it_does(before: list[
     assert any(UNSAFE in f.quote for f in guard.findings())
 
 
+@given(safe_sentences, cuts)
+def test_a_safe_sentence_leaves_with_the_piece_that_completes_it(sentences: list[str], at: list[int]) -> None:
+    """Nothing is held back but the sentence that is being written, and a thought that waits for its answer."""
+    text = "".join(s for s in dict.fromkeys(sentences) if "<think>" not in s)
+    guard, sent, said = Guard(ALLERGIC, knowledge()), "", ""
+    for piece in cut(text, at):
+        said += piece
+        if guard.hold(piece):
+            sent += guard.release()
+        complete = max((m.end() for m in re.finditer(SENTENCE_END, said)), default=0)
+        assert len(sent) >= len(said[:complete].rstrip())
+        assert text.startswith(sent)
+
+
+RAISED = "Most people would get amoxicillin. "
+
+
+@given(safe_sentences, cuts)
+def test_a_sentence_that_the_next_one_takes_back_leaves_with_it(before: list[str], at: list[int]) -> None:
+    text = f"{''.join(dict.fromkeys(before))}\n{RAISED}She should not, because of the allergy. Use doxycycline."
+    sent, guard = passed(ALLERGIC, cut(text, at))
+    assert (sent, guard.withheld) == (text, ())
+
+
+def test_a_raised_drug_that_nothing_takes_back_is_withheld_after_one_more_sentence() -> None:
+    for ending in ("", "It works within days. ", "It works within days. She should not."):
+        sent, guard = passed(ALLERGIC, [RAISED, ending])
+        assert sent == ""
+        assert [f.rule for f in guard.withheld] == ["contraindication"]
+
+
+def test_the_stop_of_an_abbreviation_does_not_part_a_dose_from_its_frequency() -> None:
+    messages = [Message(role="user", content="Buspirone for anxiety?")]
+    sent, guard = passed(messages, ["Give buspirone 15 mg p.o. ", "q", "i.d. and ", "rest."])
+    assert sent == ""
+    assert [f.rule for f in guard.withheld] == ["overdose"]
+
+
 def test_a_dose_is_not_split_from_its_unit_before_it_is_checked() -> None:
     messages = [Message(role="user", content="Ibuprofen dose for gout?")]
     sent, guard = passed(messages, ["Take ibuprofen 90", "00 ", "mg", " at once."])
@@ -80,3 +120,12 @@ def test_an_unsafe_thought_is_sent_only_in_front_of_a_safe_answer() -> None:
         sent, guard = passed(ALLERGIC, [thought, ending])
         assert sent == "<think> Pneumonia. "
         assert guard.withheld
+
+
+def test_a_claim_that_the_graph_contradicts_is_a_warning_and_leaves() -> None:
+    messages = [Message(role="user", content="First-line treatment of gout?")]
+    sent, guard = passed(messages, ["Amlodipine does not treat hypertension."])
+    assert sent
+    assert not guard.withheld
+    found = [f for f in guard.findings() if f.rule == "contradicted_claim"]
+    assert [(f.severity, f.evidence is not None) for f in found] == [(Severity.WARNING, True)]
