@@ -36,8 +36,8 @@ def test_the_base_and_every_adapter_are_served_under_their_immutable_ids() -> No
 
 
 def test_tool_calls_are_read_by_the_parser_that_fits_the_model() -> None:
-    assert value_of(vllm_command(some_settings(), "base-1", [], has_gpu=False).argv, "--tool-call-parser") == "hermes"
-    assert "--enable-auto-tool-choice" not in vllm_command(some_settings(vllm_tool_parser=""), "base-1", [], has_gpu=False).argv
+    assert value_of(vllm_command(some_settings(), URL, "base-1", [], has_gpu=False).argv, "--tool-call-parser") == "hermes"
+    assert "--enable-auto-tool-choice" not in vllm_command(some_settings(vllm_tool_parser=""), URL, "base-1", [], has_gpu=False).argv
 
 
 @pytest.mark.parametrize(("url", "port"), [("http://127.0.0.1:8123/v1", "8123"), ("http://127.0.0.1/v1", "80")])
@@ -70,10 +70,10 @@ def test_the_hub_is_asked_only_for_a_model_that_is_named_there() -> None:
 
 
 def test_vllm_exports_its_spans_only_where_traces_go_somewhere() -> None:
-    traced = vllm_command(some_settings(otel_exporter_otlp_endpoint="http://127.0.0.1:4318/"), "base-1", [], has_gpu=False)
+    traced = vllm_command(some_settings(otel_exporter_otlp_endpoint="http://127.0.0.1:4318/"), URL, "base-1", [], has_gpu=False)
     assert value_of(traced.argv, "--otlp-traces-endpoint") == "http://127.0.0.1:4318/v1/traces"
     assert traced.env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] == "http/protobuf"
-    assert "--otlp-traces-endpoint" not in vllm_command(some_settings(otel_exporter_otlp_endpoint=""), "base-1", [], has_gpu=False).argv
+    assert "--otlp-traces-endpoint" not in vllm_command(some_settings(otel_exporter_otlp_endpoint=""), URL, "base-1", [], has_gpu=False).argv
 
 
 @given(st.integers(1, 256))
