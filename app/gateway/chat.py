@@ -28,7 +28,7 @@ from app.gateway.turn import Answer, Emit, opening, run_turn
 from app.gateway.wire import ALIAS, ChatRequest, CompletionRequest, Id, listing
 from core import store
 from core.db import reading
-from core.errors import AppError, Unavailable
+from core.errors import AppError, BadInput, Unavailable
 from core.tracing import span
 from core.types import Verdict
 
@@ -94,12 +94,12 @@ async def _whole(request: Request, tickets: Sequence[Ticket], quota: Allowance, 
 
     try:
         answers = await _together(answer, len(tickets))
-    except Unavailable as error:
-        # Nobody who describes an emergency is told no more than to try again later.
+    except (Unavailable, BadInput) as error:
+        # Nobody who describes an emergency is told no more than to try again later, or to ask in another way.
         if (first := next((own[0].text for own in pieces if own), "")) and is_banner(first):
-            raise Unavailable(f"{first.strip()} {error}") from error
+            raise type(error)(f"{first.strip()} {error}") from error
         raise
-    used = _used(answers)
+    used = _used(tickets, answers)
     await quota.spend(used["total_tokens"])
     choices = [choice(index, shape.all(own), one.finish_reason) for index, (own, one) in enumerate(zip(pieces, answers, strict=True))]
     extensions = [one.extension for one in answers]
@@ -122,7 +122,7 @@ async def _stream(request: Request, tickets: Sequence[Ticket], quota: Allowance,
             raise
         await events.end(error_body(error.status, str(error), error.code))
         return
-    used = _used(answers)
+    used = _used(tickets, answers)
     await quota.spend(used["total_tokens"])
     await events.last(added([one.extension for one in answers]) | ({"usage": used} if includes_usage else {}))
     await events.end("[DONE]")
@@ -156,9 +156,12 @@ def _leaves(errors: BaseExceptionGroup[AppError]) -> Iterator[AppError]:
         yield from _leaves(error) if isinstance(error, BaseExceptionGroup) else (error,)
 
 
-def _used(answers: Sequence[Answer]) -> dict[str, int]:
-    """The prompt counts once, however many choices it got."""
-    return usage(max(one.prompt_tokens for one in answers), sum(one.completion_tokens for one in answers))
+def _used(tickets: Sequence[Ticket], answers: Sequence[Answer]) -> dict[str, int]:
+    """A prompt counts once, however many choices it got."""
+    prompts: dict[tuple[Any, ...], int] = {}
+    for ticket, one in zip(tickets, answers, strict=True):
+        prompts[ticket.messages] = max(one.prompt_tokens, prompts.get(ticket.messages, 0))
+    return usage(sum(prompts.values()), sum(one.completion_tokens for one in answers))
 
 
 class _Events:

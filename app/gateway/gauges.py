@@ -47,7 +47,7 @@ async def read() -> State:
         try:
             with anyio.fail_after(_TIMEOUT_SECONDS):
                 families.extend(await question())
-        except (TimeoutError, OSError, AppError, SQLAlchemyError, RedisError, httpx.HTTPError):
+        except (TimeoutError, OSError, AppError, SQLAlchemyError, RedisError, httpx.HTTPError, KeyError, ValueError):
             up.add_metric([part], 0)
         else:
             up.add_metric([part], 1)

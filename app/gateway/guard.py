@@ -6,11 +6,10 @@ was sent before it stays. A thought may name a drug in order to rule it out, so 
 the thought waits, from there on, until the answer has begun safely, and is withheld when no safe answer follows.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from app.gateway.orders import in_words
 from core.knowledge import Knowledge
 from core.knowledge.citations import check_citations
 from core.knowledge.claims import check_claims
@@ -18,12 +17,18 @@ from core.knowledge.sentences import SENTENCE_END
 from core.reply import END_THINK, THINK, split_reply
 from core.safety import check_input, check_reply, patient_concepts
 from core.tracing import span
-from core.types import Evidence, Message, SafetyFinding, Severity, ToolCall, Verdict
+from core.types import Claim, Evidence, Message, SafetyFinding, Severity, ToolCall, Verdict
 
 _SENTENCE_END = re.compile(rf"(?P<tag>{THINK}|{END_THINK})|{SENTENCE_END}")
-# A tool that only looks something up may name any drug; whatever else a tool does counts as an order.
-_LOOKS_UP = re.compile(r"(?:get|list|search|find|check|look_?up|read|show|fetch|query|retrieve|calculate)(?![a-z])")
-_UNIT = re.compile(r"_(mg|g|mcg|ml)$")
+_SENTENCE_SPACE = re.compile(SENTENCE_END)
+# Letters that nobody sees, within a drug's name, would hide it from the rules.
+_INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+# Of a system message what tells of a patient, not what tells the model how to behave.
+_OF_PATIENT = re.compile(
+    r"\b(?:(?:the|this|our|my|a) patient|patient:|\d{1,3}[\s-]?(?:years?[\s-]old|yrs?|yo|y/o)|(?:he|she) (?:is|has|takes))\b"
+    r"|^\W*(?:history|pmh|allerg\w+|medications?|meds|drug history|dh|current)\b",
+    re.I,
+)
 _PUNCTUATION = re.compile(r"[{}\[\]\"]+")
 _BANNER = "> **This may be an emergency"
 _NOTICE = "> **Withheld by the safety check.**"
@@ -39,7 +44,8 @@ _REASONS = {
 class Guard:
     """The check of one turn. Create it with the conversation, pass the reply through it, then read `findings`."""
 
-    def __init__(self, messages: Sequence[Message], knowledge: Knowledge, evidence: Sequence[Evidence] = ()) -> None:
+    def __init__(self, messages: Sequence[Message], knowledge: Knowledge, evidence: Sequence[Evidence] = (), opening: str = "") -> None:
+        """`opening`: a text that the reply goes on with, perhaps in the middle of a word."""
         self._messages, self.knowledge = as_said(messages), knowledge
         self.evidence = tuple(evidence)
         """What the model is given besides; no rule reads it as the user's words, only citations are checked against it."""
@@ -47,6 +53,7 @@ class Guard:
         self.input_findings = check_input(self._messages, knowledge)
         self.withheld: tuple[SafetyFinding, ...] = ()
         """Why the reply was stopped; empty while it is safe."""
+        self._opening = _SENTENCE_SPACE.split(opening.replace(THINK, ""))[-1]
         self._passed, self._held = "", ""
         self._read = 0
         """Letters at the beginning of what is held that are known to be unsafe unless the sentence after them takes them back."""
@@ -100,16 +107,20 @@ class Guard:
 
     def check_calls(self, calls: Sequence[ToolCall]) -> None:
         """Stops the reply when a tool would be told to do what no sentence may recommend."""
-        self._on_calls = self._check(" ".join(_as_order(call) for call in calls if not _LOOKS_UP.match(call.name)))
+        self._on_calls = self._check(" ".join(in_words(call) for call in calls))
         self.withheld = self.withheld or _critical(self._on_calls)
 
-    def findings(self) -> tuple[SafetyFinding, ...]:
-        """Everything found on the question and on what the model said, the unsafe sentence included."""
+    def claims(self) -> tuple[Claim, ...]:
+        """What the answer claims, with what the knowledge base says of it."""
+        return check_claims(split_reply(self.seen).answer, self.knowledge)
+
+    def findings(self, claims: Sequence[Claim]) -> tuple[SafetyFinding, ...]:
+        """Everything found on the question, on what the model said, the unsafe sentence included, and on its `claims`."""
         answer = split_reply(self.seen).answer
-        on_reply = self._check(answer)
+        on_reply = self._check(self._said(self._held))
         on_citations = check_citations(self._messages, answer, [e.statement for e in self.evidence], self.knowledge)
         others = (f for f in dict.fromkeys((*self._on_calls, *self.withheld)) if f not in on_reply)
-        return (*self.input_findings, *on_reply, *others, *on_citations, *_contradicted(answer, self.knowledge))
+        return (*self.input_findings, *on_reply, *others, *on_citations, *_contradicted(claims))
 
     def _think(self, sentence: str) -> str:
         self._is_thinking = sentence != END_THINK
@@ -121,13 +132,12 @@ class Guard:
 
     def _answer(self, sentence: str, at_end: bool) -> str | None:
         """What may be sent with the sentence. None where that depends on the next one, which is not complete."""
-        said = split_reply(self._passed + sentence).answer
-        if unsafe := _critical(self._check(said)):
+        if unsafe := _critical(self._check(self._said(sentence))):
             following = self._next_sentence(len(sentence), at_end)
             if not following and not at_end:
                 self._read = len(sentence)
                 return None
-            self.withheld = _critical(self._check(split_reply(self._passed + sentence + following).answer)) and unsafe
+            self.withheld = _critical(self._check(self._said(sentence + following))) and unsafe
         if self.withheld:
             return ""
         if not sentence.strip() and self._waiting:
@@ -136,8 +146,12 @@ class Guard:
         released, self._waiting, self._doubts = self._waiting + sentence, "", ()
         return released
 
+    def _said(self, text: str) -> str:
+        """All of the answer so far, and what would follow."""
+        return split_reply(self._opening + self._passed + text).answer
+
     def _check(self, text: str) -> tuple[SafetyFinding, ...]:
-        return check_reply(self._messages, text, self.knowledge, self._patient) if text.strip() else ()
+        return check_reply(self._messages, _INVISIBLE.sub("", text), self.knowledge, self._patient) if text.strip() else ()
 
     def _next_sentence(self, start: int, at_end: bool) -> str:
         """A sentence of what is held, a thinking tag, or what stands before a tag."""
@@ -147,9 +161,9 @@ class Guard:
         return self._held[start : found.start() if found["tag"] and found.start() > start else found.end()]
 
 
-def _contradicted(answer: str, knowledge: Knowledge) -> Iterator[SafetyFinding]:
+def _contradicted(claims: Sequence[Claim]) -> Iterator[SafetyFinding]:
     """Claims that a row of the graph speaks against. A warning: what is wrong is not always dangerous."""
-    for claim in check_claims(answer, knowledge):
+    for claim in claims:
         if claim.verdict is Verdict.CONTRADICTED:
             yield SafetyFinding(rule="contradicted_claim", severity=Severity.WARNING, quote=claim.quote[:200], evidence=claim.evidence)
 
@@ -180,31 +194,12 @@ def without_notices(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def as_said(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The conversation as the rules read it: what a tool returned is said of the patient, before the last question."""
-    results = [Message(role="user", content=_PUNCTUATION.sub(" ", m.content)) for m in messages if m.role == "tool"]
-    others = [m for m in messages if m.role != "tool"]
+    """The conversation as the rules read it: what a tool returned, or the system told of a patient, is said of the patient, before the last question."""
+    told = [_PUNCTUATION.sub(" ", m.content) for m in messages if m.role == "tool"]
+    told += [line for m in messages if m.role == "system" for line in _SENTENCE_SPACE.split(m.content) if _OF_PATIENT.search(line)]
+    others = [m for m in messages if m.role not in ("tool", "system")]
     last = max((n for n, m in enumerate(others) if m.role == "user"), default=len(others))
-    return (*others[:last], *results, *others[last:])
-
-
-def _as_order(call: ToolCall) -> str:
-    """A tool call as the sentence that would order the same: its values, with the unit that a name such as `dose_mg` gives."""
-    try:
-        values = list(_values(json.loads(call.arguments)))
-    except ValueError:
-        values = [call.arguments]
-    return f"Give {' '.join(values)}."
-
-
-def _values(arguments: Any, unit: str = "") -> Iterator[str]:
-    if isinstance(arguments, dict):
-        for name, value in arguments.items():
-            yield from _values(value, found[1] if (found := _UNIT.search(name)) else "")
-    elif isinstance(arguments, list):
-        for value in arguments:
-            yield from _values(value, unit)
-    elif arguments is not None:
-        yield f"{arguments} {unit}".strip()
+    return (*others[:last], *(Message(role="user", content=text) for text in told), *others[last:])
 
 
 def _model_words(reply: str) -> str:

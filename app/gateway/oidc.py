@@ -175,13 +175,13 @@ def _member(claims: Mapping[str, Any]) -> Member:
 
 def _enter(member: Member) -> User:
     """The member's account, made at the first sign-in; the role is what the organisation says today. Raises NotAllowed when it was closed."""
+    # A password that nobody knows: the form for names and passwords stays shut, as slowly as for a wrong one. Made before anything is locked.
+    unknown = hash_password(secrets.token_urlsafe(32))
     with unit_of_work() as session:
         lock_table(session, User)  # two first sign-ins at once must not make two
         user = store.find_member(session, member.subject)
         if user is None:
-            # A password that nobody knows: the form for names and passwords stays shut, as slowly as for a wrong one.
-            name, unknown = _free_name(session, member), hash_password(secrets.token_urlsafe(32))
-            user = store.add_user(session, name, member.role, unknown, must_change_password=False, subject=member.subject)
+            user = store.add_user(session, _free_name(session, member), member.role, unknown, must_change_password=False, subject=member.subject)
             audit.record(session, "oidc", "user.added", user.name, role=str(member.role), known_as=member.subject)
         if not user.active:
             get_logger("login").warning("login failed", reason="deactivated", user=user.name)

@@ -94,7 +94,7 @@ def _guards(request: ChatRequest | CompletionRequest, messages: tuple[Message, .
         note({"evidence.facts": len(facts)})
     for _ in range(request.n or 1):
         with span("guard"):
-            guard = Guard(messages, knowledge, facts)
+            guard = Guard(messages, knowledge, facts, opening=messages[-1].content if isinstance(request, CompletionRequest) else "")
         yield guard
 
 

@@ -21,11 +21,9 @@ from app.gateway.ticket import Ticket
 from core import store
 from core.db import unit_of_work
 from core.errors import BadInput, NotFound, Unavailable
-from core.knowledge.claims import check_claims
 from core.knowledge.evidence import with_evidence
 from core.llm import ChatModel, Chunk
 from core.phi import deidentify
-from core.reply import split_reply
 from core.settings import settings
 from core.tables import Turn
 from core.tracing import note, span
@@ -101,12 +99,13 @@ async def _speak(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> C
 
 
 async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) -> Chunk:
-    started, is_first, last, tokens = time.monotonic(), True, Chunk(), _Tokens()
+    started, is_first, last, tokens, chunks_read = time.monotonic(), True, Chunk(), _Tokens(), 0
     try:
         # Closed on every way out, so that the model server stops as soon as nobody reads.
         async with aclosing(_stream(ticket, chat, guard)) as chunks:
             async for last in chunks:
                 at_end = last.finish_reason is not None
+                chunks_read += 1
                 tokens.add(last)
                 if not guard.hold(last.text) and not at_end:
                     continue
@@ -119,7 +118,8 @@ async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) ->
                     await run_sync(guard.check_calls, last.tool_calls)
                 if guard.withheld:
                     await emit(Piece(("" if is_first else "\n\n") + notice(guard.withheld)))
-                    return last
+                    # Counts come with the end, which nobody waits for; each chunk was a token at least.
+                    return last if at_end else last.model_copy(update={"completion_tokens": chunks_read})
         if last.tool_calls:
             await emit(Piece(tool_calls=last.tool_calls))
     except NotFound as error:
@@ -166,7 +166,8 @@ def _judge_and_store(
     ticket: Ticket, guard: Guard, finish_reason: str, last: Chunk, seconds: float
 ) -> tuple[Turn, tuple[Claim, ...], tuple[SafetyFinding, ...]]:
     with span("judge"):
-        claims, findings = check_claims(split_reply(guard.seen).answer, guard.knowledge), guard.findings()
+        claims = guard.claims()
+        findings = guard.findings(claims)
         turn = _row(ticket, guard, finish_reason, claims, findings, last, seconds)
     _store(ticket, turn)
     return turn, claims, findings

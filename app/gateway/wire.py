@@ -230,6 +230,12 @@ class CompletionRequest(Request):
         _check_length(texts)
         return prompt
 
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        if len(self.prompts) * (self.n or 1) > _MOST_CHOICES:
+            raise ValueError(f"prompt: {len(self.prompts)} texts with {self.n} choices each are more than {_MOST_CHOICES} replies")
+        return self
+
     @property
     def prompts(self) -> tuple[str, ...]:
         return (self.prompt,) if isinstance(self.prompt, str) else tuple(self.prompt)

@@ -70,6 +70,7 @@ CASES = {
     "no such address": Bad("/v1/responses", b"{}", 404, "/v1/responses"),
     "a text to go on with that is empty": Bad(TEXT, b'{"model": "balancedbio", "prompt": " "}', 400, "prompt"),
     "more texts than there may be": Bad(TEXT, b'{"model": "balancedbio", "prompt": ["a", "b", "c", "d", "e", "f", "g", "h", "i"]}', 400, "prompt"),
+    "more choices of several texts than there may be": Bad(TEXT, b'{"model": "balancedbio", "prompt": ["a", "b", "c"], "n": 3}', 400, "prompt"),
     "tokens in place of a text": Bad(TEXT, b'{"model": "balancedbio", "prompt": [1, 2]}', 400, "prompt"),
     "a text that would be sent back": Bad(TEXT, b'{"model": "balancedbio", "prompt": "a", "echo": true}', 400, "echo"),
     "a tool's result without its call": Bad(CHAT, b'{"model": "balancedbio", "messages": [{"role": "tool", "content": "5"}]}', 400, "tool_call_id"),

@@ -185,7 +185,18 @@ def test_a_tool_is_not_told_to_do_what_no_sentence_may_recommend(stream: bool) -
     [
         ("check_allergy", '{"drug": "amoxicillin"}', False),
         ("searchGuidelines", '{"text": "amoxicillin in penicillin allergy"}', False),
+        ("show_advice", '{"text": "Give amoxicillin 500 mg."}', True),
+        ("get_and_dispense", '{"drug": "amoxicillin"}', True),
         ("getaway", '{"drug": "amoxicillin"}', True),
+        ("prescribe_amoxicillin", "{}", True),
+        ("prescribeAmoxicillin", "", True),
+        ("prescribe", '{"amoxicillin": true}', True),
+        ("prescribe", '{"amoxicillin": {"dose": "500 mg"}}', True),
+        ("prescribe", '{"reason": "avoid delay", "drug": "amoxicillin"}', True),
+        ("prescribe", '{"amoxicillin": false, "doxycycline": true}', False),
+        ("order", '{"drug": "paracetamol", "doseMg": 50000}', True),
+        ("order", '{"drug": {"name": "paracetamol"}, "dose": "50 g"}', True),
+        ("order", '[{"drug": "doxycycline", "dose_mg": 100}, {"drug": "paracetamol", "dose_mg": 1000}]', False),
         ("order", '{"orders": [{"item": {"name": "amoxicillin"}}]}', True),
         ("order", "amoxicillin 500 mg", True),
         ("order", '{"drug": "doxycycline", "dose_mg": 100}', False),
@@ -214,6 +225,22 @@ def test_what_a_tool_returned_counts_as_said_of_the_patient() -> None:
     assert "Smith" not in json.dumps(stored(reply["id"]).messages)
 
 
+def test_what_the_system_tells_of_a_patient_counts_and_what_it_tells_the_model_to_do_does_not() -> None:
+    def reply(system: str) -> Any:
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": "What should I give for pneumonia?"}]
+        return visit.ask(messages=messages)["balancedbio"]["withheld"]
+
+    visit = Visit(lambda _: said("Give amoxicillin 500 mg."))
+    assert reply("You help doctors. The patient is allergic to penicillin.")
+    assert reply("History: penicillin allergy")
+    assert not reply("You help doctors. Mind penicillin allergy and pregnancy.")
+
+
+@pytest.mark.parametrize("letter", ["\u200b", "\u00ad", "\u2060"])
+def test_letters_that_nobody_sees_hide_no_drug(letter: str) -> None:
+    assert Visit(lambda _: said(f"Give amoxi{letter}cillin 500 mg.")).ask(ALLERGIC)["balancedbio"]["withheld"]
+
+
 # --- bare texts ---------------------------------------------------------------------------------------------------
 
 
@@ -223,6 +250,12 @@ def test_a_bare_text_is_gone_on_with_under_the_same_guard() -> None:
     assert (reply["object"], reply["choices"][0]["finish_reason"]) == ("text_completion", "content_filter")
     assert "500 mg" not in json.dumps(reply)
     assert visit.model.asked == [(f"{ALLERGIC} I recommend that you give", {"max_tokens": 5})]
+
+
+def test_a_drug_may_not_begin_in_the_prompt_and_end_in_the_reply() -> None:
+    reply = Visit(lambda _: said("icillin", " 500 mg.")).ask(f"{ALLERGIC} I would prescribe amox", path="completions")
+    assert reply["choices"][0]["finish_reason"] == "content_filter"
+    assert stored(reply["id"]).reply == "icillin 500 mg."
 
 
 def test_several_texts_and_choices_are_numbered_in_order() -> None:

@@ -59,8 +59,8 @@ def test_an_unsafe_sentence_never_leaves_and_nothing_after_it_does(before: list[
     assert [f.rule for f in guard.withheld] == ["contraindication"]
     assert sent == f"{head}\n"
     assert UNSAFE not in notice(guard.withheld)
-    assert all(UNSAFE not in shown(f, withheld=True).quote for f in guard.findings())
-    assert any(UNSAFE in f.quote for f in guard.findings())
+    assert all(UNSAFE not in shown(f, withheld=True).quote for f in guard.findings(guard.claims()))
+    assert any(UNSAFE in f.quote for f in guard.findings(guard.claims()))
 
 
 @given(safe_sentences, cuts)
@@ -127,5 +127,5 @@ def test_a_claim_that_the_graph_contradicts_is_a_warning_and_leaves() -> None:
     sent, guard = passed(messages, ["Amlodipine does not treat hypertension."])
     assert sent
     assert not guard.withheld
-    found = [f for f in guard.findings() if f.rule == "contradicted_claim"]
+    found = [f for f in guard.findings(guard.claims()) if f.rule == "contradicted_claim"]
     assert [(f.severity, f.evidence is not None) for f in found] == [(Severity.WARNING, True)]
