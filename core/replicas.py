@@ -58,7 +58,7 @@ class Replica:
 
     def refused(self, model: str, error: AppError) -> None:
         if not self.is_out(model):
-            log.warning("replica left out", replica=self.name, model=model, reason=str(error))
+            log.warning("replica left out", replica=self.name, model=model, reason=type(error).__name__)
         if isinstance(error, NotFound):
             self.lacking.add(model)
         else:

@@ -46,7 +46,9 @@ def _see_to(session: Session, row: Round) -> None:
     # A worker that was only frozen must find, when it wakes, that the round is no longer its own.
     row.fence += 1
     where = "while the model server was away" if row.status == RoundStatus.EVALUATING else "without finishing it"
-    close(session, row, RoundStatus.FAILED, f"{row.attempts} workers took up the stage {row.status!r} and ended {where}; see the worker's log")
+    # What has passed its exam, perhaps days of a canary too, is not thrown away for a model server that was away.
+    ended = RoundStatus.HELD if row.status in (RoundStatus.AWAITING_SIGNOFF, RoundStatus.CANARY) else RoundStatus.FAILED
+    close(session, row, ended, f"{row.attempts} workers took up the stage {row.status!r} and ended {where}; see the worker's log")
 
 
 def _start_what_is_due(session: Session) -> None:

@@ -13,7 +13,7 @@ from core import audit, jobs, store
 from core.artifacts import verify_artifact
 from core.db import reading, send_after_commit, unit_of_work
 from core.errors import AppError, GateError, LostLease, NotFound, RecipeError, SuiteError, Unavailable
-from core.logging import correlation_id, get_logger
+from core.logging import get_logger
 from core.settings import settings
 from core.states import CheckpointStatus, RoundStatus
 from core.tables import Checkpoint, Round, utc_now
@@ -247,7 +247,6 @@ def work(job: str, round_id: str) -> None:
 
     The one boundary: Unavailable leaves the round to beat, LostLease leaves it to another, everything else ends it with a reason.
     """
-    correlation_id.set(round_id)
     try:
         lease = take(job, round_id)
         if lease is not None:

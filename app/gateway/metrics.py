@@ -20,7 +20,7 @@ seconds_to_first_text = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32),
 )
 turn_seconds = Histogram(
-    "balancedbio_turn_seconds", "From the request to the stored turn, however it ended", buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
+    "balancedbio_turn_seconds", "From asking the model to the end of the reply, however it ended", buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 )
 tokens_per_second = Histogram(
     "balancedbio_tokens_per_second", "Completion tokens of a finished reply by the seconds of its turn", buckets=(1, 2, 5, 10, 20, 40, 80, 160, 320, 640)

@@ -62,7 +62,7 @@ class RequestLog:
                 current.set_attributes({"http.request.method": method, "http.route": route, "http.response.status_code": status})
                 if not _is_quiet(scope["path"]):
                     ms = round((time.monotonic() - started) * 1000)
-                    get_logger("request").info("request", method=scope["method"], path=scope["path"], status=status, ms=ms)
+                    get_logger("request").info("request", method=method, route=route, status=status, ms=ms)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -7,11 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from core import store
-from core.artifacts import verify_artifact
 from core.db import reading, unit_of_work
 from core.errors import AppError, ArtifactError, BadInput
 from core.logging import configure_logging, get_logger
@@ -20,6 +18,7 @@ from core.tables import Checkpoint
 from workers.serving.base import model_digest
 from workers.serving.command import Command, one_gpu_each, vllm_command
 from workers.serving.leftovers import end_leftovers, remember_group
+from workers.serving.vllm import require_unchanged
 
 log = get_logger("serving")
 
@@ -61,7 +60,7 @@ def _whole(adapters: Sequence[Checkpoint]) -> list[Checkpoint]:
     whole = []
     for checkpoint in adapters:
         try:
-            verify_artifact(Path(checkpoint.uri))
+            require_unchanged(checkpoint)
         except ArtifactError as error:
             log.error("checkpoint is damaged and not served", checkpoint=checkpoint.id, status=checkpoint.status, error=str(error))
         else:

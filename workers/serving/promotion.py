@@ -4,20 +4,18 @@ No request is lost: until the flip new turns go to the old checkpoint, after it 
 replies already running end as they began. A roll-back is the same job given an earlier checkpoint.
 """
 
-from pathlib import Path
-
 from sqlalchemy.orm import Session
 
 from core import audit, store
-from core.artifacts import verify_artifact
 from core.db import reading, unit_of_work
-from core.errors import ArtifactError, Conflict
+from core.errors import Conflict
 from core.logging import get_logger
 from core.states import CheckpointStatus
 from core.tables import Checkpoint
 from evals.decision import Outcome
 from workers.lease import worker_stopping
 from workers.serving import adapters
+from workers.serving.vllm import require_unchanged
 
 PATIENCE_SECONDS = 180.0
 """For a vLLM that is just being started again."""
@@ -63,8 +61,7 @@ def _why_not_yet(session: Session, checkpoint: Checkpoint) -> str | None:
 
 def bring_up(checkpoint: Checkpoint) -> None:
     """The checkpoint answers under its own name, as it was trained, on every vLLM that is there; production has not changed. Safe to call again."""
-    if checkpoint.uri and verify_artifact(Path(checkpoint.uri)) != checkpoint.sha256:
-        raise ArtifactError(f"The files of {checkpoint.id} are not those that were trained and examined")
+    require_unchanged(checkpoint)
     adapters.wait_until_healthy(PATIENCE_SECONDS, give_up=worker_stopping.is_set)
     adapters.bring_up(checkpoint)
 

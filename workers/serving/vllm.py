@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from core.errors import AppError, ArtifactError, Unavailable
+from core.artifacts import verify_artifact
+from core.errors import ArtifactError, Unavailable
 from core.fingerprint import TOLERANCE, Fingerprint, deviation, read_fingerprint
 from core.tables import Checkpoint
 
@@ -41,39 +42,45 @@ class Vllm(NamedTuple):
     def load(self, checkpoint: Checkpoint) -> None:
         """Loads the adapter under its immutable name; does nothing when it is there already, or when it is the base model.
 
-        One that has not shown that it answers as it was trained is unloaded again. Raises ArtifactError when vLLM refuses the files or
-        computes something else with them, Unavailable when it does not answer.
+        It is tried first under a name that nobody asks for, so that what does not answer as it was trained cannot be reached. Raises ArtifactError
+        when the files are not those that were trained, or vLLM refuses them or computes something else with them, Unavailable when it does not answer.
         """
         names = self.served()
         if checkpoint.id in names:
             return
         if not checkpoint.uri:
             raise Unavailable(f"{self.name} serves {', '.join(sorted(names))}, not the base model {checkpoint.id}; it must be restarted")
-        answer = self._call("POST", "/v1/load_lora_adapter", {"lora_name": checkpoint.id, "lora_path": checkpoint.uri})
-        if answer.is_error and checkpoint.id not in self.served():
-            raise ArtifactError(f"{self.name} refused checkpoint {checkpoint.id}: {_message(answer)}")
+        require_unchanged(checkpoint)
+        trial = f"{checkpoint.id}-trial"
         try:
-            self.probe(checkpoint)
-        except AppError:
+            self._load(trial, checkpoint)
+            self.probe(checkpoint, trial)
+        finally:
             with suppress(Unavailable):
-                self.unload(checkpoint.id)
-            raise
+                self.unload(trial)
+        self._load(checkpoint.id, checkpoint)
+
+    def _load(self, name: str, checkpoint: Checkpoint) -> None:
+        answer = self._call("POST", "/v1/load_lora_adapter", {"lora_name": name, "lora_path": checkpoint.uri})
+        if answer.is_error and name not in self.served():
+            raise ArtifactError(f"{self.name} refused checkpoint {checkpoint.id}: {_message(answer)}")
 
     def unload(self, checkpoint_id: str) -> None:
         """Forgets the adapter; an unknown name is fine. Requests already running on it are finished first by vLLM."""
         self._call("POST", "/v1/unload_lora_adapter", {"lora_name": checkpoint_id})
 
-    def probe(self, checkpoint: Checkpoint) -> None:
-        """The checkpoint answers, and with the log-probabilities that it had when its training ended, where it was made with a fingerprint.
+    def probe(self, checkpoint: Checkpoint, name: str = "") -> None:
+        """The checkpoint answers, under its own name or the given one, and with the log-probabilities that it had when its training ended.
 
-        Raises ArtifactError when it does not, Unavailable.
+        Those are asked where it was made with a fingerprint. Raises ArtifactError when it does not, Unavailable.
         """
-        request = {"model": checkpoint.id, "messages": [{"role": "user", "content": "What treats hypertension?"}], "max_tokens": 4, "temperature": 0}
+        name = name or checkpoint.id
+        request = {"model": name, "messages": [{"role": "user", "content": "What treats hypertension?"}], "max_tokens": 4, "temperature": 0}
         answer = self._call("POST", "/v1/chat/completions", request)
         if answer.is_error:
             raise ArtifactError(f"Checkpoint {checkpoint.id} does not answer on {self.name}: {_message(answer)}")
         if checkpoint.uri and (trained := read_fingerprint(Path(checkpoint.uri))):
-            self._compare(checkpoint.id, trained)
+            self._compare(checkpoint.id, name, trained)
 
     def log_probabilities(self, checkpoint_id: str, text: Fingerprint) -> tuple[float, ...]:
         """What the checkpoint gives to each token of the fingerprint's continuation. Raises ArtifactError when it tells none, Unavailable."""
@@ -85,8 +92,8 @@ class Vllm(NamedTuple):
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ArtifactError(f"{self.name} tells no log-probabilities of checkpoint {checkpoint_id}: {_message(answer)}") from error
 
-    def _compare(self, checkpoint_id: str, trained: Fingerprint) -> None:
-        found = deviation(trained, self.log_probabilities(checkpoint_id, trained))
+    def _compare(self, checkpoint_id: str, name: str, trained: Fingerprint) -> None:
+        found = deviation(trained, self.log_probabilities(name, trained))
         if not found <= TOLERANCE:
             raise ArtifactError(
                 f"{self.name} loads checkpoint {checkpoint_id} but does not compute what was trained: log-probabilities differ by {found:.3f}, "
@@ -101,6 +108,12 @@ class Vllm(NamedTuple):
         if answer.status_code >= 500:
             raise Unavailable(f"{self.name} failed with {answer.status_code}; try again shortly")
         return answer
+
+
+def require_unchanged(checkpoint: Checkpoint) -> None:
+    """Raises ArtifactError unless the adapter's files are those that were trained and examined."""
+    if checkpoint.uri and verify_artifact(Path(checkpoint.uri)) != checkpoint.sha256:
+        raise ArtifactError(f"The files of {checkpoint.id} are not those that were trained and examined")
 
 
 def _message(answer: httpx.Response) -> str:
