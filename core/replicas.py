@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import httpx
@@ -161,12 +160,7 @@ async def served_at(url: str, client: httpx.AsyncClient) -> set[str]:
 
 
 def is_served(model: str, addresses: Iterable[str]) -> bool:
-    """Whether any of the vLLMs at `addresses` answers to `model`, as of the present second. Blocks for as long as the slowest takes, at most a second each."""
-    return _is_served(model, tuple(addresses), int(time.monotonic()))
-
-
-@lru_cache(maxsize=8)
-def _is_served(model: str, addresses: tuple[str, ...], _second: int) -> bool:
+    """Whether any of the vLLMs at `addresses` answers to `model` at this moment. Blocks, for a second at most on each that hangs."""
     for url in addresses:
         with suppress(Unavailable), _vllm_errors():
             if model in _names(httpx.get(f"{url}/models", timeout=LOOK_SECONDS, trust_env=False)):

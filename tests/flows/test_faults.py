@@ -15,7 +15,8 @@ _QUESTION = {"model": "balancedbio", "messages": [{"role": "user", "content": "W
 
 
 def kill(stack: Stack, fragment: str) -> None:
-    found = stack.processes(fragment)
+    """The processes with it in their command line, but for the supervisor (`-m app.stack.daemon`), which must live."""
+    found = [process for process in stack.processes(fragment) if "app.stack" not in " ".join(process.cmdline())]
     assert found, f"no process is {fragment}"
     for process in found:
         process.send_signal(signal.SIGKILL)

@@ -190,6 +190,8 @@ def test_a_canary_is_answered_by_two_sets_of_weights_until_its_harm_ends_it(
     base: None, model: Path, start: Callable[..., "subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.jobs.send", lambda *_: None)
+    monkeypatch.setenv("REQUESTS_PER_MINUTE", "0")
+    settings.cache_clear()
     start("setsid", sys.executable, "-m", "workers.serving")
     until(adapters.is_healthy, READY_SECONDS, "vLLM")
     round_id = on_trial("a", model)
