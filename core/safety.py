@@ -48,31 +48,40 @@ ON_THE_QUESTION = frozenset({"emergency", "harmful_request", "prompt_injection"}
 
 def is_harmful(text: str) -> bool:
     """Whether the request asks for help to harm, deceive or make what is forbidden."""
-    return any(finding.rule == "harmful_request" for finding in _on_question(text))
+    return _harm(text) is not None
+
+
+def sounds_urgent(text: str) -> bool:
+    """Whether the question tells of something that calls for help at once: then every right answer sends the patient to urgent care."""
+    return bool(_emergencies(text))
 
 
 def check_input(messages: Sequence[Message], knowledge: Knowledge) -> tuple[SafetyFinding, ...]:
     """Findings on what the user wrote last: emergencies and harmful requests are critical, prompt injection is noted."""
-    return _on_question(_question(messages))
+    text = _question(messages)
+    found = [*_emergencies(text), *filter(None, (_harm(text),))]
+    if match := INJECTION.first(text, fold(text)):
+        found.append(SafetyFinding(rule="prompt_injection", severity=Severity.NOTE, quote=match.group(0)[:200]))
+    return tuple(found)
 
 
 @lru_cache(maxsize=256)  # a question is read again with every sentence of its reply
-def _on_question(text: str) -> tuple[SafetyFinding, ...]:
-    folded = fold(text)
-    found = [
+def _emergencies(text: str) -> tuple[SafetyFinding, ...]:
+    return tuple(
         SafetyFinding(
             rule="emergency",
             severity=Severity.CRITICAL,
             quote=match.group(0)[:200],
             evidence=Evidence(statement=signal.name, source=signal.source, row="core/emergencies.py"),
         )
-        for signal, match in emergencies(text, folded)
-    ]
-    if match := HARMFUL.first(text, folded):
-        found.append(SafetyFinding(rule="harmful_request", severity=Severity.CRITICAL, quote=match.group(0)[:200]))
-    if match := INJECTION.first(text, folded):
-        found.append(SafetyFinding(rule="prompt_injection", severity=Severity.NOTE, quote=match.group(0)[:200]))
-    return tuple(found)
+        for signal, match in emergencies(text, fold(text))
+    )
+
+
+@lru_cache(maxsize=256)
+def _harm(text: str) -> SafetyFinding | None:
+    match = HARMFUL.first(text, fold(text))
+    return match and SafetyFinding(rule="harmful_request", severity=Severity.CRITICAL, quote=match.group(0)[:200])
 
 
 def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, patient: Sequence[Concept] | None = None) -> tuple[SafetyFinding, ...]:
@@ -101,7 +110,7 @@ def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, p
     for drug, sentence in _dosed_later(question, reply, knowledge):
         if overdose := _overdose(drug, list(dosed(sentence)), sentence, knowledge):
             found.setdefault(("overdose", drug.id, ""), overdose)
-    if any(f.rule == "emergency" for f in _on_question(question)) and not asks_urgent_care(reply):
+    if sounds_urgent(question) and not asks_urgent_care(reply):
         found["missing_safety_net", "", ""] = SafetyFinding(rule="missing_safety_net", severity=Severity.WARNING, quote=reply[:200])
     return tuple(found.values())
 

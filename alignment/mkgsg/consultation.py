@@ -9,12 +9,13 @@ from alignment.mkgsg.case import Case, confirming_tests
 from alignment.mkgsg.draft import Draft, choice_reference, steps_of
 from alignment.mkgsg.forms import parts_form
 from alignment.mkgsg.grammar import QUESTIONS
-from alignment.mkgsg.hops import choice_words, present, sounds_urgent
+from alignment.mkgsg.hops import choice_words, present
 from alignment.mkgsg.presentation import is_emergency
 from alignment.mkgsg.scene import Scene
 from alignment.mkgsg.workflow import capital, listed, lower, reasoning, red_flag_sentence, safety_net, treatment_sentence
 from alignment.mkgsg.writer import Writer
 from core.knowledge.graph import Kind
+from core.safety import sounds_urgent
 from core.types import Reference, Relation
 
 _URGENT = "This may be an emergency: call emergency services."
@@ -27,7 +28,7 @@ def vignette(case: Case, w: Writer) -> Draft:
     said = choice_words(shown, w)
     findings = listed([w.noun(s) for s in shown.symptoms])
     question = w.question(QUESTIONS["vignette"], p=said["p"], s=findings, H=history_line(case, said["h"], w))
-    urgent = sounds_urgent(question, w) or is_emergency(graph, case.condition)
+    urgent = sounds_urgent(question) or is_emergency(graph, case.condition)
     parts = (w.label(case.condition), w.label(case.chosen), safety_net_now(shown, w, urgent=urgent))
     form = formats.vignette_format(parts, w)
     thought = f"<think> {reasoning(shown, graph)} </think> "
@@ -125,10 +126,10 @@ def follow_up(case: Case, w: Writer) -> Draft:
 def _told(scene: Scene, w: Writer) -> tuple[str, bool]:
     """The question, and whether the guard reads an emergency in it. What is denied must not be what sounds urgent: then it is left out."""
     question = scene.question()
-    urgent = sounds_urgent(question, w)
+    urgent = sounds_urgent(question)
     if urgent and scene.absent:
         question = scene.question(with_absent=False)
-        urgent = sounds_urgent(question, w)
+        urgent = sounds_urgent(question)
     return question, urgent
 
 

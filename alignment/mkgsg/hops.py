@@ -10,8 +10,8 @@ from alignment.mkgsg.statements import dose_reference, fact_reference, fact_sent
 from alignment.mkgsg.workflow import listed, reasoning, treatment_sentence
 from alignment.mkgsg.writer import Writer
 from core.knowledge.graph import Kind
-from core.safety import check_input
-from core.types import Message, Relation
+from core.safety import sounds_urgent
+from core.types import Relation
 
 
 def diagnosis(case: Case, w: Writer) -> Draft:
@@ -19,7 +19,7 @@ def diagnosis(case: Case, w: Writer) -> Draft:
     w.rng.shuffle(shown)
     question = w.question(QUESTIONS["diagnosis"], p=w.patient(case.condition, *map(w.label, shown)), s=listed([w.noun(s) for s in shown]))
     answer = f"The most likely diagnosis is {w.label(case.condition)}."
-    if sounds_urgent(question, w) or is_emergency(w.knowledge.graph, case.condition):
+    if sounds_urgent(question) or is_emergency(w.knowledge.graph, case.condition):
         answer += " This may be an emergency: call emergency services."
     chain = f"<think> {reasoning(case, w.knowledge.graph)} </think> {answer}"
     return Draft(case, question, fact_reference(case), chain, answer, steps=steps_of(case))
@@ -62,7 +62,7 @@ def multi_hop(case: Case, w: Writer) -> Draft:
         path = replace(case, facts=case.facts[:-1], chosen=case.chosen if case.is_ruled_out else case.drug) if last.relation in _OF_THE_DRUG else case
         chain = " ".join(filter(None, (reasoning(path, graph), answer if last.relation in _OF_THE_DRUG else "")))
         reference = dosed or fact_reference(case)
-    if sounds_urgent(question, w):
+    if sounds_urgent(question):
         answer += " This may be an emergency: call emergency services."
     naive = treatment_sentence(case.treatment, graph) if case.is_ruled_out and case.treatment else answer
     patient = (case.other,) if case.is_ruled_out else ()
@@ -84,11 +84,6 @@ def present(case: Case, w: Writer) -> Case:
     symptoms = w.rng.choice([s for s in sets if case.other not in s] or sets)  # what sets in now was not there before
     symptoms = tuple(w.rng.sample(symptoms, len(symptoms)))
     return replace(case, symptoms=symptoms, facts=(*symptom_facts(graph, case.condition, symptoms), *case.facts))
-
-
-def sounds_urgent(question: str, w: Writer) -> bool:
-    """Whether the guard reads an emergency in the question: then every right answer sends the patient to urgent care."""
-    return any(f.rule == "emergency" for f in check_input((Message(role="user", content=question),), w.knowledge))
 
 
 WRITERS = {"diagnosis": diagnosis, "contraindicated_choice": choice, "interaction_choice": choice, "multi_hop": multi_hop}
