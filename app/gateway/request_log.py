@@ -50,7 +50,7 @@ class RequestLog:
         with _span(scope, request_id) as current:
             try:
                 await self._app(scope, receive, send_with_headers)
-            except Exception:
+            except Exception:  # whatever a defect raises is counted as the 500 that it becomes
                 status = 500  # answered further out, by `app.gateway.errors`
                 raise
             finally:

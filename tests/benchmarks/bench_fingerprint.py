@@ -69,7 +69,7 @@ def _serving(folder: Path, names: list[str], dtype: str) -> Iterator[Vllm]:
     """Real vLLM, which answers to each name; `NONE` is its base model."""
     vllm = Vllm("vllm", f"http://127.0.0.1:{free_port()}")
     adapters = [Checkpoint(id=n, base_model="starter", uri=str(folder / n), sha256="", status=CheckpointStatus.RETIRED) for n in names if n != NONE]
-    settings = Settings(_env_file=None, secret_key="k" * 40, vllm_dtype=dtype)  # type: ignore[call-arg,arg-type]
+    settings = Settings(_env_file=None, secret_key="k" * 40, vllm_dtype=dtype)  # type: ignore[call-arg,arg-type]  # pydantic-settings' own argument
     command = vllm_command(settings, vllm.root, NONE, adapters, has_gpu=False)
     server = subprocess.Popen(command.argv, env={**os.environ, **command.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

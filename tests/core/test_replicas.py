@@ -271,7 +271,7 @@ states = st.fixed_dictionaries(
 
 @given(st.lists(states, min_size=1, max_size=6))
 def test_least_loaded_of_those_that_are_in_ties_by_turn(found: list[dict[str, object]]) -> None:
-    group = [a_replica(str(n), **state) for n, state in enumerate(found)]  # type: ignore[arg-type]
+    group = [a_replica(str(n), **state) for n, state in enumerate(found)]  # type: ignore[arg-type]  # fields by name, of several types
     chosen = choose(group, "m")
     living = [r for r in group if not r.failed and "m" not in r.lacking]
     assert not living or chosen in living, "one that is out is never chosen while another is in"

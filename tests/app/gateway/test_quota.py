@@ -73,7 +73,7 @@ def test_a_refusal_is_what_openais_clients_know(ward: Ward, rows: Callable[[], d
     before = rows()
     client = openai.OpenAI(api_key=ward.keys["ana"], base_url="http://testserver/v1", http_client=ward.client, max_retries=0)
     with pytest.raises(openai.RateLimitError) as refusal:
-        client.chat.completions.create(**ASKING, stream=stream)  # type: ignore[call-overload]
+        client.chat.completions.create(**ASKING, stream=stream)  # type: ignore[call-overload]  # its overloads want a literal
     error, headers = refusal.value, refusal.value.response.headers
     assert (error.type, error.code, error.param) == ("rate_limit_error", "rate_limit_exceeded", None)
     wait = int(headers["retry-after"])
