@@ -58,7 +58,6 @@ class Line:
     """Concept ids that cases should rather be about."""
     held_out: bool | None = None
     """Chooses phrasings, as in `Writer`."""
-    max_depth: int = 4
     books: Books = CLOSED
     source: Literal["mkgsg", "anchor"] = "mkgsg"
     """What the provenance of the items says they are for."""
@@ -70,7 +69,7 @@ class Line:
     def items(self, cases: Sequence[Case], wanted: int, rng: random.Random, misses: int | None = None) -> Iterator[Written]:
         """At most `wanted` items; fewer when more than `misses` draws were in vain (default: 12 for each item wanted)."""
         allowed = ATTEMPTS_PER_ITEM * wanted if misses is None else misses
-        source, writer = draw(cases, self.topics, rng, self.max_depth), Writer(self.knowledge, rng, self.held_out, _names=self.names)
+        source, writer = draw(cases, self.topics, rng), Writer(self.knowledge, rng, self.held_out, _names=self.names)
         made = tried = 0
         while made < wanted and tried - made <= allowed:
             # As many draws as items are missing, so that no model is asked about what nobody wants.

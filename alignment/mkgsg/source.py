@@ -54,21 +54,20 @@ def families_of(names: Sequence[str] = ()) -> Mapping[Capability, tuple[str, ...
     return {c: tuple(f for table in (FAMILIES, WIDE_FAMILIES) for f in table[c] if f in chosen) for c in Capability}
 
 
-def enumerate_cases(graph: Graph, families: Sequence[str] = ()) -> dict[str, tuple[Case, ...]]:
-    """The cases of the named families (none: `FAMILIES`) that the graph supports; a family without cases has an empty tuple."""
+def enumerate_cases(graph: Graph, families: Sequence[str] = (), max_depth: int = 4) -> dict[str, tuple[Case, ...]]:
+    """The cases of the named families (none: `FAMILIES`) that the graph supports, at most `max_depth` hops deep; a family without any has an empty tuple."""
     wanted = [f for chosen in families_of(families).values() for f in chosen]
     makers = _makers(graph)
-    return {f: makers[f]() for f in wanted}
+    return {f: tuple(c for c in makers[f]() if c.depth <= max_depth) for f in wanted}
 
 
-def draw(cases: Sequence[Case], topics: frozenset[str], rng: random.Random, max_depth: int = 4) -> Iterator[Case]:
-    """Cases without end, at most `max_depth` hops deep; those about `topics` (concept ids) are `TOPIC_BOOST` times as likely."""
-    pool = [c for c in cases if c.depth <= max_depth]
-    near = [c for c in pool if c.concepts & topics] if topics else []
-    far = [c for c in pool if not c.concepts & topics] if near else pool
+def draw(cases: Sequence[Case], topics: frozenset[str], rng: random.Random) -> Iterator[Case]:
+    """Cases without end; those about `topics` (concept ids) are `TOPIC_BOOST` times as likely."""
+    near = [c for c in cases if c.concepts & topics] if topics else []
+    far = [c for c in cases if not c.concepts & topics] if near else cases
     boosted = TOPIC_BOOST * len(near)
     share = boosted / (boosted + len(far)) if near else 0.0
-    while pool:
+    while cases:
         chosen = near if share and rng.random() < share else far
         yield chosen[rng.randrange(len(chosen))]
 

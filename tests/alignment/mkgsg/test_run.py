@@ -145,7 +145,7 @@ def test_a_run_with_tries_that_was_interrupted_gives_the_same_bytes(tmp_path, mo
     """What the tries dropped is not on disk, and must not be missed."""
     plan = PLAN_200.model_copy(update={"items": 80, "shard_items": 40, "families": ("dose",), "open_book": 0.0, "policy": "scripted", "tries": 2})
     few = {"dose": running.enumerate_cases(KNOWN.graph, ("dose",))["dose"][:12]}
-    monkeypatch.setattr(running, "enumerate_cases", lambda graph, families: few)
+    monkeypatch.setattr(running, "enumerate_cases", lambda *args: few)
 
     def stop(done):
         if done == 40:
@@ -254,7 +254,7 @@ def test_a_graph_that_holds_no_more_ends_the_run_early(tmp_path):
     plan = PLAN_200.model_copy(update={"families": ("red_flag",), "topics": (), "items": 3000, "shard_items": 500, "open_book": 0.0})
     few = {"red_flag": running.enumerate_cases(KNOWN.graph, ("red_flag",))["red_flag"][:2]}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "enumerate_cases", lambda graph, families: few)
+        patch.setattr(running, "enumerate_cases", lambda *args: few)
         manifest = run(tmp_path / "small", plan, KNOWN)
     assert 0 < manifest.samples < 3000
     assert manifest.dry == ("red_flag",)
