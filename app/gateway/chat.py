@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Send
 
 from app.gateway import metrics
-from app.gateway.auth import Caller, ChatCaller
+from app.gateway.auth import ChatCaller
 from app.gateway.body import json_body
 from app.gateway.connection import Connected
 from app.gateway.errors import error_body
@@ -46,7 +46,6 @@ _REPLY = {
 @router.post("/chat/completions", response_model=None, responses={200: _REPLY})
 async def chat_completions(
     request: Request,
-    caller: ChatCaller,
     quota: Quota,
     body: Annotated[ChatRequest, Depends(json_body(ChatRequest))],
     conversation: Annotated[Id | None, Header(alias="X-Conversation-Id")] = None,
@@ -54,15 +53,13 @@ async def chat_completions(
     """Answers a conversation as the production checkpoint (`balancedbio`) or a named one; see `app.gateway.turn`."""
     if conversation is not None and body.conversation_id is None:
         body = body.model_copy(update={"conversation_id": conversation})
-    return await _answered(request, caller, quota, body, ChatShape())
+    return await _answered(request, quota, body, ChatShape())
 
 
 @router.post("/completions", response_model=None, responses={200: _REPLY})
-async def completions(
-    request: Request, caller: ChatCaller, quota: Quota, body: Annotated[CompletionRequest, Depends(json_body(CompletionRequest))]
-) -> Response:
+async def completions(request: Request, quota: Quota, body: Annotated[CompletionRequest, Depends(json_body(CompletionRequest))]) -> Response:
     """Goes on with a bare text, under the same checks as a conversation."""
-    return await _answered(request, caller, quota, body, TextShape())
+    return await _answered(request, quota, body, TextShape())
 
 
 @router.get("/models")
@@ -76,8 +73,8 @@ def models(caller: ChatCaller) -> dict[str, Any]:
     return listing([{"id": name, "object": "model", "created": at, "owned_by": "balancedbio"} for name, at in (alias | created).items()])
 
 
-async def _answered(request: Request, caller: Caller, quota: Allowance, body: ChatRequest | CompletionRequest, shape: Shape) -> Response:
-    tickets = await run_sync(open_turns, caller, body, house(request).knowledge)
+async def _answered(request: Request, quota: Allowance, body: ChatRequest | CompletionRequest, shape: Shape) -> Response:
+    tickets = await run_sync(open_turns, quota.caller, body, house(request).knowledge)
     if body.stream:
         return Connected(lambda send: _stream(request, tickets, quota, shape, send, includes_usage=body.includes_usage))
     return Connected(lambda send: _whole(request, tickets, quota, shape, send))
@@ -112,7 +109,7 @@ async def _stream(request: Request, tickets: Sequence[Ticket], quota: Allowance,
 
     async def answer(index: int) -> Answer:
         one = await _ask(request, tickets[index], lambda piece: events.choice(index, shape.part(piece)))
-        await events.choice(index, shape.part(Piece()), one.finish_reason)
+        await events.finish(index, shape.part(Piece()), one.finish_reason)
         return one
 
     try:
@@ -120,12 +117,17 @@ async def _stream(request: Request, tickets: Sequence[Ticket], quota: Allowance,
     except AppError as error:
         if not events.begun:
             raise
-        await events.end(error_body(error.status, str(error), error.code))
+        await events.last(error_body(error.status, str(error), error.code))
+        await events.close()
         return
     used = _used(tickets, answers)
-    await quota.spend(used["total_tokens"])
-    await events.last(added([one.extension for one in answers]) | ({"usage": used} if includes_usage else {}))
-    await events.end("[DONE]")
+    events.about(added([one.extension for one in answers]) | ({"usage": used} if includes_usage else {}))
+    try:
+        await events.last("[DONE]")
+    finally:  # a client that hangs up at [DONE] has used its tokens all the same
+        with anyio.CancelScope(shield=True):
+            await quota.spend(used["total_tokens"])
+    await events.close()
 
 
 async def _ask(request: Request, ticket: Ticket, emit: Emit) -> Answer:
@@ -165,42 +167,57 @@ def _used(tickets: Sequence[Ticket], answers: Sequence[Answer]) -> dict[str, int
 
 
 class _Events:
-    """Server-sent events. The head goes out with the first one, so that an error before it can still be an HTTP status."""
+    """Server-sent events. The head goes out with the first one, so that an error before it can still be an HTTP status.
+
+    What ends a choice and what became of the turn leave together with the event after them: each write wakes the client.
+    """
 
     def __init__(self, tickets: Sequence[Ticket], shape: Shape, send: Send) -> None:
         self._tickets, self._shape, self._send = tickets, shape, send
         self._head = head(shape.event, opening(tickets[0]))
         self._lock = anyio.Lock()  # several choices may begin at once, and the head goes first
+        self._held = b""
         self.begun = False
 
-    async def choice(self, index: int, body: Mapping[str, Any], finish_reason: str | None = None) -> None:
-        async with self._lock:
-            await self._begin()
-        await self._event(self._head | {"choices": [choice(index, body, finish_reason)]})
+    async def choice(self, index: int, body: Mapping[str, Any]) -> None:
+        await self._begin()
+        await self._write(self._head | {"choices": [choice(index, body)]})
 
-    async def last(self, fields: dict[str, Any]) -> None:
+    async def finish(self, index: int, body: Mapping[str, Any], reason: str) -> None:
+        await self._begin()
+        self._held += _event(self._head | {"choices": [choice(index, body, reason)]})
+
+    def about(self, fields: Mapping[str, Any]) -> None:
         """The event before [DONE]: no text, but what became of the turn."""
-        await self._event(self._head | {"choices": []} | fields)
+        self._held += _event({**self._head, "choices": [], **fields})
 
-    async def end(self, event: Mapping[str, Any] | str) -> None:
-        await self._event(event)
+    async def last(self, event: Mapping[str, Any] | str) -> None:
+        await self._write(event)
+
+    async def close(self) -> None:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _begin(self) -> None:
-        if self.begun:
-            return
-        self.begun = True
-        start: Message = {"type": "http.response.start", "status": 200, "headers": []}
-        MutableHeaders(scope=start).update(
-            {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no", **_headers(self._tickets[0])}
-        )
-        await self._send(start)
-        if begin := self._shape.begin():
-            await self._event(self._head | {"choices": [choice(index, begin) for index in range(len(self._tickets))]})
+        async with self._lock:
+            if self.begun:
+                return
+            self.begun = True
+            start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+            MutableHeaders(scope=start).update(
+                {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no", **_headers(self._tickets[0])}
+            )
+            await self._send(start)
+            if begin := self._shape.begin():
+                self._held += _event(self._head | {"choices": [choice(index, begin) for index in range(len(self._tickets))]})
 
-    async def _event(self, event: Mapping[str, Any] | str) -> None:
-        text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
-        await self._send({"type": "http.response.body", "body": f"data: {text}\n\n".encode(), "more_body": True})
+    async def _write(self, event: Mapping[str, Any] | str) -> None:
+        held, self._held = self._held, b""
+        await self._send({"type": "http.response.body", "body": held + _event(event), "more_body": True})
+
+
+def _event(event: Mapping[str, Any] | str) -> bytes:
+    text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
+    return f"data: {text}\n\n".encode()
 
 
 def _judged(extensions: Sequence[Extension]) -> dict[str, str]:

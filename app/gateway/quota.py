@@ -1,6 +1,7 @@
 """How much one API key, or one person's sessions together, may ask within a minute: requests and tokens.
 
-A route that costs the model server something names `Quota` among its parameters; that is all it takes to be limited. What was used is known
+A route that costs the model server something names `Quota` among its parameters in place of a caller: that is all it takes to be limited, and key
+and limits are looked up in one thread, as each change of threads costs a busy machine milliseconds. What was used is known
 when the reply has been given, so tokens are counted then, and the next request is refused when the minute's are used up: together with
 what ran at the same time a key may go over by the replies that were under way. A reply that its client abandons reports no tokens: that costs a
 request alone.
@@ -14,17 +15,21 @@ from fastapi import Depends
 from limits import RateLimitItem, RateLimitItemPerMinute
 from starlette.requests import Request
 
-from app.gateway.auth import ChatCaller
+from app.gateway.auth import Caller, requires
 from app.gateway.windows import Standing, Windows
 from core.errors import TooManyRequests
 from core.settings import settings
+from core.states import Scope
+
+_chatting = requires(Scope.CHAT)
 
 
 class Allowance:
     """What is left to one caller. Made by `admit`, once for each request."""
 
-    def __init__(self, windows: Windows, credential: str) -> None:
-        self._windows, self._credential = windows, credential
+    def __init__(self, windows: Windows, caller: Caller) -> None:
+        self.caller = caller
+        self._windows, self._credential = windows, caller.credential
         self._requests = _per_minute("requests", settings().requests_per_minute)
         self._tokens = _per_minute("tokens", settings().tokens_per_minute)
 
@@ -49,9 +54,9 @@ class Allowance:
             yield self._requests, self._windows.take(self._requests, self._credential)
 
 
-def admit(request: Request, caller: ChatCaller) -> Allowance:
-    """A dependency: lets the caller in, or refuses. The answer carries the headers either way (`app.gateway.request_log`)."""
-    allowance = Allowance(request.app.state.windows, caller.credential)
+def admit(request: Request) -> Allowance:
+    """A dependency: lets in who may chat and has something left, or refuses. The answer carries the headers either way (`app.gateway.request_log`)."""
+    allowance = Allowance(request.app.state.windows, _chatting(request))
     headers: dict[str, str] = {}
     request.state.headers = headers
     allowance.enter(headers)

@@ -13,7 +13,7 @@ from core.db import unit_of_work
 from core.llm import ScriptedChat
 from core.settings import settings
 from core.states import Scope
-from tests.app.gateway.ward import PASSWORD, Ward
+from tests.app.gateway.ward import PASSWORD, RawVisit, Ward, furnish
 from tests.redis_server import RedisServer
 
 CHAT = "/v1/chat/completions"
@@ -64,6 +64,19 @@ def test_two_processes_count_tokens_together_after_the_reply(redis: RedisServer,
     assert answer.json()["error"]["message"].startswith("The limit of 200 tokens a minute is reached")
     assert answer.headers["x-ratelimit-remaining-tokens"] == "0"
     assert ask(ward.client, ward.bearer("ben")) == 200
+
+
+async def test_who_hangs_up_at_the_end_has_used_the_tokens_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As OpenAI's client does at [DONE]."""
+    limit(monkeypatch, requests=0, tokens=200)
+    _, keys = furnish()
+    app = create_app(ScriptedChat(lambda _: "Rest."), pages=False)
+    asking = RawVisit(app, keys["ana"], stream=True)
+    await asking.ended()
+    assert asking.sent.endswith(b"[DONE]\n\n")
+    with TestClient(app) as client:
+        answer = client.post(CHAT, headers={"Authorization": f"Bearer {keys['ana']}"}, json=ASKING)
+    assert int(answer.headers["x-ratelimit-remaining-tokens"]) < 200
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -17,7 +17,7 @@ from core.states import CheckpointStatus
 from core.store import get_turn
 from core.tables import Checkpoint, Turn
 from core.types import Message
-from tests.app.gateway.ward import Ward, furnish
+from tests.app.gateway.ward import RawVisit, Ward, furnish
 
 ALLERGIC = "My patient with a penicillin allergy has community-acquired pneumonia. Which antibiotic?"
 
@@ -234,29 +234,17 @@ def test_a_model_server_that_dies_half_way_is_an_error_event_and_a_stored_turn()
 async def test_a_client_that_goes_away_aborts_the_model_and_leaves_a_cancelled_turn(stream: bool) -> None:
     chat = Recorder("One sentence. ", "Two", None)
     _, keys = furnish()
-    app = create_app(chat, pages=False)
-    body = json.dumps({"model": "balancedbio", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}).encode()
-    incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
-    sent: list[dict[str, Any]] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    headers = [(b"authorization", f"Bearer {keys['ana']}".encode()), (b"host", b"test")]
-    path = "/v1/chat/completions"
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": headers}
-    running = asyncio.create_task(app(scope, incoming.get, send))
+    asking = RawVisit(create_app(chat, pages=False), keys["ana"], stream=stream)
     while not chat.messages[0].content or chat.closed:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.2)
-    incoming.put_nowait({"type": "http.disconnect"})
-    await asyncio.wait_for(running, 5)
+    asking.hang_up()
+    await asking.ended()
     assert chat.closed
     with reading() as session:
         turn = session.query(Turn).one()
         assert (turn.finish_reason, turn.reply) == ("cancelled", "One sentence. Two")
-    assert ("One sentence." in str(sent)) is stream
+    assert (b"One sentence." in asking.sent) is stream
 
 
 def test_the_model_is_given_numbered_facts_and_the_client_and_the_turn_hold_them(ward: Ward, script: list[str]) -> None:

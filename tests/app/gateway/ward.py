@@ -1,8 +1,11 @@
 """A small hospital for tests: its people, their keys, and a base checkpoint in production."""
 
+import asyncio
+import json
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
@@ -58,3 +61,28 @@ def count_rows() -> dict[str, int]:
     """Rows of every table."""
     with reading() as session:
         return {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in Table.metadata.sorted_tables}
+
+
+class RawVisit:
+    """One streamed or whole chat by hand, without a client that reads to the end: the test says when it hangs up."""
+
+    def __init__(self, app: FastAPI, key: str, *, stream: bool) -> None:
+        self.sent = b""
+        self._incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        body = {"model": "balancedbio", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}
+        self._incoming.put_nowait({"type": "http.request", "body": json.dumps(body).encode(), "more_body": False})
+        headers, path = [(b"authorization", f"Bearer {key}".encode()), (b"host", b"test")], "/v1/chat/completions"
+        scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": headers}
+        self._running = asyncio.create_task(app(scope, self._incoming.get, self._send))
+
+    async def _send(self, message: Any) -> None:
+        self.sent += message.get("body", b"")
+        if self.sent.endswith(b"[DONE]\n\n"):
+            self.hang_up()
+            await asyncio.sleep(0)
+
+    def hang_up(self) -> None:
+        self._incoming.put_nowait({"type": "http.disconnect"})
+
+    async def ended(self) -> None:
+        await asyncio.wait_for(self._running, 5)
