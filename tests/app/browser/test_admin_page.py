@@ -9,9 +9,10 @@ from playwright.sync_api import Page, expect
 from core import store
 from core.db import reading, unit_of_work
 from core.states import CheckpointStatus, FeedbackStatus, RoundStatus, Scope
-from core.tables import Checkpoint, Feedback, Round, new_id
+from core.tables import Checkpoint, Feedback, Round, new_id, utc_now
 from core.types import Capability, Progress
-from evals.decision import CapabilityRow, GateCheck, GateDecision, Outcome
+from evals.canary import CanaryState, Count, Watch, open_state
+from evals.decision import CanaryPolicy, CapabilityRow, GateCheck, GateDecision, Outcome, Signal
 from tests.app.browser.conftest import sign_in, sign_in_by_form
 from tests.app.browser.scripted_hospital import Served
 
@@ -121,6 +122,36 @@ def test_an_admin_cancels_a_round_only_after_saying_so_twice(page: Page, app: Se
     # Another round cannot begin meanwhile, and the page says why.
     page.locator("#start-round").click()
     expect(page.get_by_text(f"Round {waiting_round} is still")).to_be_visible()
+
+
+def test_an_admin_sees_a_canary_as_it_goes_on(page: Page, app: Served, waiting_round: str) -> None:
+    unsafe = Watch(signal=Signal.UNSAFE, production=0.01, candidate=0.02, margin=0.02, wealth=1.4, limit=80)
+    state = open_state(CanaryPolicy(share=0.25, min_turns=200, min_hours=24, max_hours=96, slow_seconds=20), utc_now()).model_copy(
+        update={"signals": (unsafe,), "candidate": Count(conversations=31, turns=57)}
+    )
+    set_canary(waiting_round, state)
+    sign_in(page, app, "ada", "/admin")
+    page.get_by_role("tab", name="Rounds").click()
+    card = page.locator("#round-card")
+    for words in (
+        "25% of new conversations",
+        "31 conversations and 57 turns on the candidate",
+        "unsafe",
+        "1.0%",
+        "2.0%",
+        "1.4",
+        "80",
+        "Waits for 200 turns and 24 hours",
+    ):
+        expect(card).to_contain_text(words)
+    set_canary(waiting_round, state.model_copy(update={"signals": (unsafe.model_copy(update={"wealth": 63.5}),)}))
+    expect(card).to_contain_text("63.5")  # the page notices by itself
+
+
+def set_canary(round_id: str, state: CanaryState) -> None:
+    with unit_of_work() as session:
+        row = store.get_round(session, round_id)
+        row.status, row.canary = RoundStatus.CANARY, state.model_dump(mode="json")
 
 
 def test_a_question_about_one_checkpoint_does_not_stand_when_another_is_chosen(page: Page, app: Served) -> None:
