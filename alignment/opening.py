@@ -21,6 +21,9 @@ def open_round(session: Session, requested_by: str, recipe_name: str = "") -> Ro
     if recipe.lora_rank > settings().lora_rank:
         raise RecipeError(f"lora_rank: {recipe.lora_rank} is more than vLLM accepts here ({settings().lora_rank}); lower it or raise LORA_RANK")
     policy = load_policy(settings().gate_policy)
+    # A reply that ended after its conversation had settled would not count, and slow ones are those that do.
+    if policy.canary and 60.0 * policy.canary.settle_minutes <= settings().request_timeout_seconds:
+        raise RecipeError(f"canary: settle_minutes must be longer than a reply may take (REQUEST_TIMEOUT_SECONDS, {settings().request_timeout_seconds:.0f} s)")
     for served_at in settings().vllm_replicas.values():
         require_independent_judge(recipe, policy, served_at)
     row = store.add_round(session, recipe.model_dump(mode="json"), policy.model_dump(mode="json"), requested_by)

@@ -36,7 +36,8 @@ def watch() -> None:
 
 def _see_to(session: Session, row: Round) -> None:
     if row.attempts < MAX_ATTEMPTS or row.cancel_requested:
-        log.info("sending again", round=row.id, status=row.status, attempts=row.attempts)
+        if row.status != RoundStatus.CANARY:  # which is looked at every ten seconds, for days
+            log.info("sending again", round=row.id, status=row.status, attempts=row.attempts)
         send_after_commit(session, JOB_OF[row.status], row.id)
         return
     try:

@@ -10,7 +10,7 @@ from app.chat.render import finding_item, shortened
 from core.reply import split_reply
 from core.states import CheckpointStatus, RoundStatus
 from core.types import Progress
-from evals.canary import CanaryState, Verdict
+from evals.canary import CanaryState
 from evals.decision import GateCheck, GateDecision, Outcome
 
 _PATH = (
@@ -146,13 +146,12 @@ def _note(row: RoundDetail) -> str:
 
 
 def canary(state: CanaryState | None) -> str:
-    """Both sides by signal, how far the evidence of harm is from stopping the candidate, and what it waits for; nothing before there is a canary."""
+    """Both sides by signal, and how far the evidence of harm is from stopping the candidate; nothing before there is a canary."""
     if state is None:
         return ""
     sides = f"{state.candidate.conversations} conversations and {state.candidate.turns} turns on the candidate, "
     sides += f"{state.production.conversations} and {state.production.turns} in production, {state.settling} not settled yet"
     about = f'<p class="bb-about">{state.share:.0%} of new conversations since {moment(state.began_at)} · {sides} · seen {moment(state.seen_at)}</p>'
-    waits = f"Waits for {state.reason}; harm stops it before." if state.verdict is Verdict.WATCHING else f"Ended ({state.verdict}): {state.reason}."
     head = ("Signal", "Production", "Candidate", "Margin", "Evidence of harm", "Stops at")
     rows = [
         (
@@ -164,9 +163,7 @@ def canary(state: CanaryState | None) -> str:
         )
         for watch in state.signals
     ]
-    return (
-        about + f'<p class="bb-note">{escape(waits)}</p>' + table("Canary: share of conversations that show a signal", head, rows, "No worker has looked yet.")
-    )
+    return about + table("Canary: share of conversations that show a signal", head, rows, "No worker has looked yet.")
 
 
 def decision(found: GateDecision | None, ended: bool = False) -> str:

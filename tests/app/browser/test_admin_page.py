@@ -141,7 +141,7 @@ def test_an_admin_sees_a_canary_as_it_goes_on(page: Page, app: Served, waiting_r
         "2.0%",
         "1.4",
         "80",
-        "Waits for 200 turns and 24 hours",
+        "canary: 57 of 200, waits for 200 turns and 24 hours",
     ):
         expect(card).to_contain_text(words)
     set_canary(waiting_round, state.model_copy(update={"signals": (unsafe.model_copy(update={"wealth": 63.5}),)}))
@@ -152,6 +152,8 @@ def set_canary(round_id: str, state: CanaryState) -> None:
     with unit_of_work() as session:
         row = store.get_round(session, round_id)
         row.status, row.canary = RoundStatus.CANARY, state.model_dump(mode="json")
+        progress = Progress(stage="canary", done=state.candidate.turns, total=state.min_turns, note=f"waits for {state.reason}")
+        row.progress = progress.model_dump(mode="json")
 
 
 def test_a_question_about_one_checkpoint_does_not_stand_when_another_is_chosen(page: Page, app: Served) -> None:

@@ -1,11 +1,13 @@
 """Rounds and checkpoints over HTTP: a row, an audit event and, after the commit, a message with its id."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core import store
 from core.db import reading, unit_of_work
+from core.settings import settings
 from core.states import CheckpointStatus, RoundStatus
 from core.tables import AuditEvent, Checkpoint, Exam, Round
 from tests.app.gateway.ward import Ward
@@ -137,13 +139,24 @@ def test_what_is_in_production_is_not_promoted_again(ward: Ward, sent_jobs: Jobs
 
 
 def test_a_recipe_that_vllm_could_not_serve_is_refused(ward: Ward, sent_jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.settings import settings
-
     monkeypatch.setenv("LORA_RANK", "1")
     settings.cache_clear()
     assert "lora_rank" in post(ward, "/v1/rounds", recipe="test").json()["error"]["message"]
     with reading() as session:
         assert session.query(Round).count() == 0
+
+
+def test_a_canary_that_settles_before_its_replies_end_is_refused(ward: Ward, sent_jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    canary = "[canary]\nshare = 0.1\nmin_turns = 100\nmin_hours = 1\nmax_hours = 9\nslow_seconds = 20\nsettle_minutes = 5\n"
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f"{settings().gate_policy.read_text()}\n{canary}")
+    monkeypatch.setenv("GATE_POLICY", str(policy))
+    monkeypatch.setenv("REQUEST_TIMEOUT_SECONDS", "300")
+    settings.cache_clear()
+    assert "settle_minutes must be longer" in post(ward, "/v1/rounds", recipe="test").json()["error"]["message"]
+    monkeypatch.setenv("REQUEST_TIMEOUT_SECONDS", "299")
+    settings.cache_clear()
+    assert post(ward, "/v1/rounds", recipe="test").status_code == 201
 
 
 def test_the_plots_of_a_round_are_one_picture_for_admins(ward: Ward, sent_jobs: Jobs) -> None:
