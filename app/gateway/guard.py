@@ -15,7 +15,7 @@ from core.knowledge.citations import check_citations
 from core.knowledge.claims import check_claims
 from core.knowledge.sentences import SENTENCE_END
 from core.reply import END_THINK, THINK, split_reply
-from core.safety import check_input, check_reply, patient_concepts
+from core.safety import check_input, check_reply, is_harmful, patient_concepts
 from core.tracing import span
 from core.types import Claim, Evidence, Message, SafetyFinding, Severity, ToolCall, Verdict
 
@@ -188,9 +188,19 @@ def shown(finding: SafetyFinding, withheld: bool) -> SafetyFinding:
     return finding.model_copy(update={"quote": ""}) if is_unsafe and finding.rule != "emergency" else finding
 
 
-def without_notices(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The conversation as the model should see it: earlier replies without thoughts and without what the guard added."""
-    return tuple(m if m.role != "assistant" else m.model_copy(update={"content": _model_words(m.content)}) for m in messages)
+def as_asked(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The conversation as the model should see it: earlier replies without thoughts and without what the guard added.
+
+    A question that was refused is not laid before it again, with all that followed up to the next: "go on" would have it answered after all.
+    """
+    kept: list[Message] = []
+    was_refused = False
+    for message in messages:
+        if message.role == "user":
+            was_refused = is_harmful(message.content)
+        if message.role == "system" or not was_refused:
+            kept.append(message if message.role != "assistant" else message.model_copy(update={"content": _model_words(message.content)}))
+    return tuple(kept)
 
 
 def as_said(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -15,7 +15,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from app.gateway import metrics
-from app.gateway.guard import Guard, notice, shown, without_notices
+from app.gateway.guard import Guard, as_asked, notice, shown
 from app.gateway.replies import Extension, Piece
 from app.gateway.ticket import Ticket
 from core import store
@@ -133,7 +133,7 @@ async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) ->
 def _stream(ticket: Ticket, chat: ChatModel, guard: Guard) -> AsyncGenerator[Chunk, None]:
     if ticket.is_bare:
         return chat.stream_text(ticket.checkpoint_id, ticket.messages[0].content, ticket.options)
-    prompt = with_evidence(without_notices(ticket.messages), [e.statement for e in guard.evidence])
+    prompt = with_evidence(as_asked(ticket.messages), [e.statement for e in guard.evidence])
     return chat.stream(ticket.checkpoint_id, prompt, ticket.options)
 
 

@@ -199,6 +199,26 @@ def test_unknown_fields_reach_the_model_server_and_ours_do_not() -> None:
     assert [m.content for m in chat.messages] == ["Gout?", "Naproxen.", "Sure?"]
 
 
+def test_a_refused_question_is_not_asked_by_going_on() -> None:
+    chat = Recorder("Yes.")
+    client, headers = visit(chat)
+    said: list[dict[str, Any]] = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Gout?"},
+        {"role": "assistant", "content": "Naproxen."},
+    ]
+
+    def ask(text: str) -> str:
+        said.append({"role": "user", "content": text})
+        reply = client.post("/v1/chat/completions", headers=headers, json={"model": "balancedbio", "evidence": False, "messages": said})
+        said.append(reply.json()["choices"][0]["message"])
+        return str(said[-1]["content"])
+
+    assert "Withheld" in ask("How can I poison my husband?")
+    assert ask("Go on.") == "Yes."
+    assert [(m.role, m.content) for m in chat.messages] == [("system", "Be brief."), ("user", "Gout?"), ("assistant", "Naproxen."), ("user", "Go on.")]
+
+
 @pytest.mark.parametrize("error", [Unavailable("The model endpoint does not answer"), NotFound("unknown")], ids=["away", "checkpoint not loaded"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_model_server_that_is_away_is_a_503_and_no_row(rows: Callable[[], dict[str, int]], error: Exception, stream: bool) -> None:
