@@ -158,7 +158,7 @@ def main(argv: Sequence[str]) -> int:
     """`starter build [--out DIR] [--texts N] [--threads N] [--seed N]`, `starter measure [--model DIR]`."""
     parser = argparse.ArgumentParser(prog="balancedbio starter", description="Make or measure the starter model.")
     commands = parser.add_subparsers(dest="command", required=True)
-    making = commands.add_parser("build", help="train it from scratch: a quarter of an hour on 2 cores")
+    making = commands.add_parser("build", help="train it from scratch: about 20 minutes on 2 cores")
     making.add_argument("--out", type=Path, default=STARTER_MODEL_DIR)
     making.add_argument("--texts", type=int, default=Mix().texts, help="training texts; fewer is faster and worse")
     making.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from app.cli import audit, demo, doctor, gate, key, knowledge, mkgsg, rounds, stack, starter, talk, user
-from app.cli.console import errors
+from app.cli.console import errors, settings_message
 from core.errors import AppError, GateError
 
 
@@ -70,7 +70,7 @@ def main() -> None:
         _say(str(error))
         sys.exit(2)
     except ValidationError as error:
-        _say(_settings_message(error))
+        _say(settings_message(error))
         sys.exit(2)
     except BrokenPipeError:
         sys.stderr.close()
@@ -90,11 +90,3 @@ def _usage(error: TyperException) -> int:
     where = context.command_path if context is not None else "balancedbio"
     _say(f"{error.format_message()} (see `{where} --help`)")
     return 2
-
-
-def _settings_message(error: ValidationError) -> str:
-    """Only the settings are validated outside the rooms' own error handling; each wrong one is named, no value is shown."""
-    wrong = [(".".join(str(part) for part in item["loc"]).upper(), item["type"], item["msg"]) for item in error.errors(include_input=False)]
-    if ("SECRET_KEY", "missing") in [w[:2] for w in wrong]:
-        return "no settings here: run this in the folder where `balancedbio up` made .env, or set SECRET_KEY"
-    return "; ".join(f"setting {name}: {message}" if name else message.removeprefix("Value error, ") for name, _, message in wrong) + " (environment or .env)"

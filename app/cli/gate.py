@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from app.api_rows import ExamRow
 from app.cli import api
-from app.cli.console import errors, out
+from app.cli.console import errors, out, settings_message
 from app.history import cell, histories
 from core.errors import AppError, GateError, NotFound
 from core.knowledge import builtin
@@ -55,6 +56,8 @@ def gate(
         before, after = asyncio.run(_examine(suite, address, (baseline, candidate)))
         decision = decide(frozen, suite, before, after)
         write_report(decision, report, suite, before, after)
+    except ValidationError as error:
+        raise GateError(settings_message(error)) from error
     except AppError as error:
         # With an exit code of its own: to CI an endpoint that is away must not look like a candidate that was held.
         raise GateError(str(error)) from error

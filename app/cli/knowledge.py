@@ -11,6 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.console import errors, out
+from app.stack import first_run
+from core import audit
+from core.db import unit_of_work
 from core.errors import Conflict, NotFound
 from core.knowledge import builtin, knowledge, versions
 from core.knowledge.difference import difference
@@ -47,7 +50,7 @@ def import_(
         onto = _graph(versions.BUILTIN if fresh else before)
         merged = merge(found.sources, onto, builtin())
         is_new = versions.save(merged.graph, merged.report)
-        versions.use(merged.graph.version, instead_of=before)
+        _use(merged.graph.version, before, files=[path.name for path in sources])
     _show_report(merged.report)
     for path in found.unknown:
         out.print(f"Not imported, as no mapping fits: {path}", style="yellow", highlight=False, markup=False, soft_wrap=True)
@@ -154,8 +157,16 @@ def list_versions() -> None:
 @app.command("use")
 def use(version: _Version) -> None:
     """Use another version, in every process, at once."""
-    versions.use(version)
+    _use(version, versions.current())
     out.print(f"Version {version} is in use now", highlight=False, markup=False)
+
+
+def _use(version: str, before: str, **detail: object) -> None:
+    """On record, or not at all: from now on every answer is checked against it."""
+    first_run.ensure_schema()
+    with unit_of_work() as session:
+        audit.record(session, "command line", "knowledge.used", version, before=before, **detail)
+        versions.use(version, instead_of=before)
 
 
 def _show_report(report: Report) -> None:

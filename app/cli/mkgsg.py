@@ -42,7 +42,7 @@ def generate(
     seed: _Seed = 0,
     families: _Families = None,
     topics: _Topics = None,
-    max_depth: Annotated[int, typer.Option(min=1, max=4, help="Most edges of the graph that an answer may need; 4 is kept for exams.")] = 3,
+    max_depth: Annotated[int, typer.Option(min=1, max=4, help="Most edges of the graph that an answer may need, of the 4 that there are.")] = 3,
     open_book: Annotated[float, typer.Option(min=0, max=1, help="Share of the items that come with evidence.")] = 0.3,
     lacking: Annotated[float, typer.Option(min=0, max=1, help="Share of those whose evidence does not hold the answer.")] = 0.12,
     exam: Annotated[str, typer.Option(help="Nothing that this exam asks gets in; `none` excludes nothing.")] = "starter",

@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Build the starter model, which ans
 
 @app.command("build", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def build(context: typer.Context) -> None:
-    """Train the starter model from the built-in knowledge base: under 15 minutes on 2 cores. `build --help` lists its options."""
+    """Train the starter model from the built-in knowledge base: about 20 minutes on 2 cores. `build --help` lists its options."""
     # A process of its own: training needs torch, which this command and the app never load.
     command = [sys.executable, "-m", "alignment", "starter", "build", *context.args]
     try:

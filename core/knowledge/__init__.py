@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from core.collector import collector_paused
 from core.errors import ArtifactError, NotFound
 from core.knowledge import versions
 from core.knowledge.base_loader import load_base
@@ -36,7 +37,7 @@ def knowledge() -> Knowledge:
             found = _held.get(folder)
             if found is None:
                 try:
-                    with versions.collector_paused():
+                    with collector_paused():
                         found = Knowledge.of(versions.load(name))
                 except NotFound as error:  # who asks a question did not name it
                     raise ArtifactError(f"The knowledge version in use is missing. {error}") from error

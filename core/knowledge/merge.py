@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
 
+from core.collector import collector_paused
 from core.errors import KnowledgeError
 from core.knowledge import Knowledge
 from core.knowledge.graph import Concept, Fact, Graph, Kind
@@ -18,7 +19,6 @@ from core.knowledge.loaders.records import Pair, Source, Term, Withdrawn
 from core.knowledge.names import Named, unsafe
 from core.knowledge.registry import NEW, Registry
 from core.knowledge.report import Report, SourceReport, ordered
-from core.knowledge.versions import collector_paused
 from core.types import Relation
 
 _SEVERITY = {"": 0, "significant": 1, "critical": 2}

@@ -24,7 +24,7 @@ loaded = time.perf_counter()
 def peak(): # not ru_maxrss, which a child takes over from the process that forked it
     return next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 mb = peak()
-with versions.collector_paused():
+with collector_paused():
     Knowledge.of(graph)
 linked = time.perf_counter()
 print(json.dumps({"imports": imported - begin, "load": loaded - imported, "mb": mb, "linker": linked - loaded, "concepts": len(graph.concepts),

@@ -4,7 +4,7 @@ Algorithm 1: each objective's gradient, in turn and in an order drawn anew for e
 opposes at that moment; the projected gradients are added. From the Gram matrix: row i holds the coefficients of the i-th projected gradient.
 
 *Scale.* The paper adds gradients where we add w_k g_k; projecting off g_j does not depend on the length of g_j, so the weights only enter as
-lengths of what is projected. Without conflict it is the plain sum. An anchor (no weight) is projected off but has nothing to project.
+lengths of what is projected. Without conflict it is the plain sum. One without weight is projected off but has nothing to project.
 """
 
 import numpy as np

@@ -28,8 +28,8 @@ class Combined(NamedTuple):
 
 
 Combine = Callable[[Floats, Floats, Bools, np.random.Generator], Combined]
-"""(gram_KK, weights_K, constrained_K, rng) -> Combined. `constrained_K` marks the objectives that have a say beyond their weight: anchors
-weigh nothing and are constrained. Gradients of length zero have none. Only `pcgrad` draws from `rng`; whoever resumes must restore it.
+"""(gram_KK, weights_K, constrained_K, rng) -> Combined. `constrained_K` marks the objectives that no step may oppose, anchors among
+them. Gradients of length zero have none. Only `pcgrad` draws from `rng`; whoever resumes must restore it.
 Raises TrainingError when a number is not finite, a weight is negative, or the shapes disagree."""
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from core.collector import collector_paused
 from core.errors import KnowledgeError
 from core.knowledge.loaders.mapping import OboMapping, TsvMapping, load, shipped_obo, shipped_tsv
 from core.knowledge.loaders.obo import prefix_of, read_obo
 from core.knowledge.loaders.records import Source
 from core.knowledge.loaders.rrf import read_rrf
 from core.knowledge.loaders.tsv import header_of, read_tsv
-from core.knowledge.versions import collector_paused
 
 _SUFFIXES = {".obo", ".tsv", ".rrf"}
 

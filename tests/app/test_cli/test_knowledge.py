@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from core import audit
+from core.db import reading
 from core.knowledge import Knowledge, builtin, versions
 from core.knowledge.graph import Concept, Graph, Kind
 from tests.app.test_cli.conftest import Cli
@@ -33,6 +35,16 @@ def test_an_import_is_reported_and_used_at_once(cli: Cli, pairs: Path) -> None:
     assert name in stats
     assert "FDA label " in stats
     assert "NICE " in stats
+
+
+def test_what_answers_are_checked_against_is_on_record(cli: Cli, pairs: Path) -> None:
+    cli("knowledge", "import", str(pairs))
+    name = versions.current()
+    cli("knowledge", "use", "builtin")
+    assert cli("knowledge", "use", "0000").code == 2
+    with reading() as session:
+        told = [(e.action, e.subject, e.detail) for e in audit.newest(session, 9)]
+    assert told == [("knowledge.used", "builtin", {"before": name}), ("knowledge.used", name, {"before": "builtin", "files": ["pairs.tsv"]})]
 
 
 def test_the_same_again_says_so(cli: Cli, pairs: Path) -> None:
