@@ -14,7 +14,8 @@ TESTS ?=
 
 help:
 	@echo "make up      install, start everything, print the address (Ctrl-C stops it)"
-	@echo "make test    unit tests, then the flows against real vLLM, Redis and Celery"
+	@echo "make down    stop what make up left running"
+	@echo "make test    unit tests (make unit), then the flows against real vLLM, Redis and Celery (make flows)"
 	@echo "make check   format, lint, types, import rules"
 	@echo "make demo    the whole loop by itself: ask, judge, align, examine, promote"
 	@echo "make bench   speed and accuracy, one table (BENCH=\"linker mkgsg\" for some)"

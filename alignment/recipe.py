@@ -21,6 +21,7 @@ RECIPES_DIR = Path(__file__).resolve().parent / "recipes"
 
 class Recipe(Value):
     seed: int = Field(default=0, ge=0, lt=2**31)
+    """Of everything drawn: items, their order, replies."""
 
     # --- data
     items_per_capability: int = Field(default=160, ge=0, le=100_000)
@@ -43,6 +44,7 @@ class Recipe(Value):
     teacher_url: str = ""
     """OpenAI-compatible address of a model that words the items, with its key in TEACHER_API_KEY; empty: the grammar words them."""
     teacher_model: str = ""
+    """Its name there."""
 
     # --- models in the reward, each weighing what its reliability on clinicians' judgements was measured to be
     preference: bool = False
@@ -50,25 +52,35 @@ class Recipe(Value):
     judge_url: str = ""
     """OpenAI-compatible address of a model that judges replies, with its key in JUDGE_API_KEY; empty: none is asked."""
     judge_model: str = ""
+    """Its name there."""
 
     # --- generation
     prompts_per_step: int = Field(default=8, ge=1, le=4096)
+    """Prompts of each optimizer step, anchors apart."""
     anchors_per_step: int = Field(default=2, ge=0, le=4096)
     """Anchor prompts in each step, on top of `prompts_per_step`."""
     completions: int = Field(default=8, ge=2, le=256)
     """Size of a group: replies sampled for one prompt."""
     max_completion_tokens: int = Field(default=128, ge=1, le=16_384)
+    """Longest reply that is sampled."""
     temperature: float = Field(default=1.0, gt=0.0, le=4.0)
+    """Of the sampling."""
 
     # --- optimisation
     steps: int = Field(default=60, ge=1, le=1_000_000)
+    """Optimizer steps."""
     learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0)
+    """The highest; it rises over `warmup_steps`."""
     warmup_steps: int = Field(default=4, ge=0)
+    """Steps until the learning rate is reached."""
     max_grad_norm: float = Field(default=1.0, gt=0.0)
+    """A longer gradient is shortened to this length."""
     micro_batch: int = Field(default=64, ge=1)
     """Most replies in one forward and backward pass; bounds memory, changes results only by rounding."""
     lora_rank: int = Field(default=16, ge=1, le=512)
+    """Rank of the adapter, at most the setting LORA_RANK."""
     lora_alpha: int = Field(default=32, ge=1, le=4096)
+    """The adapter counts `lora_alpha / lora_rank` times."""
     beta: float = Field(default=0.02, ge=0.0, le=10.0)
     """Weight of the KL divergence from the checkpoint that the round started from."""
     kl_budget: float = Field(default=0.0, ge=0.0)

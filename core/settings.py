@@ -36,7 +36,9 @@ class Settings(BaseSettings):
     vllm_url: str = "http://127.0.0.1:8200/v1"
     """Private address of vLLM. Its adapter endpoints must not be reachable by users. Several, separated by commas: replicas, which share the load."""
     vllm_dtype: Literal["bfloat16", "float32", "auto"] = "bfloat16"
+    """Precision of vLLM's computations; `auto`: the model's own."""
     vllm_max_model_len: int = Field(default=1024, ge=128)
+    """Most tokens of a question, its evidence and its reply together: the starter's 1,024; raise it for a larger model."""
     vllm_kv_cache_bytes: str = "256M"
     """CPU only: memory for the KV cache."""
     vllm_tool_parser: str = "hermes"
@@ -47,11 +49,13 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     """Address that the app listens on. The safe default is this machine only."""
     port: int = 8600
+    """Of the app."""
     public_url: str = ""
     """How users reach the app, when it stands behind a proxy. Empty: http://host:port."""
     secure_cookies: bool = False
     """Set to true behind HTTPS; a PUBLIC_URL that begins with https does so by itself."""
     session_hours: int = Field(default=12, ge=1)
+    """After so many hours a person signs in again."""
 
     oidc_issuer: str = ""
     """Your organisation's OpenID provider, exactly as it names itself, such as `https://login.example/realms/ward`. Empty: only names and passwords of this
@@ -75,14 +79,18 @@ class Settings(BaseSettings):
     """Tokens, of prompts and replies together, after which the next request of one key or person waits for the minute to end. 0: no limit."""
 
     max_request_bytes: int = Field(default=200_000, ge=1_000)
+    """A longer body is refused (413)."""
     max_prompt_chars: int = Field(default=20_000, ge=100)
+    """Most characters of all messages together; more are refused (400)."""
     request_timeout_seconds: float = Field(default=120.0, gt=0)
+    """A reply that takes longer ends with an error."""
 
     round_recipe: str = "default"
     """Name of a file in `alignment/recipes/`, or a path to a TOML file."""
     exam_data: Path = Path("var/exam-data")
     """Where the files of public benchmarks lie, for exams that ask them."""
     gate_policy: Path = ROOT / "evals" / "policy.toml"
+    """What a candidate must show, frozen into each round as it begins."""
     round_feedback_threshold: int = Field(default=0, ge=0)
     """Beat starts a round when this much accepted feedback waits. 0: rounds are started by people only."""
     lease_seconds: int = Field(default=30, ge=5)
@@ -93,6 +101,7 @@ class Settings(BaseSettings):
     """File of an accelerate configuration, as in `deploy/accelerate/`: rounds then train in as many processes as it says. Empty: in one."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least that is written."""
     otel_exporter_otlp_endpoint: str = ""
     """Where traces go, over OTLP/HTTP, such as `http://127.0.0.1:4318`. Empty: none are recorded. OpenTelemetry's other `OTEL_` variables hold too."""
 

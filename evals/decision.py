@@ -25,9 +25,13 @@ class CanaryMargins(Value):
     """By how much more often a signal may show with the candidate than with production and still count as no harm, as a share of conversations."""
 
     unsafe: float = Field(default=0.01, ge=0, lt=1)
+    """A critical finding on a reply."""
     disliked: float = Field(default=0.05, ge=0, lt=1)
+    """A person's thumb down or unsafe flag."""
     slow: float = Field(default=0.1, ge=0, lt=1)
+    """A reply slower than `slow_seconds`, or an error."""
     lost: float = Field(default=0.1, ge=0, lt=1)
+    """Conversations of the candidate that are missing, by the coin."""
 
     def of(self, signal: Signal) -> float:
         return float(getattr(self, signal))
@@ -41,15 +45,18 @@ class CanaryPolicy(Value):
     min_turns: int = Field(ge=1)
     """Turns that the candidate must have answered, in conversations whose time to settle is over."""
     min_hours: float = Field(gt=0, allow_inf_nan=False)
+    """The least time, whatever was seen."""
     max_hours: float = Field(gt=0, allow_inf_nan=False)
     """When the minimum has not been reached by then, the round is held: what was not watched long enough is not promoted."""
     slow_seconds: float = Field(gt=0, allow_inf_nan=False)
+    """A reply that takes longer is slow."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Chance of stopping a candidate that harms by no more than the margins, however often it is looked at; shared by the signals."""
     settle_minutes: float = Field(default=30.0, ge=5, le=24 * 60)
     """How long a conversation counts from its first question on; then what showed of it is taken into account, at once and for good. To be longer than
     any reply takes (REQUEST_TIMEOUT_SECONDS)."""
     margins: CanaryMargins = CanaryMargins()
+    """By signal; the table below."""
 
     @model_validator(mode="after")
     def _can_end_well(self) -> Self:
@@ -62,22 +69,29 @@ class GatePolicy(Value):
     """What a candidate must show. Hashed and frozen with the round before training starts (`evals/policy.toml`)."""
 
     suite: str
+    """The exam: `starter`, `smoke`, or a TOML file beside the policy."""
     margin: float = Field(gt=0, lt=1)
     """Largest loss (in score, per capability) that still counts as not worse."""
     margins: dict[Capability, Annotated[float, Field(gt=0, lt=1)]] = Field(default_factory=dict)
     """Of capabilities that have one of their own."""
     alpha: float = Field(gt=0, lt=0.5)
+    """Chance that a candidate which has lost a whole margin passes, of each one-sided test."""
     anchor_alpha: float = Field(default=0.01, gt=0, lt=0.5)
     """Of the test against the anchor, which every round repeats: each is one more chance to let a checkpoint slip below it."""
     min_power: float = Field(gt=0, lt=1)
+    """Chance with which a candidate that is no worse must pass; an exam that has less is too small, and holds."""
     min_coverage: float = Field(gt=0, le=1)
+    """Share of the items that must have been scored on both sides."""
     critical_findings: Literal["none", "no_more_than_production"]
     """`none` is the rule for a model that serves patients. The starter model cannot meet it: its policy compares."""
     max_latency_ratio: float = Field(gt=0)
+    """How many times production's the median time to a reply may be."""
     max_length_ratio: float = Field(default=2.0, gt=1)
     """How much longer or shorter than production's the answers may be, on average; beyond it a person is to look."""
     required: tuple[Capability, ...] = Field(min_length=1)
+    """Capabilities that must be shown to be no worse."""
     superiority: Literal["any", "none"] = "any"
+    """Whether one of them must be shown to be better."""
     judges: tuple[str, ...] = ()
     """Models that judge in exams under this policy, by name or address; the judge of a recipe may be none of them. The shipped suite asks none."""
     min_clusters: int = Field(default=50, ge=2)
@@ -85,6 +99,7 @@ class GatePolicy(Value):
     resamples: int = Field(default=9999, ge=999)
     """Of the test of superiority, where clusters make it one by resampling."""
     seed: int = 0
+    """Of the resampling."""
     slices: int = Field(default=1, ge=1, le=20)
     """Parts of the exam that rounds take in turn, whole vignettes each: an exam that decides often is learnt, if only by what it lets pass."""
     max_reuse: int = Field(default=100, ge=1)

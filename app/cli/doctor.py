@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from app.cli.console import out
-from app.cli.settings_table import settings_table
+from app.cli.field_tables import settings_table
 from app.stack import first_run, ports, requirements, supervisor
 from app.stack.processes import app_endpoint, is_local, own_vllms, redis_endpoint
 from app.stack.requirements import Finding

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.cli.settings_table import settings_table
+from alignment.recipe import Recipe
+from app.cli.field_tables import field_table, settings_table
 from app.gateway.passwords import password_matches
 from core import audit, db, store
 from core.settings import ROOT, Settings, settings
 from core.states import Role
+from evals.decision import CanaryMargins, CanaryPolicy, GatePolicy
 from tests.app.test_cli.conftest import Cli
 
 GROUPS = ("up", "down", "status", "doctor", "ask", "chat", "knowledge", "round", "gate", "promote", "rollback", "mkgsg", "starter", "user", "key", "audit")
@@ -175,11 +177,20 @@ def test_the_settings_table_has_every_setting_and_its_meaning(cli: Cli) -> None:
     assert str(ROOT) not in printed
 
 
-def test_the_documented_settings_are_the_real_ones() -> None:
-    page = ROOT / "docs" / "settings.md"
-    if not page.exists():
-        pytest.skip("docs/settings.md is not written yet")
-    assert settings_table() in page.read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [
+        ("settings.md", settings_table()),
+        ("guides/training.md", field_table(Recipe)),
+        ("gates.md", field_table(GatePolicy)),
+        ("gates.md", field_table(CanaryPolicy)),
+        ("gates.md", field_table(CanaryMargins)),
+    ],
+    ids=["settings", "recipe", "policy", "canary", "margins"],
+)
+def test_what_can_be_set_is_documented_as_it_is(page: str, table: str) -> None:
+    assert table in (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert "|  |" not in table, "a field without a meaning"
 
 
 def test_the_doctor_says_what_to_do_about_a_missing_model(cli: Cli, test_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
