@@ -49,7 +49,7 @@ async def run_turn(ticket: Ticket, chat: ChatModel, emit: Emit) -> Answer:
     """Answers the ticket, showing checked text through `emit`, and stores the turn, de-identified.
 
     Cancelled: the model server is aborted, the turn is stored as cancelled. An error before any text changes nothing; one after some
-    text stores the turn as `error` and is raised. Raises Unavailable, BadInput.
+    text, be it only the banner of an emergency, stores the turn as `error` and is raised. Raises Unavailable, BadInput.
     """
     started, guard, last = time.monotonic(), ticket.guard, Chunk()
     finish_reason = "error"
@@ -63,7 +63,8 @@ async def run_turn(ticket: Ticket, chat: ChatModel, emit: Emit) -> Answer:
     except TimeoutError as error:
         raise Unavailable(f"The reply took longer than {settings().request_timeout_seconds:.0f} seconds") from error
     finally:
-        if finish_reason != "error" or guard.seen:
+        # With the banner a stream's head has gone out, and the ids in it must stand for something.
+        if finish_reason != "error" or guard.seen or guard.banner:
             # The client may be gone; what was said is kept all the same.
             with anyio.CancelScope(shield=True):
                 turn, claims, findings = await run_sync(_judge_and_store, ticket, guard, finish_reason, last, time.monotonic() - started)
