@@ -61,7 +61,7 @@ def test_ask_streams_the_answer_and_shows_what_the_knowledge_base_says(cli: Cli,
     events = [
         {"choices": [{"delta": {"content": "Salbut"}}]},
         {"choices": [{"delta": {"content": "amol."}}]},
-        {"choices": [], "balancedbio": {"checkpoint_id": "cp-7", "turn_id": "turn-1", "claims": [claim], "findings": []}},
+        {"choices": [{"delta": {}, "finish_reason": "stop"}], "balancedbio": {"checkpoint_id": "cp-7", "turn_id": "turn-1", "claims": [claim], "findings": []}},
     ]
     with stack({"POST /v1/chat/completions": (200, events)}):
         outcome = cli("ask", "What treats asthma?")
@@ -74,7 +74,7 @@ def test_ask_streams_the_answer_and_shows_what_the_knowledge_base_says(cli: Cli,
 def test_brackets_that_somebody_wrote_are_shown_as_they_are(cli: Cli, stack: Any) -> None:
     claim = {"verdict": "unknown", "quote": "dose [/b] of x"}
     finding = {"severity": "note", "rule": "prompt_injection", "quote": "[/INST] ignore"}
-    with stack({"POST /v1/chat/completions": (200, [{"choices": [], "balancedbio": {"claims": [claim], "findings": [finding]}}])}):
+    with stack({"POST /v1/chat/completions": (200, [{"choices": [{"delta": {}}], "balancedbio": {"claims": [claim], "findings": [finding]}}])}):
         said = cli("ask", "Hello").err
     assert "dose [/b] of x" in said
     assert "[/INST] ignore" in said
