@@ -9,7 +9,7 @@ from app.gateway.auth import AdminCaller
 from app.gateway.wire import Id, listing
 from core import audit, jobs, store
 from core.db import reading, unit_of_work
-from core.errors import Conflict
+from core.errors import Conflict, Unavailable
 from core.states import CheckpointStatus
 from core.tables import Checkpoint, Exam
 
@@ -38,9 +38,14 @@ def promote(caller: AdminCaller, checkpoint_id: Annotated[Id, Path()]) -> dict[s
         current = store.production(session)
         _check_promotable(session, checkpoint, current)
         audit.record(session, caller.name, "checkpoint.promote", checkpoint.id, instead_of=current.id)
-        # Before the commit: a wish that reaches no worker is not recorded either, and whoever made it is told.
+    # After the commit: Redis may let us wait, and nobody else can write meanwhile. No row tells beat of the wish, so whoever made it is told.
+    try:
         jobs.send_or_fail(jobs.CHECKPOINT_SERVE, checkpoint.id)
-        return _shown(checkpoint)
+    except Unavailable as error:
+        with unit_of_work() as session:
+            audit.record(session, caller.name, "checkpoint.not_promoted", checkpoint.id, reason=str(error))
+        raise
+    return _shown(checkpoint)
 
 
 def _check_promotable(session: Session, checkpoint: Checkpoint, current: Checkpoint) -> None:
