@@ -34,11 +34,12 @@ _CONNECT_TIMEOUT_SECONDS = 5
 
 @lru_cache(maxsize=4)
 def engine_for(url: str) -> Engine:
-    pool = {"pool_size": _KEPT_CONNECTIONS, "max_overflow": _MORE_CONNECTIONS, "pool_timeout": _POOL_TIMEOUT_SECONDS}
+    # Errors go to the log, and parameters are what people wrote.
+    common = {"hide_parameters": True, "pool_size": _KEPT_CONNECTIONS, "max_overflow": _MORE_CONNECTIONS, "pool_timeout": _POOL_TIMEOUT_SECONDS}
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_SECONDS}, **pool)
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_SECONDS}, **common)
     Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, **pool)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, **common)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:

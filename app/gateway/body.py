@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from app.gateway.wire import plain_text
 from core.errors import BadInput, TooLarge
 from core.settings import settings
 
@@ -56,9 +57,15 @@ async def read_json(request: Request) -> dict[str, Any]:
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of an HTML form; of a repeated field the last one counts."""
     try:
-        return dict(parse_qsl(await read_text(request), keep_blank_values=True, max_num_fields=20, errors="strict"))
+        form = dict(parse_qsl(await read_text(request), keep_blank_values=True, max_num_fields=20, errors="strict"))
     except ValueError as error:
         raise BadInput("The form could not be read") from error
+    for value in form.values():
+        try:
+            plain_text(value)
+        except ValueError as error:
+            raise BadInput(f"A field of the form {error}") from error
+    return form
 
 
 def json_body(model: type[T]) -> Callable[[Request], Awaitable[T]]:

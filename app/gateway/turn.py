@@ -18,6 +18,7 @@ from app.gateway import metrics
 from app.gateway.guard import Guard, as_asked, notice, shown
 from app.gateway.replies import Extension, Piece
 from app.gateway.ticket import Ticket
+from app.gateway.wire import without_control
 from core import store
 from core.db import unit_of_work
 from core.errors import BadInput, NotFound, Unavailable
@@ -104,7 +105,8 @@ async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) ->
     try:
         # Closed on every way out, so that the model server stops as soon as nobody reads.
         async with aclosing(_stream(ticket, chat, guard)) as chunks:
-            async for last in chunks:
+            async for chunk in chunks:
+                last = _plain(chunk)
                 at_end = last.finish_reason is not None
                 chunks_read += 1
                 tokens.add(last)
@@ -136,6 +138,11 @@ def _stream(ticket: Ticket, chat: ChatModel, guard: Guard) -> AsyncGenerator[Chu
         return chat.stream_text(ticket.checkpoint_id, ticket.messages[0].content, ticket.options)
     prompt = with_evidence(as_asked(ticket.messages), [e.statement for e in guard.evidence])
     return chat.stream(ticket.checkpoint_id, prompt, ticket.options)
+
+
+def _plain(chunk: Chunk) -> Chunk:
+    text = without_control(chunk.text)
+    return chunk if text == chunk.text else chunk.model_copy(update={"text": text})
 
 
 class _Tokens:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core import db, jobs, store
@@ -20,7 +21,7 @@ from core.db import migrate, reading, send_after_commit, unit_of_work
 from core.errors import Unavailable
 from core.settings import ROOT, Settings, settings
 from core.states import Role
-from core.tables import ApiKey, Table
+from core.tables import ApiKey, Table, User
 
 WRITER = """
 import sys
@@ -176,6 +177,14 @@ def test_a_postgresql_that_takes_a_connection_and_says_nothing_is_unavailable(te
         with pytest.raises(Unavailable), reading() as session:
             store.list_users(session)
         assert time.monotonic() - began < 10
+
+
+def test_an_error_of_the_database_does_not_repeat_what_somebody_wrote(database: None) -> None:
+    with unit_of_work() as session:
+        store.add_user(session, "ann", Role.CLINICIAN, "x")
+    with pytest.raises(IntegrityError) as raised, unit_of_work() as session:
+        session.add(User(name="ann", role=Role.CLINICIAN, password_hash="what-ann-typed"))
+    assert "what-ann-typed" not in str(raised.value)
 
 
 def test_foreign_keys_hold_and_the_journal_is_a_wal(database: None) -> None:
