@@ -24,12 +24,12 @@ async def read_text(request: Request) -> str:
     limit = settings().max_request_bytes
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -81,7 +81,7 @@ def json_body(model: type[T]) -> Callable[[Request], Awaitable[T]]:
     return parse
 
 
-def _too_large(limit: int) -> TooLarge:
+def too_large(limit: int) -> TooLarge:
     return TooLarge(f"The request is larger than {limit} bytes")
 
 
