@@ -221,8 +221,11 @@ def test_feedback_is_reviewed_or_claimed_never_both(postgres: None) -> None:
     with db.unit_of_work() as session:
         checkpoint = store.ensure_base_checkpoint(session, "starter", "0" * 64).id
         user = store.add_user(session, "dan", Role.REVIEWER, "hash")
+        conversation = Conversation(user_id=user.id)
+        session.add(conversation)
+        session.flush()
         turn = Turn(
-            conversation_id=store.conversation_of(session, user.id, None).id, user_id=user.id, checkpoint_id=checkpoint,
+            conversation_id=conversation.id, user_id=user.id, checkpoint_id=checkpoint,
             messages=[], reply="", finish_reason="stop", claims=[], findings=[], usage={}, latency_ms=1.0,
         )  # fmt: skip
         store.add_turn(session, turn)

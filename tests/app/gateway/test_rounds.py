@@ -109,6 +109,8 @@ def test_only_what_was_in_production_before_can_be_put_back(
         session.add(Checkpoint(id="base-former", base_model="starter", uri="", sha256="2" * 64, status=CheckpointStatus.RETIRED))
         parent = ward.checkpoint_id if of_present_base else "base-former"
         session.add(Checkpoint(id="cp-old", parent_id=parent, base_model="starter", uri="x", sha256="1" * 64, status=status))
+    rows = {row["id"]: row["promotable"] for row in ward.client.get("/v1/checkpoints", headers=ward.bearer("ada")).json()["data"]}
+    assert rows == {ward.checkpoint_id: False, "base-former": False, "cp-old": expected == 202}
     assert post(ward, "/v1/checkpoints/cp-old/promote").status_code == expected
     assert sent_jobs == ([("checkpoint.serve", "cp-old")] if expected == 202 else [])
     assert actions() == (["checkpoint.promote"] if expected == 202 else [])

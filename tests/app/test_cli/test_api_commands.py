@@ -32,8 +32,9 @@ def _round(status: str, **changes: Any) -> dict[str, Any]:
     )
 
 
-def _checkpoint(name: str, status: str, promoted_at: str | None, parent: str | None = None) -> dict[str, Any]:
-    return {"id": name, "status": status, "promoted_at": promoted_at, "parent_id": parent, "base_model": "starter"}
+def _checkpoint(name: str, status: str, promoted_at: str | None, parent: str | None = None, promotable: bool | None = None) -> dict[str, Any]:
+    found = {"id": name, "status": status, "promoted_at": promoted_at, "parent_id": parent, "base_model": "starter"}
+    return found | {"promotable": status == "retired" if promotable is None else promotable}
 
 
 @pytest.fixture
@@ -175,6 +176,7 @@ def test_the_newest_round_is_meant_when_none_is_named(cli: Cli, stack: Any) -> N
         ([_checkpoint("b", "retired", "1"), _checkpoint("c", "retired", "2"), _checkpoint("d", "production", "3", parent="b")], "b"),
         ([_checkpoint("b", "retired", "1"), _checkpoint("c", "retired", "2"), _checkpoint("d", "production", "3", parent="x")], "c"),
         ([_checkpoint("b", "rejected", None), _checkpoint("d", "production", "3")], None),
+        ([_checkpoint("b", "retired", "1"), _checkpoint("c", "retired", "2", promotable=False), _checkpoint("d", "production", "3", parent="c")], "b"),
     ],
 )
 def test_rollback_goes_to_the_parent_else_to_what_was_there_last(cli: Cli, stack: Any, rows: list[dict[str, Any]], expected: str | None) -> None:
