@@ -65,7 +65,7 @@ def test_every_route_of_the_api_is_described_with_its_body_and_its_errors(ward: 
     for path, operations in found["paths"].items():
         for operation in operations.values():
             if path.startswith("/v1/"):
-                assert {"400", "401", "403", "404", "413", "429", "503"} <= set(operation["responses"]), path
+                assert {"400", "401", "403", "404", "405", "409", "413", "429", "500", "503"} <= set(operation["responses"]), path
                 assert operation["security"]
             assert "422" not in operation["responses"]
     posts = {path: operations["post"] for path, operations in found["paths"].items() if "post" in operations}
