@@ -177,21 +177,26 @@ def error_of(response: httpx.Response) -> AppError:
     return kind(message)
 
 
+def event_in(line: str) -> dict[str, Any] | None:
+    """The event that a line of a stream of ours carries, if it carries one. Raises Unavailable for the error that a stream ends with."""
+    if not line.startswith("data: ") or line == "data: [DONE]":
+        return None
+    event: dict[str, Any] = json.loads(line.removeprefix("data: "))
+    if "error" in event:
+        raise Unavailable(str(event["error"]["message"]))
+    return event
+
+
 async def _reply_events(response: httpx.Response) -> AsyncIterator[ReplyEvent]:
-    finish_reason = "stop"
     async for line in response.aiter_lines():
-        if not line.startswith("data: ") or line == "data: [DONE]":
+        if (event := event_in(line)) is None:
             continue
-        event = json.loads(line.removeprefix("data: "))
-        if "error" in event:
-            raise Unavailable(str(event["error"]["message"]))
-        if "balancedbio" in event:
-            yield ReplyEnd(extension=Extension.model_validate(event["balancedbio"]), finish_reason=finish_reason)
-            return
         choice = event["choices"][0]
-        finish_reason = choice["finish_reason"] or finish_reason
         if text := choice["delta"].get("content"):
             yield ReplyText(text=text)
+        if "balancedbio" in event:
+            yield ReplyEnd(extension=Extension.model_validate(event["balancedbio"]), finish_reason=choice["finish_reason"])
+            return
     raise Unavailable("The reply ended early; please try again")
 
 

@@ -85,6 +85,8 @@ class CheckpointRow(Row):
     round_id: str | None = None
     created_at: datetime
     promoted_at: datetime | None = None
+    promotable: bool = False
+    """It may be put (back) into production now: the gateway decides, by the content of the base model."""
 
 
 class ExamRow(Row):

@@ -16,6 +16,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from core import jobs
@@ -24,14 +25,21 @@ from core.settings import ROOT, settings
 from core.tables import Table
 
 _BUSY_TIMEOUT_MS = 15_000
+_KEPT_CONNECTIONS, _MORE_CONNECTIONS = 16, 32
+"""One for each thread that may ask at once: the app has 40 for requests and some for sign-ins. So many are open only while they are needed."""
+_POOL_TIMEOUT_SECONDS = 5
+_CONNECT_TIMEOUT_SECONDS = 5
+"""Of PostgreSQL. Without it a host that swallows packets is waited for as long as TCP tries: minutes."""
 
 
 @lru_cache(maxsize=4)
 def engine_for(url: str) -> Engine:
+    # Errors go to the log, and parameters are what people wrote.
+    common = {"hide_parameters": True, "pool_size": _KEPT_CONNECTIONS, "max_overflow": _MORE_CONNECTIONS, "pool_timeout": _POOL_TIMEOUT_SECONDS}
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_SECONDS}, **common)
     Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, **common)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:
@@ -67,11 +75,8 @@ def unit_of_work() -> Iterator[Session]:
     Raises Unavailable when the database does not answer or stays locked; then nothing was written.
     """
     engine = engine_for(settings().resolved_database_url).execution_options(begin="BEGIN IMMEDIATE")
-    try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
-    except OperationalError as error:
-        raise Unavailable(f"The database did not answer; try again shortly ({error.orig})") from error
+    with _away_is_unavailable(), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
     for name, argument in session.info.pop("jobs", ()):
         jobs.send(name, argument)
 
@@ -82,13 +87,20 @@ def reading() -> Iterator[Session]:
     engine = engine_for(settings().resolved_database_url)
     if engine.dialect.name != "sqlite":  # whose transactions are snapshots anyway
         engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with _away_is_unavailable(), Session(engine, expire_on_commit=False) as session:
+        yield session
+        session.expunge_all()  # what was read stays readable: a rollback would expire it
+        session.rollback()
+
+
+@contextmanager
+def _away_is_unavailable() -> Iterator[None]:
     try:
-        with Session(engine, expire_on_commit=False) as session:
-            yield session
-            session.expunge_all()  # what was read stays readable: a rollback would expire it
-            session.rollback()
+        yield
     except OperationalError as error:
         raise Unavailable(f"The database did not answer; try again shortly ({error.orig})") from error
+    except PoolTimeout as error:  # every connection is in use, and stayed so
+        raise Unavailable("The database is busy; try again shortly") from error
 
 
 def lock_table(session: Session, table: type[Table]) -> None:

@@ -32,6 +32,10 @@ _WATCH_SECONDS = 10.0
 # Longer than any job. The three settings must agree, or Redis delivers a long job twice; the lease would catch it, at the cost of noise.
 _VISIBILITY_SECONDS = 24 * 3600
 
+# Of one command: a broker that hangs is one that is away. Above the second for which a worker's blocking pop waits in Redis (kombu's `brpop_timeout`),
+# and workers read only what has arrived.
+_ANSWER_SECONDS = 3
+
 celery = Celery("balancedbio")
 
 
@@ -49,6 +53,7 @@ def configure() -> Celery:
         broker_transport_options={
             "visibility_timeout": _VISIBILITY_SECONDS,
             "socket_connect_timeout": 3,
+            "socket_timeout": _ANSWER_SECONDS,
             "max_retries": 1,
             "interval_start": 0.1,
             "interval_step": 0,

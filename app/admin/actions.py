@@ -15,7 +15,7 @@ from app.api_rows import CheckpointRow, FeedbackRow, RoundDetail, RoundRow
 from app.chat.actions import api
 from app.look import confirmation, header, problem
 from core.errors import AppError, NotSignedIn
-from core.states import CheckpointStatus, FeedbackStatus, RoundStatus, Scope
+from core.states import FeedbackStatus, RoundStatus, Scope
 from core.tables import utc_now
 
 _PAGE = "/admin"
@@ -189,8 +189,7 @@ def promotion_question(checkpoint_id: str | None) -> str:
 
 def _checkpoint_view(rows: list[CheckpointRow]) -> list[Any]:
     """table, choice, said."""
-    base = next((row.base_model for row in rows if row.status is CheckpointStatus.PRODUCTION), None)
-    choices = [row.id for row in reversed(rows) if row.status is CheckpointStatus.RETIRED and row.base_model == base]
+    choices = [row.id for row in reversed(rows) if row.promotable]
     return [render.checkpoint_table(rows), gr.update(choices=choices, value=choices[0] if choices else None), ""]
 
 

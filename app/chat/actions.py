@@ -79,6 +79,8 @@ async def _answer(question: str, temperature: float, transcript: Transcript, gat
     except AppError as error:
         assert shown.last is not None
         shown = shown.with_last(state=TurnState.BROKEN) if shown.last.text else shown.without_last()
+        # A conversation that began with this question may not have been stored: the next one would be refused as nobody's.
+        shown = shown.model_copy(update={"conversation_id": transcript.conversation_id})
         yield [question, shown, _drawn(shown), problem(error, _PAGE), *[gr.skip()] * 4]
 
 

@@ -36,7 +36,6 @@ _VERDICTS = {
 _RULES = {
     "emergency": "Possible emergency",
     "contraindication": "Contraindicated in this patient",
-    "allergy": "Allergy",
     "interaction": "Drug interaction",
     "overdose": "Dose above the maximum",
     "missing_safety_net": "No advice to seek urgent care",

@@ -1,13 +1,12 @@
 """The running stack, over its own HTTP API, with this machine's key. Errors come back as the errors of `core.errors`."""
 
-import json
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 
-from app.api_client import error_of, own_address
+from app.api_client import error_of, event_in, own_address
 from app.stack import layout
 from core.errors import NotSignedIn, Unavailable
 from core.settings import settings
@@ -32,10 +31,7 @@ def stream(path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
                     answer.read()
                     raise error_of(answer)
                 for line in answer.iter_lines():
-                    if line.startswith("data: ") and line != "data: [DONE]":
-                        event: dict[str, Any] = json.loads(line.removeprefix("data: "))
-                        if "error" in event:
-                            raise Unavailable(str(event["error"].get("message", event["error"])))
+                    if event := event_in(line):
                         yield event
         except httpx.HTTPError as error:
             raise _unreachable(error) from error

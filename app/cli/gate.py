@@ -115,9 +115,9 @@ def rollback() -> None:
     current = next((c for c in rows if c["status"] == "production"), None)
     if current is None:
         raise NotFound("No checkpoint is in production")
-    retired = [c for c in rows if c["status"] == "retired" and c["promoted_at"] and c["base_model"] == current["base_model"]]
-    parent = next((c for c in retired if c["id"] == current["parent_id"]), None)
-    previous = parent or max(retired, key=lambda c: str(c["promoted_at"]), default=None)
+    promotable = [c for c in rows if c["promotable"] and c["promoted_at"]]
+    parent = next((c for c in promotable if c["id"] == current["parent_id"]), None)
+    previous = parent or max(promotable, key=lambda c: str(c["promoted_at"]), default=None)
     if previous is None:
         raise NotFound(f"Nothing was in production before {current['id']}")
     _serve(str(previous["id"]))

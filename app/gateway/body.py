@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from app.gateway.wire import plain_text
 from core.errors import BadInput, TooLarge
 from core.settings import settings
 
@@ -23,12 +24,12 @@ async def read_text(request: Request) -> str:
     limit = settings().max_request_bytes
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -56,9 +57,15 @@ async def read_json(request: Request) -> dict[str, Any]:
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of an HTML form; of a repeated field the last one counts."""
     try:
-        return dict(parse_qsl(await read_text(request), keep_blank_values=True, max_num_fields=20, errors="strict"))
+        form = dict(parse_qsl(await read_text(request), keep_blank_values=True, max_num_fields=20, errors="strict"))
     except ValueError as error:
         raise BadInput("The form could not be read") from error
+    for value in form.values():
+        try:
+            plain_text(value)
+        except ValueError as error:
+            raise BadInput(f"A field of the form {error}") from error
+    return form
 
 
 def json_body(model: type[T]) -> Callable[[Request], Awaitable[T]]:
@@ -74,7 +81,7 @@ def json_body(model: type[T]) -> Callable[[Request], Awaitable[T]]:
     return parse
 
 
-def _too_large(limit: int) -> TooLarge:
+def too_large(limit: int) -> TooLarge:
     return TooLarge(f"The request is larger than {limit} bytes")
 
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Send
 
 from app.gateway import metrics
-from app.gateway.auth import ChatCaller
+from app.gateway.auth import Caller, ChatCaller
 from app.gateway.body import json_body
 from app.gateway.connection import Connected
 from app.gateway.errors import error_body
@@ -28,7 +28,7 @@ from app.gateway.turn import Answer, Emit, opening, run_turn
 from app.gateway.wire import ALIAS, ChatRequest, CompletionRequest, Id, listing
 from core import store
 from core.db import reading
-from core.errors import AppError, BadInput, Unavailable
+from core.errors import AppError, BadInput, NotFound, Unavailable
 from core.tracing import span
 from core.types import Verdict
 
@@ -65,12 +65,24 @@ async def completions(request: Request, quota: Quota, body: Annotated[Completion
 @router.get("/models")
 def models(caller: ChatCaller) -> dict[str, Any]:
     """The alias first, then the checkpoints that it may stand for."""
+    return listing(_models(caller))
+
+
+@router.get("/models/{name}")
+def model(caller: ChatCaller, name: str) -> dict[str, Any]:
+    """One of those that the list has for this caller."""
+    if found := next((one for one in _models(caller) if one["id"] == name), None):
+        return found
+    raise NotFound(f"There is no model {name[:80]!r}; GET /v1/models lists those that may be asked")
+
+
+def _models(caller: Caller) -> list[dict[str, Any]]:
     with reading() as session:
         current = store.find_production(session)
         served = [current, *store.servable_checkpoints(session)] if current else []
     created = {c.id: int(c.created_at.timestamp()) for c in served if may_ask(caller, c)}
     alias = {ALIAS: created[current.id]} if current else {}
-    return listing([{"id": name, "object": "model", "created": at, "owned_by": "balancedbio"} for name, at in (alias | created).items()])
+    return [{"id": name, "object": "model", "created": at, "owned_by": "balancedbio"} for name, at in (alias | created).items()]
 
 
 async def _answered(request: Request, quota: Allowance, body: ChatRequest | CompletionRequest, shape: Shape) -> Response:
@@ -121,7 +133,7 @@ async def _stream(request: Request, tickets: Sequence[Ticket], quota: Allowance,
         await events.close()
         return
     used = _used(tickets, answers)
-    events.about(added([one.extension for one in answers]) | ({"usage": used} if includes_usage else {}))
+    events.about(added([one.extension for one in answers]), used if includes_usage else None)
     try:
         await events.last("[DONE]")
     finally:  # a client that hangs up at [DONE] has used its tokens all the same
@@ -169,7 +181,7 @@ def _used(tickets: Sequence[Ticket], answers: Sequence[Answer]) -> dict[str, int
 class _Events:
     """Server-sent events. The head goes out with the first one, so that an error before it can still be an HTTP status.
 
-    What ends a choice and what became of the turn leave together with the event after them: each write wakes the client.
+    What ends the choices, and with the last of them what became of the turn, leaves together with [DONE]: each write wakes the client.
     """
 
     def __init__(self, tickets: Sequence[Ticket], shape: Shape, send: Send) -> None:
@@ -177,6 +189,7 @@ class _Events:
         self._head = head(shape.event, opening(tickets[0]))
         self._lock = anyio.Lock()  # several choices may begin at once, and the head goes first
         self._held = b""
+        self._endings: list[dict[str, Any]] = []
         self.begun = False
 
     async def choice(self, index: int, body: Mapping[str, Any]) -> None:
@@ -185,13 +198,16 @@ class _Events:
 
     async def finish(self, index: int, body: Mapping[str, Any], reason: str) -> None:
         await self._begin()
-        self._held += _event(self._head | {"choices": [choice(index, body, reason)]})
+        self._endings.append(self._head | {"choices": [choice(index, body, reason)]})
 
-    def about(self, fields: Mapping[str, Any]) -> None:
-        """The event before [DONE]: no text, but what became of the turn."""
-        self._held += _event({**self._head, "choices": [], **fields})
+    def about(self, fields: Mapping[str, Any], used: Mapping[str, int] | None) -> None:
+        """`fields` go with what ends the last choice: clients take the first choice of every event. Only `used` comes without one, as OpenAI's does."""
+        self._endings[-1] |= fields
+        if used is not None:
+            self._endings.append(self._head | {"choices": [], "usage": used})
 
     async def last(self, event: Mapping[str, Any] | str) -> None:
+        self._held += b"".join(_event(ending) for ending in self._endings)
         await self._write(event)
 
     async def close(self) -> None:

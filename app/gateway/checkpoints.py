@@ -9,7 +9,7 @@ from app.gateway.auth import AdminCaller
 from app.gateway.wire import Id, listing
 from core import audit, jobs, store
 from core.db import reading, unit_of_work
-from core.errors import Conflict
+from core.errors import Conflict, Unavailable
 from core.states import CheckpointStatus
 from core.tables import Checkpoint, Exam
 
@@ -20,7 +20,8 @@ router = APIRouter(prefix="/v1/checkpoints")
 def listed(caller: AdminCaller) -> dict[str, Any]:
     """All checkpoints, oldest first."""
     with reading() as session:
-        return listing([_shown(checkpoint) for checkpoint in store.list_checkpoints(session)])
+        current = store.find_production(session)
+        return listing([_shown(session, checkpoint, current) for checkpoint in store.list_checkpoints(session)])
 
 
 @router.get("/exams")
@@ -36,24 +37,34 @@ def promote(caller: AdminCaller, checkpoint_id: Annotated[Id, Path()]) -> dict[s
     with unit_of_work() as session:
         checkpoint = store.get_checkpoint(session, checkpoint_id)
         current = store.production(session)
-        _check_promotable(session, checkpoint, current)
+        if reason := _why_not(session, checkpoint, current):
+            raise Conflict(reason)
+        shown = _shown(session, checkpoint, current)
         audit.record(session, caller.name, "checkpoint.promote", checkpoint.id, instead_of=current.id)
-        # Before the commit: a wish that reaches no worker is not recorded either, and whoever made it is told.
+    # After the commit: Redis may let us wait, and nobody else can write meanwhile. No row tells beat of the wish, so whoever made it is told.
+    try:
         jobs.send_or_fail(jobs.CHECKPOINT_SERVE, checkpoint.id)
-        return _shown(checkpoint)
+    except Unavailable as error:
+        with unit_of_work() as session:
+            audit.record(session, caller.name, "checkpoint.not_promoted", checkpoint.id, reason=str(error))
+        raise
+    return shown
 
 
-def _check_promotable(session: Session, checkpoint: Checkpoint, current: Checkpoint) -> None:
-    if checkpoint.status == CheckpointStatus.PRODUCTION:
-        raise Conflict(f"Checkpoint {checkpoint.id} is in production already")
-    if checkpoint.status == CheckpointStatus.REJECTED:
-        raise Conflict(f"Checkpoint {checkpoint.id} did not pass its exam and cannot be promoted")
-    if checkpoint.status == CheckpointStatus.CANDIDATE:
-        raise Conflict(f"Checkpoint {checkpoint.id} has not been in production; sign off its round ({checkpoint.round_id}) instead")
+def _why_not(session: Session, checkpoint: Checkpoint, current: Checkpoint) -> str:
+    """What keeps the checkpoint from being put back in the place of `current`; empty: nothing."""
+    match checkpoint.status:
+        case CheckpointStatus.PRODUCTION:
+            return f"Checkpoint {checkpoint.id} is in production already"
+        case CheckpointStatus.REJECTED:
+            return f"Checkpoint {checkpoint.id} did not pass its exam and cannot be promoted"
+        case CheckpointStatus.CANDIDATE:
+            return f"Checkpoint {checkpoint.id} has not been in production; sign off its round ({checkpoint.round_id}) instead"
     # By content, not by name: a base model that was made again keeps its name.
     own, served = store.base_of(session, checkpoint).id, store.base_of(session, current).id
     if own != served:
-        raise Conflict(f"Checkpoint {checkpoint.id} belongs to the base model {checkpoint.base_model} ({own}), but {current.base_model} ({served}) is served")
+        return f"Checkpoint {checkpoint.id} belongs to the base model {checkpoint.base_model} ({own}), but {current.base_model} ({served}) is served"
+    return ""
 
 
 def _sat(exam: Exam, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -69,7 +80,7 @@ def _sat(exam: Exam, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _shown(checkpoint: Checkpoint) -> dict[str, Any]:
+def _shown(session: Session, checkpoint: Checkpoint, current: Checkpoint | None) -> dict[str, Any]:
     return {
         "id": checkpoint.id,
         "object": "checkpoint",
@@ -80,4 +91,5 @@ def _shown(checkpoint: Checkpoint) -> dict[str, Any]:
         "round_id": checkpoint.round_id,
         "created_at": checkpoint.created_at.isoformat(),
         "promoted_at": checkpoint.promoted_at.isoformat() if checkpoint.promoted_at else None,
+        "promotable": current is not None and not _why_not(session, checkpoint, current),
     }

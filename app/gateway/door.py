@@ -6,17 +6,21 @@ A middleware rather than Gradio's own check, because that one answers 401 with J
 from urllib.parse import urlencode
 
 from anyio.to_thread import run_sync
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.gateway.auth import Caller, check_may, identify
+from app.gateway.body import too_large
 from app.gateway.errors import error_response
 from core.errors import AppError, NotAllowed, NotSignedIn
+from core.settings import settings
 from core.states import Scope as Permission
 
 PAGES = {"/chat": Permission.CHAT, "/admin": Permission.REVIEW}
 """Path of each mounted page, and what its visitors must be allowed."""
+_GONE: Message = {"type": "http.disconnect"}
 
 
 class Door:
@@ -42,7 +46,31 @@ class Door:
             await _to("/password", scope, NotAllowed("Choose a new password first, at /password"))(scope, receive, send)
         else:
             scope.setdefault("state", {})["caller"] = caller
-            await self._app(scope, receive, send)
+            await self._within_limit(scope, receive, send)
+
+    async def _within_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers 413 as soon as the body is larger than it may be. To the page, which would read one of any size, its client then has gone away."""
+        limit, read, is_over = settings().max_request_bytes, 0, False
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdigit() and int(announced) > limit:
+            await error_response(too_large(limit))(scope, receive, send)
+            return
+
+        async def count() -> Message:
+            nonlocal read, is_over
+            message = await receive() if not is_over else _GONE
+            read += len(message.get("body", b""))
+            if read <= limit or is_over:
+                return message
+            is_over = True
+            await error_response(too_large(limit))(scope, receive, send)
+            return _GONE
+
+        async def pass_on(message: Message) -> None:
+            if not is_over:
+                await send(message)
+
+        await self._app(scope, count, pass_on)
 
 
 def _admitted(connection: HTTPConnection, page: str) -> Caller:

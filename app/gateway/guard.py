@@ -34,7 +34,6 @@ _BANNER = "> **This may be an emergency"
 _NOTICE = "> **Withheld by the safety check.**"
 _REASONS = {
     "contraindication": "It recommended a drug that is contraindicated in this patient",
-    "allergy": "It recommended a drug that this patient is allergic to",
     "interaction": "It recommended a drug that interacts dangerously with one the patient takes",
     "overdose": "It stated a dose above the maximum",
     "harmful_request": "The request asks for help to cause harm",

@@ -21,6 +21,7 @@ _ERRORS = {
     "409": "Its state forbids it",
     "413": "Larger than the limit that the message names",
     "429": "Too often; Retry-After says when again",
+    "500": "A defect of ours; the message has an id that leads to its trace in the log",
     "503": "A part is away; Retry-After says when to try again",
 }
 _ERROR = {

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from opentelemetry.trace import INVALID_SPAN, Span, StatusCode
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.gateway import metrics
@@ -50,6 +51,8 @@ class RequestLog:
         with _span(scope, request_id) as current:
             try:
                 await self._app(scope, receive, send_with_headers)
+            except ClientDisconnect:  # while it sent its body: nobody is left to answer, and it is no defect
+                pass
             except Exception:  # whatever a defect raises is counted as the 500 that it becomes
                 status = 500  # answered further out, by `app.gateway.errors`
                 raise

@@ -90,7 +90,7 @@ def _seeded(options: Mapping[str, Any], number: int) -> Mapping[str, Any]:
 def _guards(request: ChatRequest | CompletionRequest, messages: tuple[Message, ...], knowledge: Knowledge) -> Iterator[Guard]:
     """One for each choice, as it follows the reply; the facts are the same."""
     with span("retrieve"):
-        facts = _facts(messages, knowledge) if isinstance(request, ChatRequest) and request.evidence else []
+        facts = _facts(messages, knowledge) if isinstance(request, ChatRequest) and request.evidence is not False else []
         note({"evidence.facts": len(facts)})
     for _ in range(request.n or 1):
         with span("guard"):

@@ -18,6 +18,7 @@ from app.gateway import metrics
 from app.gateway.guard import Guard, as_asked, notice, shown
 from app.gateway.replies import Extension, Piece
 from app.gateway.ticket import Ticket
+from app.gateway.wire import without_control
 from core import store
 from core.db import unit_of_work
 from core.errors import BadInput, NotFound, Unavailable
@@ -49,7 +50,7 @@ async def run_turn(ticket: Ticket, chat: ChatModel, emit: Emit) -> Answer:
     """Answers the ticket, showing checked text through `emit`, and stores the turn, de-identified.
 
     Cancelled: the model server is aborted, the turn is stored as cancelled. An error before any text changes nothing; one after some
-    text stores the turn as `error` and is raised. Raises Unavailable, BadInput.
+    text, be it only the banner of an emergency, stores the turn as `error` and is raised. Raises Unavailable, BadInput.
     """
     started, guard, last = time.monotonic(), ticket.guard, Chunk()
     finish_reason = "error"
@@ -63,7 +64,8 @@ async def run_turn(ticket: Ticket, chat: ChatModel, emit: Emit) -> Answer:
     except TimeoutError as error:
         raise Unavailable(f"The reply took longer than {settings().request_timeout_seconds:.0f} seconds") from error
     finally:
-        if finish_reason != "error" or guard.seen:
+        # With the banner a stream's head has gone out, and the ids in it must stand for something.
+        if finish_reason != "error" or guard.seen or guard.banner:
             # The client may be gone; what was said is kept all the same.
             with anyio.CancelScope(shield=True):
                 turn, claims, findings = await run_sync(_judge_and_store, ticket, guard, finish_reason, last, time.monotonic() - started)
@@ -103,7 +105,8 @@ async def _pass_on(ticket: Ticket, chat: ChatModel, guard: Guard, emit: Emit) ->
     try:
         # Closed on every way out, so that the model server stops as soon as nobody reads.
         async with aclosing(_stream(ticket, chat, guard)) as chunks:
-            async for last in chunks:
+            async for chunk in chunks:
+                last = _plain(chunk)
                 at_end = last.finish_reason is not None
                 chunks_read += 1
                 tokens.add(last)
@@ -135,6 +138,11 @@ def _stream(ticket: Ticket, chat: ChatModel, guard: Guard) -> AsyncGenerator[Chu
         return chat.stream_text(ticket.checkpoint_id, ticket.messages[0].content, ticket.options)
     prompt = with_evidence(as_asked(ticket.messages), [e.statement for e in guard.evidence])
     return chat.stream(ticket.checkpoint_id, prompt, ticket.options)
+
+
+def _plain(chunk: Chunk) -> Chunk:
+    text = without_control(chunk.text)
+    return chunk if text == chunk.text else chunk.model_copy(update={"text": text})
 
 
 class _Tokens:

@@ -13,13 +13,8 @@ from core.states import FeedbackStatus
 from core.tables import Conversation, Feedback, Turn, utc_now
 
 
-def conversation_of(session: Session, user_id: str, conversation_id: str | None) -> Conversation:
-    """The user's own conversation of that id, or a new one when none is named."""
-    if conversation_id is None:
-        conversation = Conversation(user_id=user_id)
-        session.add(conversation)
-        session.flush()
-        return conversation
+def conversation_of(session: Session, user_id: str, conversation_id: str) -> Conversation:
+    """The user's own conversation; another user's does not exist for them."""
     found = session.get(Conversation, conversation_id)
     if found is None or found.user_id != user_id:
         raise NotFound(f"There is no conversation {conversation_id!r}")

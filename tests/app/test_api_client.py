@@ -20,8 +20,8 @@ def stream(*events: object) -> httpx.MockTransport:
     return httpx.MockTransport(lambda _: httpx.Response(200, headers=NAMES, text=body))
 
 
-def delta(text: str | None = None, finish_reason: str | None = None) -> dict[str, object]:
-    return {"choices": [{"delta": {"content": text} if text else {}, "finish_reason": finish_reason}]}
+def delta(text: str | None = None, finish_reason: str | None = None, **added: object) -> dict[str, object]:
+    return {"choices": [{"delta": {"content": text} if text else {}, "finish_reason": finish_reason}], **added}
 
 
 def refusal(status: int, message: str) -> httpx.MockTransport:
@@ -34,7 +34,7 @@ def _own(test_settings: Settings) -> None:
 
 
 async def test_a_stream_becomes_events_in_order() -> None:
-    api = Api("token", stream(delta(), delta("Hello"), delta(finish_reason="length"), {"choices": [], "balancedbio": EXTENSION}, "[DONE]"))
+    api = Api("token", stream(delta(), delta("Hello"), delta(finish_reason="length", balancedbio=EXTENSION), "[DONE]"))
     start, text, end = [event async for event in api.chat(ASKED, None, 0.0)]
     assert isinstance(start, ReplyStart)
     assert start.turn_id == "turn-1"

@@ -170,7 +170,7 @@ class _Load:
         stream = await self._client.chat.completions.create(**asked, stream=True)
         text, named = "", set()
         async for chunk in stream:
-            text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
+            text += chunk.choices[0].delta.content or ""
             named.add(chunk.model)
         [checkpoint_id] = named
         return Reply(question, checkpoint_id, text, time.monotonic() - began, across=len(self._flips) > flips)

@@ -1,22 +1,27 @@
 """One transaction is committed once at the edge; jobs leave after it; writers queue up and readers never wait."""
 
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from core import db, jobs, store
 from core.db import migrate, reading, send_after_commit, unit_of_work
 from core.errors import Unavailable
-from core.settings import ROOT, Settings
+from core.settings import ROOT, Settings, settings
 from core.states import Role
-from core.tables import ApiKey, Table
+from core.tables import ApiKey, Table, User
 
 WRITER = """
 import sys
@@ -141,6 +146,45 @@ def test_a_database_that_cannot_be_opened_is_unavailable_at_once(tmp_path: Path,
     with pytest.raises(Unavailable), reading() as session:
         store.list_users(session)
     assert time.monotonic() - began < 5
+
+
+def test_every_thread_of_the_app_can_read_at_once(database: None) -> None:
+    with ExitStack() as held:
+        for _ in range(40 + 2):  # those that anyio runs requests on, and those for sign-ins
+            store.list_users(held.enter_context(reading()))
+
+
+@pytest.mark.parametrize("transaction", [reading, unit_of_work])
+def test_who_finds_every_connection_in_use_is_told_to_come_again(
+    database: None, monkeypatch: pytest.MonkeyPatch, transaction: Callable[[], AbstractContextManager[Session]]
+) -> None:
+    db.engine_for.cache_clear()
+    for name, value in (("_KEPT_CONNECTIONS", 1), ("_MORE_CONNECTIONS", 0), ("_POOL_TIMEOUT_SECONDS", 0.05)):
+        monkeypatch.setattr(db, name, value)
+    with reading() as session:
+        store.list_users(session)
+        with pytest.raises(Unavailable, match="busy"), transaction() as another:
+            store.list_users(another)
+    db.engine_for.cache_clear()
+
+
+def test_a_postgresql_that_takes_a_connection_and_says_nothing_is_unavailable(test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "_CONNECT_TIMEOUT_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("DATABASE_URL", f"postgresql+psycopg://bb@127.0.0.1:{silent.getsockname()[1]}/bb")
+        settings.cache_clear()
+        began = time.monotonic()
+        with pytest.raises(Unavailable), reading() as session:
+            store.list_users(session)
+        assert time.monotonic() - began < 10
+
+
+def test_an_error_of_the_database_does_not_repeat_what_somebody_wrote(database: None) -> None:
+    with unit_of_work() as session:
+        store.add_user(session, "ann", Role.CLINICIAN, "x")
+    with pytest.raises(IntegrityError) as raised, unit_of_work() as session:
+        session.add(User(name="ann", role=Role.CLINICIAN, password_hash="what-ann-typed"))
+    assert "what-ann-typed" not in str(raised.value)
 
 
 def test_foreign_keys_hold_and_the_journal_is_a_wal(database: None) -> None:

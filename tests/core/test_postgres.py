@@ -15,7 +15,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import InternalError
+from sqlalchemy.exc import DataError, InternalError
 
 from core import audit, db, store
 from core.errors import Conflict
@@ -221,8 +221,11 @@ def test_feedback_is_reviewed_or_claimed_never_both(postgres: None) -> None:
     with db.unit_of_work() as session:
         checkpoint = store.ensure_base_checkpoint(session, "starter", "0" * 64).id
         user = store.add_user(session, "dan", Role.REVIEWER, "hash")
+        conversation = Conversation(user_id=user.id)
+        session.add(conversation)
+        session.flush()
         turn = Turn(
-            conversation_id=store.conversation_of(session, user.id, None).id, user_id=user.id, checkpoint_id=checkpoint,
+            conversation_id=conversation.id, user_id=user.id, checkpoint_id=checkpoint,
             messages=[], reply="", finish_reason="stop", claims=[], findings=[], usage={}, latency_ms=1.0,
         )  # fmt: skip
         store.add_turn(session, turn)
@@ -241,3 +244,10 @@ def test_feedback_is_reviewed_or_claimed_never_both(postgres: None) -> None:
         claiming.commit()
         with pytest.raises(Conflict):
             rejected.result(30)
+
+
+def test_what_it_refuses_is_not_repeated_in_the_error(postgres: None) -> None:
+    with pytest.raises(DataError) as raised, db.reading() as session:
+        store.find_user(session, "what-was-typed\x00")
+    assert "NUL" in str(raised.value)
+    assert "what-was-typed" not in str(raised.value)

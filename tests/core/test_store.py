@@ -10,7 +10,7 @@ from core import store
 from core.db import reading, unit_of_work
 from core.errors import BadInput, Conflict, LostLease, NotFound, NotSignedIn
 from core.states import CheckpointStatus, FeedbackStatus, Role, RoundStatus, Scope
-from core.tables import Checkpoint, Feedback, Round, Turn, User, utc_now
+from core.tables import Checkpoint, Conversation, Feedback, Round, Turn, User, utc_now
 from core.types import Progress
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -28,8 +28,11 @@ def new_round(session: Session) -> Round:
 
 def turn_of(session: Session, user: User) -> Turn:
     checkpoint = store.ensure_base_checkpoint(session, "starter", "a")
+    conversation = Conversation(user_id=user.id)
+    session.add(conversation)
+    session.flush()
     turn = Turn(
-        conversation_id=store.conversation_of(session, user.id, None).id, user_id=user.id, checkpoint_id=checkpoint.id,
+        conversation_id=conversation.id, user_id=user.id, checkpoint_id=checkpoint.id,
         messages=[], reply="", finish_reason="stop", claims=[], findings=[], usage={}, latency_ms=1.0,
     )  # fmt: skip
     store.add_turn(session, turn)

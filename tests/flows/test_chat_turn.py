@@ -13,7 +13,7 @@ def test_the_openai_client_streams_an_answer_that_names_its_checkpoint(stack: St
             model="balancedbio", messages=[{"role": "user", "content": "What is the first-line treatment of gout?"}], stream=True, temperature=0
         )
     )
-    text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    text = "".join(c.choices[0].delta.content or "" for c in chunks)
     assert len(text) > 3
     extension = (chunks[-1].model_extra or {})["balancedbio"]
     production = next(c["id"] for c in stack.api("GET", "checkpoints")["data"] if c["status"] == "production")

@@ -16,7 +16,7 @@ from core.db import unit_of_work
 from core.errors import GateError, LostLease, Unavailable
 from core.settings import settings
 from core.states import FeedbackStatus, Role
-from core.tables import Exam, Feedback, Round, Turn
+from core.tables import Conversation, Exam, Feedback, Round, Turn
 from core.types import Capability
 from evals.suites import Suite, load_suite
 from tests.scripted_endpoint import Scripted, serving
@@ -38,8 +38,11 @@ def lease(a_round: Round) -> Iterator[Lease]:
 def give_feedback(status: FeedbackStatus, correction: str | None, reply: str = "Rest.", rating: int = -1, finish_reason: str = "stop") -> str:
     with unit_of_work() as session:
         user = store.find_user(session, "a clinician") or store.add_user(session, "a clinician", Role.CLINICIAN, "hash")
+        conversation = Conversation(user_id=user.id)
+        session.add(conversation)
+        session.flush()
         turn = Turn(
-            conversation_id=store.conversation_of(session, user.id, None).id,
+            conversation_id=conversation.id,
             user_id=user.id,
             checkpoint_id=store.production(session).id,
             messages=[{"role": "user", "content": "What is the first-line treatment of hypertension?"}],

@@ -12,7 +12,7 @@ from core.db import reading, unit_of_work
 from core.errors import ArtifactError, GateError, LostLease, Unavailable
 from core.settings import settings
 from core.states import CheckpointStatus, FeedbackStatus, RoundStatus
-from core.tables import AuditEvent, Checkpoint, Feedback, Round, Turn, utc_now
+from core.tables import AuditEvent, Checkpoint, Conversation, Feedback, Round, Turn, utc_now
 from evals.decision import Outcome
 from tests.workers import standin_app
 from tests.workers.house import fetch
@@ -55,7 +55,9 @@ def events() -> list[str]:
 def give_feedback() -> str:
     with unit_of_work() as session:
         user = store.add_user(session, "a clinician", "clinician", "hash")  # type: ignore[arg-type]
-        conversation = store.conversation_of(session, user.id, None)
+        conversation = Conversation(user_id=user.id)
+        session.add(conversation)
+        session.flush()
         turn = Turn(
             conversation_id=conversation.id, user_id=user.id, checkpoint_id=store.production(session).id, messages=[], reply="", finish_reason="stop",
             claims=[], findings=[], usage={}, latency_ms=1.0,

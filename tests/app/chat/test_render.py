@@ -116,7 +116,7 @@ def test_findings_come_first_and_the_worst_on_top() -> None:
 
 
 def test_a_withheld_reply_says_so_and_shows_no_claims() -> None:
-    turn = answered(withheld=True, findings=[SafetyFinding(rule="allergy", severity=Severity.CRITICAL, quote="")]).model_copy(
+    turn = answered(withheld=True, findings=[SafetyFinding(rule="contraindication", severity=Severity.CRITICAL, quote="")]).model_copy(
         update={"finish_reason": "content_filter"}
     )
     html = render.panel(turn, name)

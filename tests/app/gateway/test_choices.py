@@ -99,6 +99,8 @@ def test_streamed_choices_carry_their_index_and_each_ends_once() -> None:
         assert "".join(c["delta"].get("content", "") for c in own) == f"Answer {1 + index}. Drink water."
         assert [c["finish_reason"] for c in own if c["finish_reason"]] == ["stop"]
     assert len({e["id"] for e in events}) == 1
+    assert all(e["choices"] for e in events)
+    assert [("balancedbio" in e, e["choices"][0]["finish_reason"]) for e in events[-2:]] == [(False, "stop"), (True, "stop")]
     assert len(events[-1]["balancedbio"]["choices"]) == 2
 
 

@@ -90,6 +90,15 @@ def test_wrong_name_and_wrong_password_look_the_same(browser: TestClient) -> Non
     assert answers[0].text.replace("ana", "") == answers[1].text.replace("nobody", "")
 
 
+@pytest.mark.parametrize("field", ["name", "password", "next"])
+def test_binary_data_in_a_form_is_refused_with_the_reason(browser: TestClient, field: str) -> None:
+    """PostgreSQL takes no NUL, and what was typed would stand in the log of the error."""
+    answer = browser.post("/login", data={"name": "ana", "password": PASSWORD, field: "typed\x00"})
+    assert answer.status_code == 400
+    assert "control character U+0000" in answer.text
+    assert "typed" not in answer.text
+
+
 def test_guessing_is_slowed_down_and_others_are_not(browser: TestClient) -> None:
     assert [sign_in(browser, "ana", "nope") for _ in range(6)] == [401] * 5 + [429]
     assert sign_in(browser, "ana") == 429

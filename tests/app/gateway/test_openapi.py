@@ -52,6 +52,8 @@ def test_right_requests_are_answered_as_documented(ward: Ward, sent_jobs: list[t
     sent("POST", "/v1/rounds/{round_id}/signoff", 409, round_id=round_id)
     sent("POST", "/v1/rounds/{round_id}/cancel", 200, round_id=round_id)
     sent("POST", "/v1/checkpoints/{checkpoint_id}/promote", 409, checkpoint_id=ward.checkpoint_id)
+    sent("GET", "/v1/models/{name}", 200, name="balancedbio")
+    sent("GET", "/v1/models/{name}", 404, name="gpt-9")
     for path in ("/v1/models", "/v1/feedback", "/v1/rounds", "/v1/checkpoints", "/v1/checkpoints/exams", "/v1/me", "/v1/users", "/v1/keys", "/v1/audit"):
         sent("GET", path, 200)
 
@@ -63,7 +65,7 @@ def test_every_route_of_the_api_is_described_with_its_body_and_its_errors(ward: 
     for path, operations in found["paths"].items():
         for operation in operations.values():
             if path.startswith("/v1/"):
-                assert {"400", "401", "403", "404", "413", "429", "503"} <= set(operation["responses"]), path
+                assert {"400", "401", "403", "404", "405", "409", "413", "429", "500", "503"} <= set(operation["responses"]), path
                 assert operation["security"]
             assert "422" not in operation["responses"]
     posts = {path: operations["post"] for path, operations in found["paths"].items() if "post" in operations}

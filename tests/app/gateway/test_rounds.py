@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core import store
+from core import audit, jobs, store
 from core.db import reading, unit_of_work
 from core.settings import settings
 from core.states import CheckpointStatus, RoundStatus
@@ -109,19 +109,36 @@ def test_only_what_was_in_production_before_can_be_put_back(
         session.add(Checkpoint(id="base-former", base_model="starter", uri="", sha256="2" * 64, status=CheckpointStatus.RETIRED))
         parent = ward.checkpoint_id if of_present_base else "base-former"
         session.add(Checkpoint(id="cp-old", parent_id=parent, base_model="starter", uri="x", sha256="1" * 64, status=status))
+    rows = {row["id"]: row["promotable"] for row in ward.client.get("/v1/checkpoints", headers=ward.bearer("ada")).json()["data"]}
+    assert rows == {ward.checkpoint_id: False, "base-former": False, "cp-old": expected == 202}
     assert post(ward, "/v1/checkpoints/cp-old/promote").status_code == expected
     assert sent_jobs == ([("checkpoint.serve", "cp-old")] if expected == 202 else [])
     assert actions() == (["checkpoint.promote"] if expected == 202 else [])
 
 
-def test_a_roll_back_that_no_worker_can_be_told_of_is_refused_and_not_recorded(ward: Ward) -> None:
+def retire_one(ward: Ward) -> None:
     with unit_of_work() as session:
-        old = Checkpoint(id="cp-old", parent_id=ward.checkpoint_id, base_model="starter", uri="x", sha256="1" * 64, status=CheckpointStatus.RETIRED)
-        session.add(old)
+        session.add(Checkpoint(id="cp-old", parent_id=ward.checkpoint_id, base_model="starter", uri="x", sha256="1" * 64, status=CheckpointStatus.RETIRED))
+
+
+def test_a_roll_back_that_no_worker_can_be_told_of_is_refused_and_on_record_as_not_done(ward: Ward) -> None:
+    retire_one(ward)
     answer = post(ward, "/v1/checkpoints/cp-old/promote")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "Redis" in answer.json()["error"]["message"]
-    assert actions() == []
+    assert actions() == ["checkpoint.promote", "checkpoint.not_promoted"]
+
+
+def test_others_can_write_while_the_workers_are_told_of_a_roll_back(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    retire_one(ward)
+
+    def send(name: str, argument: str) -> None:
+        with unit_of_work() as session:
+            audit.record(session, "another", "meanwhile", argument)
+
+    monkeypatch.setattr(jobs, "send_or_fail", send)
+    assert post(ward, "/v1/checkpoints/cp-old/promote").status_code == 202
+    assert actions() == ["checkpoint.promote", "meanwhile"]
 
 
 def test_exams_are_listed_with_their_checkpoints_for_admins_alone(ward: Ward) -> None:

@@ -32,11 +32,14 @@ async def test_the_public_client_streams_an_answer_and_reads_errors(client: open
     text, last = "", None
     stream = await client.chat.completions.create(model="balancedbio", messages=[{"role": "user", "content": "Gout?"}], stream=True)
     async for last in stream:
-        text += (last.choices[0].delta.content or "") if last.choices else ""
+        text += last.choices[0].delta.content or ""
     assert text == "Naproxen treats gout. " * 400
     assert last is not None
     assert (last.model_extra or {})["balancedbio"]["claims"]
     assert (await client.models.list()).data[0].id == "balancedbio"
+    assert (await client.models.retrieve("balancedbio")).owned_by == "balancedbio"
+    with pytest.raises(openai.NotFoundError, match="gpt-9"):
+        await client.models.retrieve("gpt-9")
     with pytest.raises(openai.NotFoundError, match="gpt-9"):
         await client.chat.completions.create(model="gpt-9", messages=[{"role": "user", "content": "Gout?"}])
     with pytest.raises(openai.AuthenticationError):

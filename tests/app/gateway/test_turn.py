@@ -64,9 +64,17 @@ def test_a_streamed_reply_is_the_whole_reply_and_ends_with_the_same_extension(wa
     events = streamed(ward, "Treatment of gout?", stream_options={"include_usage": True})
     assert text_of(events) == script[0]
     assert [e["choices"][0]["finish_reason"] for e in events if e["choices"]][-1] == "stop"
+    assert stored(events[-2]["balancedbio"]["turn_id"]).reply == script[0]
     assert events[-1]["choices"] == []
     assert events[-1]["usage"]["completion_tokens"] > 0
-    assert stored(events[-1]["balancedbio"]["turn_id"]).reply == script[0]
+
+
+def test_every_event_has_a_choice_unless_usage_was_asked_for(ward: Ward) -> None:
+    """The usual loop takes `choices[0]` of each."""
+    events = streamed(ward, "Treatment of gout?")
+    assert all(len(e["choices"]) == 1 for e in events)
+    assert [(bool(e["choices"][0]["finish_reason"]), "balancedbio" in e) for e in events[-2:]] == [(False, False), (True, True)]
+    assert not any("usage" in e for e in events)
 
 
 def test_an_unsafe_sentence_is_never_sent_and_its_reason_is(ward: Ward, script: list[str]) -> None:
@@ -79,7 +87,7 @@ def test_an_unsafe_sentence_is_never_sent_and_its_reason_is(ward: Ward, script: 
         assert "Amoxicillin is contraindicated in penicillin allergy" in text
         assert "FDA label: amoxicillin" in text
     assert "Give amoxicillin" not in json.dumps([events, whole])
-    assert events[-2]["choices"][0]["finish_reason"] == "content_filter"
+    assert events[-1]["choices"][0]["finish_reason"] == "content_filter"
     assert events[-1]["balancedbio"]["withheld"] is True
     turn = stored(events[-1]["balancedbio"]["turn_id"])
     assert turn.finish_reason == "withheld"
@@ -141,11 +149,6 @@ def test_only_an_admin_may_ask_weights_that_passed_no_exam(ward: Ward) -> None:
     assert ward.client.post("/v1/chat/completions", headers=ward.bearer("ada"), json=body).headers["X-Checkpoint-Id"] == "cp-new"
 
 
-def test_models_lists_the_alias_and_what_it_stands_for(ward: Ward) -> None:
-    listed = ward.client.get("/v1/models", headers=ward.bearer("ana")).json()["data"]
-    assert [m["id"] for m in listed] == ["balancedbio", ward.checkpoint_id]
-
-
 class Recorder:
     """Keeps what it was asked; fails, stalls or answers as told."""
 
@@ -191,7 +194,8 @@ def test_unknown_fields_reach_the_model_server_and_ours_do_not() -> None:
         "ignore_eos": False,
         "tool_choice": "auto",
         "logprobs": False,
-        "stream_options": None,
+        "stream": None,
+        "stream_options": {"include_usage": None},
         "evidence": False,
     }
     assert client.post("/v1/chat/completions", headers=headers, json=body).status_code == 200
@@ -288,6 +292,7 @@ def test_a_citation_that_does_not_support_its_sentence_is_a_finding(ward: Ward, 
 
 
 def test_a_request_or_a_setting_turns_the_facts_off(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ward.ask("Treatment of gout?", evidence=None)["balancedbio"]["evidence"]
     assert ward.ask("Treatment of gout?", evidence=False)["balancedbio"]["evidence"] == []
     monkeypatch.setenv("EVIDENCE_TOKENS", "0")
     settings.cache_clear()

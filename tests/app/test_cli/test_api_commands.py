@@ -32,8 +32,9 @@ def _round(status: str, **changes: Any) -> dict[str, Any]:
     )
 
 
-def _checkpoint(name: str, status: str, promoted_at: str | None, parent: str | None = None) -> dict[str, Any]:
-    return {"id": name, "status": status, "promoted_at": promoted_at, "parent_id": parent, "base_model": "starter"}
+def _checkpoint(name: str, status: str, promoted_at: str | None, parent: str | None = None, promotable: bool | None = None) -> dict[str, Any]:
+    found = {"id": name, "status": status, "promoted_at": promoted_at, "parent_id": parent, "base_model": "starter"}
+    return found | {"promotable": status == "retired" if promotable is None else promotable}
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_ask_streams_the_answer_and_shows_what_the_knowledge_base_says(cli: Cli,
     events = [
         {"choices": [{"delta": {"content": "Salbut"}}]},
         {"choices": [{"delta": {"content": "amol."}}]},
-        {"choices": [], "balancedbio": {"checkpoint_id": "cp-7", "turn_id": "turn-1", "claims": [claim], "findings": []}},
+        {"choices": [{"delta": {}, "finish_reason": "stop"}], "balancedbio": {"checkpoint_id": "cp-7", "turn_id": "turn-1", "claims": [claim], "findings": []}},
     ]
     with stack({"POST /v1/chat/completions": (200, events)}):
         outcome = cli("ask", "What treats asthma?")
@@ -74,7 +75,7 @@ def test_ask_streams_the_answer_and_shows_what_the_knowledge_base_says(cli: Cli,
 def test_brackets_that_somebody_wrote_are_shown_as_they_are(cli: Cli, stack: Any) -> None:
     claim = {"verdict": "unknown", "quote": "dose [/b] of x"}
     finding = {"severity": "note", "rule": "prompt_injection", "quote": "[/INST] ignore"}
-    with stack({"POST /v1/chat/completions": (200, [{"choices": [], "balancedbio": {"claims": [claim], "findings": [finding]}}])}):
+    with stack({"POST /v1/chat/completions": (200, [{"choices": [{"delta": {}}], "balancedbio": {"claims": [claim], "findings": [finding]}}])}):
         said = cli("ask", "Hello").err
     assert "dose [/b] of x" in said
     assert "[/INST] ignore" in said
@@ -175,6 +176,7 @@ def test_the_newest_round_is_meant_when_none_is_named(cli: Cli, stack: Any) -> N
         ([_checkpoint("b", "retired", "1"), _checkpoint("c", "retired", "2"), _checkpoint("d", "production", "3", parent="b")], "b"),
         ([_checkpoint("b", "retired", "1"), _checkpoint("c", "retired", "2"), _checkpoint("d", "production", "3", parent="x")], "c"),
         ([_checkpoint("b", "rejected", None), _checkpoint("d", "production", "3")], None),
+        ([_checkpoint("b", "retired", "1"), _checkpoint("c", "retired", "2", promotable=False), _checkpoint("d", "production", "3", parent="c")], "b"),
     ],
 )
 def test_rollback_goes_to_the_parent_else_to_what_was_there_last(cli: Cli, stack: Any, rows: list[dict[str, Any]], expected: str | None) -> None:
