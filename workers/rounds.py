@@ -106,6 +106,8 @@ def evaluate(lease: Lease, row: Round) -> None:
             _candidate(session, row).status = CheckpointStatus.REJECTED
         audit.record(session, _ACTOR, "round.decided", row.id, outcome=decision.outcome, candidate=decision.candidate, policy=decision.policy_hash)
         move(session, row, status, decision=decision.model_dump(mode="json"))
+        if status is RoundStatus.HELD:
+            store.release_feedback(session, row.id)
     return promotion.unload_unservable()
 
 
@@ -312,11 +314,10 @@ def finish(lease: Lease, status: RoundStatus, reason: str | None) -> None:
 
 
 def close(session: Session, row: Round, status: RoundStatus, reason: str | None) -> None:
-    """Held rounds keep their candidate and their feedback; failed and cancelled ones reject the one and give back the other."""
+    """The feedback waits for the next round. A held round's candidate was found neither good nor bad, and stays so; others' are rejected."""
     store.set_round_status(session, row, status, progress=_standing(status), error=reason)
-    if status is not RoundStatus.HELD:
-        store.release_feedback(session, row.id)
-        if row.candidate_id and (candidate := _candidate(session, row)).status == CheckpointStatus.CANDIDATE:
-            candidate.status = CheckpointStatus.REJECTED
+    store.release_feedback(session, row.id)
+    if status is not RoundStatus.HELD and row.candidate_id and (candidate := _candidate(session, row)).status == CheckpointStatus.CANDIDATE:
+        candidate.status = CheckpointStatus.REJECTED
     audit.record(session, _ACTOR, f"round.{status}", row.id, reason=reason)
     log.warning("round ended", round=row.id, status=status, reason=reason)
