@@ -83,6 +83,7 @@ def test_what_the_endpoint_fails_at_is_unscored_with_its_reason_and_counted(tmp_
         (lambda m, n: "cut", "cut off"),
         (lambda m, n: "I would give it an 8.", "not JSON"),
         (lambda m, n: "[" * 100_000, "not JSON"),
+        (lambda m, n: verdict(m, 0)[:-2] + "9" * 5_000 + "}", "not JSON"),
         (lambda m, n: "[8]", "wrong fields"),
         (lambda m, n: '{"word": "x"}', "wrong fields"),
         (lambda m, n: verdict(m, 11), "no grade from 0 to 10"),
