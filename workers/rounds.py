@@ -265,7 +265,8 @@ def work(job: str, round_id: str) -> None:
 def take(job: str, round_id: str) -> Lease | None:
     """The lease, when the round waits for this job; None for a message that is doubled, late or early."""
     with unit_of_work() as session:
-        row = store.get_round(session, round_id)
+        # Locked: another worker may be handing the round over at this moment, and its next stage is not this job's.
+        row = store.locked_round(session, round_id)
         if not _waits_for(row, job):
             return None
         fence = store.take_lease(session, round_id, owner_name(), settings().lease_seconds)
