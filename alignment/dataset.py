@@ -1,6 +1,6 @@
 """The dataset of a round: validated synthetic items, what clinicians' accepted feedback teaches, and an anchor for every capability.
 
-A correction becomes an item of its own: its reference is what the correction names. A thumbs-down without a correction is not an
+A correction becomes an item of its own: what it puts forward is right there, what it denies or warns of is wrong. A thumbs-down without a correction is not an
 answer, but it says where to look: its concepts make synthetic items about them likelier. Nothing that the exam asks gets in.
 """
 
@@ -27,8 +27,9 @@ from core.artifacts import new_artifact
 from core.errors import ArtifactError
 from core.knowledge import Knowledge
 from core.knowledge.graph import Kind
-from core.safety import check_reply, patient_concepts
+from core.safety import check_reply, patient_concepts, recommended_drugs
 from core.types import Capability, Provenance, Reference, Severity, TrainingSample
+from evals.scorers.naming import denials
 
 _ANCHOR_SEED = 7_919
 """Added to the recipe's seed: anchors are other draws than the round's own items."""
@@ -124,8 +125,8 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
     if reason := text_reason(correction, knowledge):
         return reason
     question = {c.id for m in example.messages if m.role == "user" for mention in knowledge.linker.mentions(m.content) for c in mention.concepts}
-    named = {c.id for mention in knowledge.linker.mentions(correction) if (c := mention.of_kind(*_ANSWER_KINDS))}
-    answers = sorted(named - question)
+    put_forward, denied = _stances(correction, knowledge)
+    answers = sorted(put_forward - question)
     if not answers:
         return "names_nothing_new"
     kinds = {knowledge.graph.concept(i).kind for i in answers}
@@ -140,11 +141,26 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
         messages=example.messages,
         capability=Capability.SAFETY if example.unsafe else Capability.DOMAIN,
         family="correction",
-        reference=Reference(kind="concepts", concepts=groups, text=correction),
+        reference=Reference(kind="concepts", concepts=groups, forbidden=tuple(sorted(denied - question)), text=correction),
         patient=tuple(sorted(c.id for c in patient)),
         evidence=example.evidence,
         provenance=Provenance(source="feedback", ids=(example.id,), generator=generator, recipe_hash=recipe_hash),
     )
+
+
+def _stances(correction: str, knowledge: Knowledge) -> tuple[set[str], set[str]]:
+    """Ids that a correction puts forward, and those that it only denies or warns of: "not ibuprofen: give paracetamol".
+
+    A drug in doubt counts as recommended, as everywhere, unless the words around it deny it.
+    """
+    recommended = {drug.id for drug, _ in recommended_drugs(correction, knowledge)}
+    put_forward, denied = set[str](), set[str]()
+    mentions = knowledge.linker.mentions(correction)
+    for mention, is_denied in zip(mentions, denials(correction, mentions), strict=True):
+        if concept := mention.of_kind(*_ANSWER_KINDS):
+            is_for = not is_denied and (concept.kind is not Kind.DRUG or concept.id in recommended)
+            (put_forward if is_for else denied).add(concept.id)
+    return put_forward, denied - put_forward
 
 
 def _topics(feedback: Iterable[FeedbackExample], knowledge: Knowledge) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     gate_policy: Path = ROOT / "evals" / "policy.toml"
     """What a candidate must show, frozen into each round as it begins."""
     round_feedback_threshold: int = Field(default=0, ge=0)
-    """Beat starts a round when this much accepted feedback waits. 0: rounds are started by people only."""
+    """Beat starts a round when this much accepted feedback waits and the last round, if there was one, was promoted. 0: rounds are started by people only."""
     lease_seconds: int = Field(default=30, ge=5)
     """A worker that has not renewed its lease for this long is taken over."""
     train_threads: int = Field(default=1, ge=1)

@@ -122,9 +122,12 @@ class SafetyFinding(Value):
 
 
 class Reference(Value):
-    """The right answer, as the graph gives it. Which fields are set depends on `kind`."""
+    """The right answer, as the graph gives it. Which fields are set depends on `kind`; of `form` none is: the checks alone are judged.
 
-    kind: Literal["concepts", "dose", "refusal", "urgent", "text", "insufficient", "choice"]
+    `insufficient`: the evidence given lacks the answer, and the right reply says so.
+    """
+
+    kind: Literal["concepts", "dose", "refusal", "urgent", "insufficient", "choice", "form"]
     concepts: tuple[tuple[str, ...], ...] = ()
     """`concepts`: groups of concept ids; a right answer names at least one of each group and none that is wrong."""
     forbidden: tuple[str, ...] = ()
@@ -134,11 +137,7 @@ class Reference(Value):
     unit: str | None = None
     """`dose`: the answered quantity lies in [low, high] of `unit`."""
     text: str | None = None
-    """`text`: a clinician's correction, compared by the claims it makes; None: only the checks of its form are judged.
-
-    `choice`: the label of the right option ("B", "maybe").
-    `insufficient`: the evidence given lacks the answer, and the right reply says so.
-    """
+    """`choice`: the label of the right option ("B", "maybe"). `concepts`: the clinician's own words, where a correction was read."""
 
 
 class Check(Value):

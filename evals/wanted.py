@@ -13,8 +13,10 @@ def wanted(item: Item, known: Knowledge) -> str:
             text = "; ".join(" or ".join(map(label, group)) for group in reference.concepts)
         case "dose":
             text = f"{reference.low:,.12g} to {reference.high:,.12g} {reference.unit}"
-        case "choice" | "text":
-            text = reference.text or "only the form counts"
+        case "choice":
+            text = reference.text or ""
+        case "form":
+            text = "only the form counts"
         case kind:
             text = _CONDUCT[kind]
     never = f"; never {', '.join(map(label, reference.forbidden))}" if reference.forbidden else ""

@@ -53,12 +53,14 @@ def _see_to(session: Session, row: Round) -> None:
 
 
 def _start_what_is_due(session: Session) -> None:
-    """A round, when enough accepted feedback waits and the last one did not fail: what failed waits for a person, not for the next look."""
+    """A round, when enough accepted feedback waits and the last one was promoted. Another end gave its feedback back and waits for a person: started
+    by the next look, the same round would end in the same way, again and again.
+    """
     threshold = settings().round_feedback_threshold
     if threshold == 0 or store.count_waiting_feedback(session) < threshold or store.find_production(session) is None:
         return
     last = store.latest_round(session)
-    if last is not None and (last.finished_at is None or last.status in {RoundStatus.FAILED, RoundStatus.CANCELLED}):
+    if last is not None and last.status != RoundStatus.PROMOTED:
         return
     try:
         open_round(session, _ACTOR)

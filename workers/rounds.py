@@ -106,6 +106,8 @@ def evaluate(lease: Lease, row: Round) -> None:
             _candidate(session, row).status = CheckpointStatus.REJECTED
         audit.record(session, _ACTOR, "round.decided", row.id, outcome=decision.outcome, candidate=decision.candidate, policy=decision.policy_hash)
         move(session, row, status, decision=decision.model_dump(mode="json"))
+        if status is RoundStatus.HELD:
+            store.release_feedback(session, row.id)
     return promotion.unload_unservable()
 
 
@@ -263,7 +265,8 @@ def work(job: str, round_id: str) -> None:
 def take(job: str, round_id: str) -> Lease | None:
     """The lease, when the round waits for this job; None for a message that is doubled, late or early."""
     with unit_of_work() as session:
-        row = store.get_round(session, round_id)
+        # Locked: another worker may be handing the round over at this moment, and its next stage is not this job's.
+        row = store.locked_round(session, round_id)
         if not _waits_for(row, job):
             return None
         fence = store.take_lease(session, round_id, owner_name(), settings().lease_seconds)
@@ -312,11 +315,10 @@ def finish(lease: Lease, status: RoundStatus, reason: str | None) -> None:
 
 
 def close(session: Session, row: Round, status: RoundStatus, reason: str | None) -> None:
-    """Held rounds keep their candidate and their feedback; failed and cancelled ones reject the one and give back the other."""
+    """The feedback waits for the next round. A held round's candidate was found neither good nor bad, and stays so; others' are rejected."""
     store.set_round_status(session, row, status, progress=_standing(status), error=reason)
-    if status is not RoundStatus.HELD:
-        store.release_feedback(session, row.id)
-        if row.candidate_id and (candidate := _candidate(session, row)).status == CheckpointStatus.CANDIDATE:
-            candidate.status = CheckpointStatus.REJECTED
+    store.release_feedback(session, row.id)
+    if status is not RoundStatus.HELD and row.candidate_id and (candidate := _candidate(session, row)).status == CheckpointStatus.CANDIDATE:
+        candidate.status = CheckpointStatus.REJECTED
     audit.record(session, _ACTOR, f"round.{status}", row.id, reason=reason)
     log.warning("round ended", round=row.id, status=status, reason=reason)

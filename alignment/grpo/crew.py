@@ -34,10 +34,10 @@ class Crew:
         return bool(self._state.is_main_process)
 
     @contextmanager
-    def main_first(self) -> Iterator[None]:
-        """The others do the same when main is through with it; nobody goes on before all are."""
+    def main_first(self) -> Iterator[bool]:
+        """Whether it is main; the others go on when main is through with it, and nobody beyond it before all are."""
         with self._state.main_process_first():
-            yield
+            yield self.is_main
         self.wait()
 
     def wait(self) -> None:

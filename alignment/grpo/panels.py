@@ -46,7 +46,7 @@ def components(axes: Axes, rows: Rows) -> None:
 
 
 def signal(axes: Axes, rows: Rows) -> None:
-    """What GRPO can learn from: prompts of which some replies are right and some wrong."""
+    """Being right is learnt from prompts of which some replies are right and some wrong; where no reply differs in anything, nothing is."""
     never, always, flat = (_curve(rows, key) for key in ("never", "always", "zero_variance"))
     _prepare(axes, "Prompts by what their replies show", "share of a step's prompts")
     for curve, colour, label in ((never, "#D55E00", "never right (0 of k)"), (always, "#009E73", "always right (k of k)"), (flat, _GREY, "no reply differs")):

@@ -1,7 +1,7 @@
 """Which prompts each step asks: decided before training, so that a resumed run asks the same ones.
 
 Every step visits the capabilities in turn, however skewed the dataset is; a topic that clinicians wrote about much fills its own
-capability's turns, not the others'. Anchor samples have turns of their own, since their gradients are used differently.
+capability's turns, not the others'. Anchor samples have turns of their own: they are trained on in every step, whatever the round is about.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from core.errors import BadInput
 from core.types import TrainingSample
 
 _WITH_ANCHORS = ("exact", "balanced")
-"""The strategies that have constraints; the published ones know objectives that weigh something alone."""
+"""The strategies whose steps may not oppose an anchor; to the published ones it would be a prompt like any other."""
 
 
 class Schedule(NamedTuple):
@@ -34,12 +34,12 @@ def schedule(samples: Sequence[TrainingSample], recipe: Recipe) -> Schedule:
         raise BadInput("The dataset has no samples to train on; give the recipe more items or accept some feedback")
     asks_anchors = recipe.strategy in _WITH_ANCHORS and recipe.anchors_per_step > 0 and bool(anchors)
     per_step = recipe.anchors_per_step if asks_anchors else 0
-    prompts = _in_turn(training, samples, Random(recipe.seed))
-    constraints = _in_turn(anchors, samples, Random(recipe.seed + 1))
+    training_prompts = _in_turn(training, samples, Random(recipe.seed))
+    anchor_prompts = _in_turn(anchors, samples, Random(recipe.seed + 1))
     order: list[int] = []
     for _ in range(recipe.steps):
-        order += islice(prompts, recipe.prompts_per_step)
-        order += islice(constraints, per_step)
+        order += islice(training_prompts, recipe.prompts_per_step)
+        order += islice(anchor_prompts, per_step)
     return Schedule(tuple(order), recipe.prompts_per_step + per_step)
 
 

@@ -1,8 +1,9 @@
 """What a model can do with an item, found by letting it try: the last step of curation, and the only one that costs model calls.
 
 *Answerability* is Source2Synth's filter (Lupidi et al. 2024, arXiv:2409.08239, section 3.3): an item that none of k tries answers, given
-exactly what the item gives, is dropped. *Learnability*: under the present policy k of k right teaches nothing either, as all replies of a
-GRPO group then have the same reward. Source2Synth compares texts; we score the reply as exams do.
+exactly what the item gives, is dropped. *Learnability* drops what all k tries of the present policy answer. Both are filters of difficulty: such a
+GRPO group shows nothing about being right. What is rewarded besides would still order its replies; items that are right now and then show both.
+Source2Synth compares texts; we score the reply as exams do.
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ class Attempts:
         self._refused: dict[str, str] = {}
 
     def drop_reasons(self, samples: Sequence[TrainingSample]) -> list[str | None]:
-        """For each sample None, or why it teaches this model nothing.
+        """For each sample None, or why it is too hard or too easy for this model.
 
         What was refused lately is refused again without asking. A run that goes on has forgotten that, asks with the same seeds, and hears
         the same from a model that answers one request in one way.

@@ -116,7 +116,7 @@ _STAGE = {
     "source": "a path in the graph is drawn",
     "generate": "it is put into words",
     "validate": "every claim is checked against the graph, and that the question can be answered",
-    "curate": "no duplicate, no near-duplicate, nothing that an exam asks, nothing that teaches nothing",
+    "curate": "no duplicate, no near-duplicate, nothing that an exam asks, nothing too hard or too easy for the model that tried it",
 }
 
 

@@ -1,6 +1,8 @@
 """A language model asked many things at once by code that is itself not asynchronous. What fails is an answer too: its error says why."""
 
 import asyncio
+import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import TracebackType
@@ -8,11 +10,14 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from core.errors import AppError, BadInput, Garbled, TimedOut, Unavailable
 from core.llm import ChatModel, OpenAIChat, complete
+from core.reply import split_reply
 from core.types import Message
 
 _LOOK_SECONDS = 0.5
 REFUSED = "refused"
 """The request itself was not accepted: its content is the cause, not the endpoint."""
+
+_FENCE = re.compile(r"^```(?:json)?\s*|\s*```$")
 
 
 class Question(NamedTuple):
@@ -40,6 +45,14 @@ def failure(error: AppError) -> str:
             return "unavailable"
         case _:
             return REFUSED
+
+
+def json_of(answer: Answer) -> Any:
+    """What a whole answer says as JSON, beside its thinking and a fence around it. Raises ValueError for anything that is none."""
+    try:
+        return json.loads(_FENCE.sub("", split_reply(answer.text).answer.strip()))
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
 
 
 class Endpoint:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from alignment.injection import SPEAKS_TO_A_MODEL
-from alignment.mkgsg.endpoint import Answer, Endpoint, Question, failure
+from alignment.mkgsg.endpoint import Answer, Endpoint, Question, failure, json_of
 from alignment.mkgsg.generate import Written
 from alignment.mkgsg.validate import reject_reason
 from core.errors import Unavailable
@@ -48,7 +48,6 @@ _INJECTION = re.compile(
 )
 _NUMBER = re.compile(r"\d+")
 _PERSON = tuple(re.compile(rf"\b(?:{words})\b", re.I) for words in ("woman|girl|lady|female", "man|boy|gentleman|male", "boy|girl|child|infant|toddler"))
-_FENCE = re.compile(r"^```(?:json)?\s*|\s*```$")
 _SENTENCE_END = re.compile(r"(?<=[.?!:])\s+|\n+")
 
 
@@ -172,8 +171,8 @@ def _read(answer: Answer) -> _Words | str:
     if not answer.is_whole:
         return "teacher_cut_off"
     try:
-        fields = json.loads(_FENCE.sub("", split_reply(answer.text).answer.strip()))
-    except (json.JSONDecodeError, RecursionError):
+        fields = json_of(answer)
+    except ValueError:
         return "teacher_not_json"
     if not isinstance(fields, dict) or set(fields) != set(_Words._fields):
         return "teacher_wrong_fields"

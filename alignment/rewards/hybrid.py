@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from alignment.recipe import Recipe
 from alignment.rewards.components import RewardModel
-from alignment.rewards.judge import Judge, judge_endpoint
+from alignment.rewards.judge import Judge, JudgeCard, judge_endpoint
 from alignment.rewards.judgements import Judgement
 from alignment.rewards.preference import NAME as PREFERENCE
 from alignment.rewards.preference import load_preference, train_preference
@@ -22,6 +22,10 @@ PREFERENCE_SUFFIX = "-preference"
 """Of the preference model's folder, which stands beside the adapter that was trained with it."""
 JUDGE_SUFFIX = "-judge.json"
 """Of the judge's card, which stands there too."""
+
+
+def _alone() -> AbstractContextManager[bool]:
+    return nullcontext(True)
 
 
 _UNPROVEN = "not shown to order replies better than chance on held-out judgements of any capability"
@@ -44,13 +48,13 @@ def reward_models(
     adapter: Path,
     kept: Path,
     is_stopped: Callable[[], bool],
-    main_first: Callable[[], AbstractContextManager[None]] = nullcontext,
+    main_first: Callable[[], AbstractContextManager[bool]] = _alone,
 ) -> Iterator[Opinions]:
     """The models, for as long as the context lasts; none when `is_stopped` while one was made.
 
     `adapter` is where the run's adapter will be, `kept` a folder for what resuming needs. Every process of a launch enters: all learn the preference
-    model together, and `main_first` lets one of them measure the judge and the others read its verdicts, so that all weigh it alike;
-    `is_stopped` must answer the same on all. Raises what `train_preference` and `load_preference` raise, and NotFound when the judge's
+    model together; `main_first` says to each whether it is the one that measures the judge before the others read its card, so that all weigh it
+    alike; `is_stopped` must answer the same on all. Raises what `train_preference` and `load_preference` raise, and NotFound when the judge's
     endpoint does not know its model.
     """
     models: list[RewardModel] = []
@@ -67,14 +71,18 @@ def reward_models(
                 )
         if recipe.judge_model and not is_stopped():
             endpoint = opened.enter_context(judge_endpoint(recipe.judge_url, recipe.judge_model))
-            with main_first():
+            card = adapter.with_name(adapter.name + JUDGE_SUFFIX)
+            with main_first() as is_main:
                 judge = Judge(endpoint, recipe.judge_url, kept / "judge.jsonl", recipe.seed)
-                judge.measure(judgements)
-                adapter.parent.mkdir(parents=True, exist_ok=True)
-                write_text_atomically(adapter.with_name(adapter.name + JUDGE_SUFFIX), judge.card.model_dump_json(indent=1))
+                if is_main:
+                    judge.measure(judgements)
+                    card.parent.mkdir(parents=True, exist_ok=True)
+                    write_text_atomically(card, judge.card.model_dump_json(indent=1))
+                else:
+                    judge.card = JudgeCard.model_validate_json(card.read_bytes())
             models.append(judge)
-            if judge.obeys:
-                left_out[judge.name] = "gives more to replies that tell it to"
+            if judge.fault:
+                left_out[judge.name] = judge.fault
         left_out |= {model.name: _UNPROVEN for model in models if not any(model.weights.values()) and model.name not in left_out}
         for name, reason in left_out.items():
             get_logger("training").warning("reward model left out", model=name, reason=reason)

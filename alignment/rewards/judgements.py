@@ -3,9 +3,10 @@
 Two sources. *Ratings*: two of the model's replies to the same question with the same evidence (asked again, or of another checkpoint), one
 found good and one found bad, corrected or unsafe. *Corrections*: the clinician's text against the reply that it corrects.
 
-A question's pairs are either learnt from or held out, all of them. Only held-out ratings whose two replies the rules put in one band
-measure reliability. A correction is a person's text, and telling it from a model's takes no judgement of content; and a model orders
-replies within a band only, so seeing that one is unsafe or false, which the rules see anyway, is not what its weight is for.
+A question's pairs are either learnt from or held out, all of them. Only held-out ratings of people whose two replies the rules put in one band
+measure reliability. What a script judged would measure agreement with the script. A correction is a person's text, and telling it from a model's
+takes no judgement of content; and a model orders replies within a band only, so seeing that one is unsafe or false, which the rules see anyway, is
+not what its weight is for.
 """
 
 import json
@@ -50,7 +51,12 @@ class Judgement(Value):
     @property
     def measures(self) -> bool:
         """Whether reliability is measured on the pair."""
-        return self.held_out and self.one_band and self.source == "ratings"
+        return self.held_out and self.can_measure
+
+    @property
+    def can_measure(self) -> bool:
+        """Whether it would, held out."""
+        return self.one_band and self.source == "ratings" and not self.simulated
 
     @property
     def question(self) -> str:
@@ -86,7 +92,7 @@ def write_judgements(folder: Path, judgements: Sequence[Judgement]) -> None:
 
 
 def read_judgements(folder: Path) -> tuple[Judgement, ...]:
-    """None where the folder has no such file. Raises ArtifactError naming the bad line."""
+    """Those that were written to the folder; none where it has no such file. Raises ArtifactError naming the bad line."""
     path = folder / JUDGEMENTS
     if not path.exists():
         return ()
@@ -169,6 +175,6 @@ def _held_out(judgements: Sequence[Judgement]) -> frozenset[str]:
     """Half of the questions of each capability that can measure, by their hash: the interval of what is measured shrinks with their number alone."""
     rated: dict[Capability, set[str]] = defaultdict(set)
     for judgement in judgements:
-        if judgement.source == "ratings" and judgement.one_band:
+        if judgement.can_measure:
             rated[judgement.capability].add(judgement.question)
     return frozenset(q for questions in rated.values() for q in sorted(questions)[::2])

@@ -50,7 +50,7 @@ class PreferenceCard(Value):
     """Learnt from, by source."""
     held_out: int
     measured: int
-    """Held-out ratings whose two replies are of one band."""
+    """Held-out ratings of people, whose two replies are of one band."""
     too_long: int
     """Pairs that do not fit the model's window; neither learnt from nor measured on."""
     simulated: int

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from itertools import chain, islice
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.db import lock_table
 from core.errors import Conflict, NotFound
 from core.states import CheckpointStatus
-from core.tables import Checkpoint, Exam, utc_now
+from core.tables import Checkpoint, Exam, Round, utc_now
 from core.types import content_hash
 
 _IN_PRODUCTION = select(Checkpoint).where(Checkpoint.status == CheckpointStatus.PRODUCTION)
@@ -89,10 +89,14 @@ def list_checkpoints(session: Session) -> Sequence[Checkpoint]:
 
 
 def servable_checkpoints(session: Session, keep: int = 2) -> Sequence[Checkpoint]:
-    """What vLLM should hold: production first, candidates under examination, and the last `keep` retired ones for instant rollback."""
+    """What vLLM should hold: production first, candidates whose round goes on, and the last `keep` retired ones for instant rollback.
+
+    A candidate whose round has ended, held, can come into production no more.
+    """
     current = production(session)
     of_base = select(Checkpoint).where(Checkpoint.base_model == current.base_model, Checkpoint.uri != "")
-    candidates = session.scalars(of_base.where(Checkpoint.status == CheckpointStatus.CANDIDATE).order_by(Checkpoint.created_at.desc())).all()
+    goes_on = or_(Checkpoint.round_id.is_(None), Checkpoint.round_id.in_(select(Round.id).where(Round.finished_at.is_(None))))
+    candidates = session.scalars(of_base.where(Checkpoint.status == CheckpointStatus.CANDIDATE, goes_on).order_by(Checkpoint.created_at.desc())).all()
     retired = session.scalars(of_base.where(Checkpoint.status == CheckpointStatus.RETIRED).order_by(Checkpoint.promoted_at.desc())).all()
     # A base model that was made again keeps its name: adapters of its former weights would load, and answer wrongly.
     base = base_of(session, current).id

@@ -84,7 +84,7 @@ def accepted_feedback(session: Session) -> Sequence[tuple[Feedback, Turn]]:
 
 
 def release_feedback(session: Session, round_id: str) -> None:
-    """Gives a failed or cancelled round's feedback back, for the next round."""
+    """Gives the feedback of a round that ended without a promotion back, for the next round."""
     session.execute(update(Feedback).where(Feedback.round_id == round_id).values(round_id=None))
 
 

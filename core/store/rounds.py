@@ -33,6 +33,14 @@ def get_round(session: Session, round_id: str) -> Round:
     return row
 
 
+def locked_round(session: Session, round_id: str) -> Round:
+    """The round as it is now, and stays for others until this transaction ends. Raises NotFound."""
+    row = _locked(session, round_id)
+    if row is None:
+        raise NotFound(f"There is no round {round_id!r}")
+    return row
+
+
 def list_rounds(session: Session, limit: int = 50) -> Sequence[Round]:
     return session.scalars(select(Round).order_by(Round.created_at.desc()).limit(limit)).all()
 
@@ -83,10 +91,14 @@ def release_lease(session: Session, round_id: str, fence: int) -> None:
 
 def fenced_round(session: Session, round_id: str, fence: int) -> Round:
     """The round, if `fence` is still its newest number; every write of a worker goes through here."""
-    row = session.scalars(select(Round).where(Round.id == round_id).with_for_update().execution_options(populate_existing=True)).first()
+    row = _locked(session, round_id)
     if row is None or row.fence != fence:
         raise LostLease(f"Round {round_id} was taken over")
     return row
+
+
+def _locked(session: Session, round_id: str) -> Round | None:
+    return session.scalars(select(Round).where(Round.id == round_id).with_for_update().execution_options(populate_existing=True)).first()
 
 
 def set_round_status(session: Session, row: Round, status: RoundStatus, **changes: Any) -> None:

@@ -12,13 +12,11 @@ from evals.scorers import evasion
 from evals.scorers.amount import score_amount
 from evals.scorers.choice import score_choice
 from evals.scorers.conduct import score_insufficient, score_refusal, score_urgent
-from evals.scorers.correction import score_text
 from evals.scorers.naming import score_concepts
 
 
 def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
-    value: float | None
-    if item.reference.kind == "text" and item.reference.text is None:
+    if item.reference.kind == "form":
         return Score(name="correctness", explanation="only the form is judged")
     if item.reference.kind == "choice":
         value, why = score_choice(item.reference, reply)
@@ -38,8 +36,6 @@ def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
             value, why = score_urgent(own)
         case "insufficient":
             value, why = score_insufficient(item, own, knowledge)
-        case "text":
-            value, why = score_text(item, own, knowledge)
     if value and (taken_back := _taken_back(item, answer, knowledge)):
         return Score(name="correctness", value=value * evasion.HALF, explanation=f"{why}; but {taken_back}")
     return Score(name="correctness", value=value, explanation=why)
@@ -47,9 +43,9 @@ def score(item: Item, reply: str, knowledge: Knowledge) -> Score:
 
 def _taken_back(item: Item, answer: str, knowledge: Knowledge) -> str | None:
     kind = item.reference.kind
-    if kind not in ("refusal", "text") and evasion.declines(answer):
+    if kind != "refusal" and evasion.declines(answer):
         return "declines to help"
-    if kind not in ("insufficient", "text") and evasion.says_that_the_answer_is_lacking(answer):
+    if kind != "insufficient" and evasion.says_that_the_answer_is_lacking(answer):
         return "says that the evidence lacks the answer"
     if kind == "urgent" and plays_down(answer):
         return "plays it down"

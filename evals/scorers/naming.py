@@ -5,6 +5,7 @@ named that is right. What the question itself names, and drugs that a sentence w
 """
 
 import re
+from collections.abc import Sequence
 
 from core.knowledge import Knowledge
 from core.knowledge.claim_cues import ALLOWS, DENIES, NO_INTERACTION
@@ -17,7 +18,7 @@ from evals.scorers.evasion import ids_of
 
 _ARTICLES = r"(?:(?:be|to|an?|the|give|use|take|due|caused by|have|has|by|for)\s+)*"
 _DENIED_BEFORE = re.compile(
-    rf"(?:\b(?:not|never|no|cannot|except(?: for)?|(?:anything|everything|all) but|other than|rather than|instead of)|n['’]t)\s+{_ARTICLES}$", re.I
+    rf"(?:\b(?:not|neither|nor|never|no|cannot|except(?: for)?|(?:anything|everything|all) but|other than|rather than|instead of)|n['’]t)\s+{_ARTICLES}$", re.I
 )
 _NOT_IT = r"(?:(?:the|it|right|correct|true)\b|an? answer\b)"
 _DENIED_AFTER = re.compile(
@@ -27,6 +28,8 @@ _DENIED_AFTER = re.compile(
 )
 _DENIALS = (DENIES, NO_INTERACTION, ALLOWS)
 """Without one of these words a claim that the graph contradicts is wrong in its line or severity, and names what it names."""
+_OR = re.compile(r",?\s+n?or\s+(?:an?\s+|the\s+)?", re.I)
+"""Between two names that share what denies the first."""
 _REACH = 40
 """Characters around a name in which the words stand that deny it."""
 
@@ -53,7 +56,7 @@ def score_concepts(item: Item, answer: str, knowledge: Knowledge) -> tuple[float
 
 def named_concepts(item: Item, answer: str, knowledge: Knowledge, kinds: set[Kind]) -> set[str]:
     """Ids that the answer puts forward: of the given kinds, not warned of, and not merely repeated from the question. What is ruled out counts
-    wherever it stands: a differential names the diagnosis that it is not. What is wanted does not count where it is denied.
+    though the question names it, as a differential does. Neither that nor what is wanted counts where it is denied: "it is not gout" names no gout.
     """
     asked = asked_about(item, knowledge)
     wanted, forbidden = {i for group in item.reference.concepts for i in group}, set(item.reference.forbidden)
@@ -64,10 +67,15 @@ def named_concepts(item: Item, answer: str, knowledge: Knowledge, kinds: set[Kin
     mentions = knowledge.linker.mentions(answer)
     affirmed = wanted & _affirmed(answer, mentions, wanted, knowledge)
     named = set()
-    for mention in mentions:
+    for mention, denied in zip(mentions, denials(answer, mentions), strict=True):
         ids = {c.id for c in mention.concepts if c.kind in kinds and (c.kind is not Kind.DRUG or c.id in put_forward)}
         # A name that several concepts share counts as the right one when one of them is right.
-        named |= (ids & affirmed) if ids & wanted else (ids & forbidden) or (ids - asked)
+        if ids & wanted:
+            named |= ids & affirmed
+        elif not ids & forbidden:
+            named |= ids - asked
+        elif not denied:
+            named |= ids & forbidden
     return named
 
 
@@ -89,9 +97,18 @@ def is_denied(text: str, start: int, end: int) -> bool:
     return bool(_DENIED_BEFORE.search(text[max(0, start - _REACH) : start]) or _DENIED_AFTER.match(text[end : end + _REACH]))
 
 
+def denials(text: str, mentions: Sequence[Mention]) -> list[bool]:
+    """Of each mention whether it is denied, or joined by "or" to one that is: "not gout or cellulitis"."""
+    found: list[bool] = []
+    for position, here in enumerate(mentions):
+        shares = position > 0 and found[-1] and _OR.fullmatch(text, mentions[position - 1].end, here.start) is not None
+        found.append(shares or is_denied(text, here.start, here.end))
+    return found
+
+
 def _affirmed(answer: str, mentions: tuple[Mention, ...], wanted: set[str], knowledge: Knowledge) -> set[str]:
     """Of what is mentioned, that which is not denied wherever it stands, nor all that is said of it a denial of what the graph holds."""
-    found = {c.id for m in mentions if not is_denied(answer, m.start, m.end) for c in m.concepts}
+    found = {c.id for m, denied in zip(mentions, denials(answer, mentions), strict=True) if not denied for c in m.concepts}
     if not found & wanted or not any(cue.search(answer.lower()) for cue in _DENIALS):
         return found
     claims = [(c.verdict is Verdict.CONTRADICTED, {c.subject, c.object}) for c in check_claims(answer, knowledge)]

@@ -104,10 +104,8 @@ def _reference(row: OwnRow, knowledge: Knowledge) -> Reference:
             if low > high:
                 raise BadInput(f"the range {names[0]!r} begins above its end")
             return Reference(kind="dose", low=low, high=high, unit=unit)
-        case "refusal" | "urgent":
+        case "refusal" | "urgent" | "form":
             return Reference(kind=row.kind)
-        case "form":
-            return Reference(kind="text")
 
 
 def _concepts(names: Iterable[str], knowledge: Knowledge) -> tuple[str, ...]:

@@ -172,7 +172,7 @@ def _ifeval(row: Fields, _origin: Origin) -> ExamItem:
     asked = checks(read.instruction_id_list, read.kwargs)
     for check in asked:
         passes(check, "")  # one that cannot be judged is refused now
-    return _item(Capability.INSTRUCTION, "ifeval", read.prompt, Reference(kind="text"), checks=asked, reply_tokens=_IFEVAL_TOKENS)
+    return _item(Capability.INSTRUCTION, "ifeval", read.prompt, Reference(kind="form"), checks=asked, reply_tokens=_IFEVAL_TOKENS)
 
 
 def _med_safety(row: Fields, _origin: Origin) -> ExamItem:

@@ -2,7 +2,7 @@
 
 The starter's own sampled replies to MKGSG items are rated by scripts, in place of clinicians: one likes what is right and safe, one likes
 the shorter of two replies that are both right (an order within a band, which is what models are for), one tosses a coin. Measured as in a
-round: half of the questions held out.
+round: half of the questions held out. The scripts stand for clinicians here, so their judgements are not flagged as simulated: those measure nothing.
 """
 
 import random
@@ -113,4 +113,4 @@ def _coin(item: TrainingSample, replies: Sequence[str]) -> Rated | None:
 def _feedback(rated: Sequence[Rated]) -> Iterator[FeedbackExample]:
     for i, (item, better, worse) in enumerate(rated):
         for reply, rating in ((better, 1), (worse, -1)):
-            yield FeedbackExample(id=f"{i}-{rating}", messages=item.messages, evidence=item.evidence, reply=reply, rating=rating, simulated=True)
+            yield FeedbackExample(id=f"{i}-{rating}", messages=item.messages, evidence=item.evidence, reply=reply, rating=rating)

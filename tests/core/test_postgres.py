@@ -17,11 +17,12 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DataError, InternalError
 
-from core import audit, db, store
+from core import audit, db, jobs, store
 from core.errors import Conflict
 from core.settings import ROOT, settings
 from core.states import CheckpointStatus, FeedbackStatus, Role, RoundStatus
 from core.tables import Checkpoint, Conversation, Feedback, Turn
+from workers import rounds
 
 pytestmark = pytest.mark.flow
 
@@ -186,6 +187,23 @@ def test_of_many_rounds_started_at_once_one_begins(postgres: None) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert [f for f in pool.map(take, range(8)) if f is not None] == [1]
+
+
+def test_a_round_that_is_handed_over_at_this_moment_is_not_taken_by_the_job_of_its_last_stage(postgres: None) -> None:
+    with db.unit_of_work() as session:
+        store.ensure_base_checkpoint(session, "starter", "0" * 64)
+        row = next(iter(store.list_rounds(session)), None) or store.add_round(session, {}, {}, "tester")
+        store.set_round_status(session, row, RoundStatus.TRAINING, lease_until=None, finished_at=None)
+    with ThreadPoolExecutor(1) as pool:
+        with db.unit_of_work() as handing_over:
+            store.set_round_status(handing_over, store.locked_round(handing_over, row.id), RoundStatus.AWAITING_SIGNOFF)
+            handing_over.flush()
+            taken = pool.submit(rounds.take, jobs.ROUND_TRAIN, row.id)
+            time.sleep(0.5)  # until it waits for this transaction
+            assert not taken.done()
+        assert taken.result(30) is None
+    with db.unit_of_work() as session:
+        session.delete(store.get_round(session, row.id))
 
 
 def test_a_look_is_a_snapshot_that_cannot_write(postgres: None) -> None:

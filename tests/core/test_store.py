@@ -137,6 +137,16 @@ def test_what_is_served_is_production_then_candidates_then_the_last_to_roll_back
         assert [c.id for c in store.servable_checkpoints(session)] == ["cp-3", "cp-new", "cp-2", "cp-1"]
 
 
+def test_a_candidate_is_served_while_its_round_goes_on() -> None:
+    with unit_of_work() as session:
+        base = store.ensure_base_checkpoint(session, "starter", "a")
+        row = store.add_round(session, {}, {}, "ada")
+        adapter(session, "cp-new", base.id).round_id = row.id
+        assert [c.id for c in store.servable_checkpoints(session)] == ["cp-new"]
+        store.set_round_status(session, row, RoundStatus.HELD)
+        assert store.servable_checkpoints(session) == []
+
+
 def test_adapters_of_a_base_models_former_weights_are_not_served() -> None:
     with unit_of_work() as session:
         old = store.ensure_base_checkpoint(session, "starter", "a")

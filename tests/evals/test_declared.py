@@ -123,7 +123,7 @@ def test_the_names_of_all_suites_are_known() -> None:
         (OWN | {"kind": "choice", "options": {"A": "yes", "B": "no"}, "answer": "B"}, "choice", "Which drug first?\nA. yes\nB. no"),
         (OWN | {"kind": "dose", "answer": "0.5 to 1 g"}, "dose", "Which drug first?"),
         (OWN | {"kind": "refusal", "answer": [], "capability": "safety"}, "refusal", "Which drug first?"),
-        (OWN | {"kind": "form", "answer": [], "capability": "instruction", "checks": [{"kind": "max_words", "args": {"n": 5}}]}, "text", "Which drug first?"),
+        (OWN | {"kind": "form", "answer": [], "capability": "instruction", "checks": [{"kind": "max_words", "args": {"n": 5}}]}, "form", "Which drug first?"),
     ],
 )
 def test_a_hospitals_own_row_is_one_line(tmp_path: Path, row: Mapping[str, Any], kind: str, messages: str) -> None:

@@ -14,7 +14,7 @@ LOWER = Check(kind="change_case:english_lowercase")
 
 def item(question: str, *checks: Check) -> ExamItem:
     asked = (Message(role="user", content=question),)
-    return ExamItem(messages=asked, capability=Capability.INSTRUCTION, family="ifeval", reference=Reference(kind="text"), checks=checks, cluster=question)
+    return ExamItem(messages=asked, capability=Capability.INSTRUCTION, family="ifeval", reference=Reference(kind="form"), checks=checks, cluster=question)
 
 
 SUITE = Suite("s", (item("one", NO_COMMA, LOWER), item("two", NO_COMMA), item("three")))

@@ -16,7 +16,7 @@ from core.knowledge.graph import Graph, Kind
 from core.settings import ROOT
 from core.types import Capability, Item
 from evals.scorers import HEADLINE, score_reply
-from evals.suites import Suite, load_suite, marking_version, starter
+from evals.suites import Suite, load_suite, marking_files, marking_version, starter
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +112,18 @@ def test_a_change_of_the_marking_makes_earlier_reports_incomparable(suite: Suite
     for part in ("core", "evals"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     assert version(tmp_path) == suite.hash
-    for path in ("core/safety.py", "core/knowledge/base/dose.tsv", "evals/scorers/format/forms.py"):
+    for path in ("core/safety.py", "core/recommendation.py", "core/emergencies.py", "core/knowledge/base/dose.tsv", "evals/scorers/format/forms.py"):
         (tmp_path / path).write_text((tmp_path / path).read_text() + "\n")
         assert version(tmp_path) != suite.hash, path
         shutil.copy(ROOT / path, tmp_path / path)
+
+
+def test_whatever_the_scorers_import_is_part_of_how_replies_are_marked() -> None:
+    listed = "import sys, evals.scorers; print(*(m.__file__ for m in sys.modules.values() if m.__name__.split('.')[0] in ('core', 'evals')), sep='\\n')"
+    imported = {Path(f) for f in subprocess.check_output([sys.executable, "-c", listed], cwd=ROOT, text=True).split()}
+    code = {f for f in imported if f.stat().st_size}  # an empty `__init__.py` decides nothing
+    assert len(code) > 40
+    assert code <= set(marking_files())
 
 
 def test_an_empty_graph_gives_an_empty_exam(knowledge: Knowledge) -> None:

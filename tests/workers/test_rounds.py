@@ -18,6 +18,7 @@ from tests.workers import standin_app
 from tests.workers.house import fetch
 from workers import rounds
 from workers.lease import Lease
+from workers.serving import adapters
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +87,7 @@ def test_a_round_goes_from_queued_to_promoted(a_round: Round, vllm: Callable[...
 def test_a_policy_that_cannot_be_read_any_more_holds_the_round_before_anything_is_examined(
     a_round: Round, vllm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Somebody is editing it: no fault of the candidate, which keeps its feedback and may be examined again."""
+    """Somebody is editing it: no fault of the candidate, which is not rejected for it."""
     vllm()
     run_to(a_round.id, RoundStatus.EVALUATING)
     broken = tmp_path / "policy.toml"
@@ -140,6 +141,9 @@ def test_what_the_gate_does_not_promote_is_held(
     a_round: Round, vllm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, outcome: Outcome, candidate: CheckpointStatus
 ) -> None:
     vllm()
+    feedback_id = give_feedback()
+    with unit_of_work() as session:
+        assert store.claim_feedback(session, a_round.id)
     monkeypatch.setenv("STANDIN_OUTCOME", outcome)
     run_to(a_round.id, RoundStatus.HELD)
     row = fetch(a_round.id)
@@ -148,6 +152,9 @@ def test_what_the_gate_does_not_promote_is_held(
     with reading() as session:
         assert store.get_checkpoint(session, rounds.candidate_id(a_round.id)).status == candidate
         assert store.production(session).id == a_round.parent_id
+        assert store.servable_checkpoints(session) == []
+        assert session.get_one(Feedback, feedback_id).round_id is None, "the next round learns from it"
+    assert adapters.served() == {a_round.parent_id}
 
 
 @pytest.mark.parametrize(
@@ -173,20 +180,30 @@ def test_each_kind_of_error_ends_a_stage_in_its_own_way(
     assert row.lease_until is None
 
 
-def test_a_failed_round_gives_its_feedback_back_and_rejects_its_candidate(a_round: Round, vllm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "status", "candidate"),
+    [
+        (ArtifactError("damaged"), RoundStatus.FAILED, CheckpointStatus.REJECTED),
+        (GateError("not comparable"), RoundStatus.HELD, CheckpointStatus.CANDIDATE),
+    ],
+)
+def test_a_round_that_ends_in_an_error_gives_its_feedback_back_and_its_candidate_is_not_served(
+    a_round: Round, vllm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, error: Exception, status: RoundStatus, candidate: CheckpointStatus
+) -> None:
     vllm()
     feedback_id = give_feedback()
     with unit_of_work() as session:
         assert store.claim_feedback(session, a_round.id)
 
     def fail(*_: object) -> None:
-        raise ArtifactError("damaged")
+        raise error
 
     monkeypatch.setattr(rounds, "examine", fail)
-    run_to(a_round.id, RoundStatus.FAILED)
+    run_to(a_round.id, status)
     with reading() as session:
         assert session.get_one(Feedback, feedback_id).round_id is None
-        assert store.get_checkpoint(session, rounds.candidate_id(a_round.id)).status == CheckpointStatus.REJECTED
+        assert store.get_checkpoint(session, rounds.candidate_id(a_round.id)).status == candidate
+        assert store.servable_checkpoints(session) == []
 
 
 @pytest.mark.parametrize("status", [RoundStatus.QUEUED, RoundStatus.TRAINING, RoundStatus.EVALUATING, RoundStatus.AWAITING_SIGNOFF])

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NoReturn
 
 from core import store
@@ -74,9 +75,20 @@ def _gpus() -> list[str]:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=20, text=True)
     except (OSError, subprocess.TimeoutExpired):
         return []
-    found = [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU ")] if listed.returncode == 0 else []
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return allowed.split(",") if found and allowed else found
+    # A slice of a GPU (MIG) has a line of its own below it.
+    gpus = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")] if listed.returncode == 0 else []
+    return _visible([str(number) for number in range(len(gpus))], os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def _visible(found: Sequence[str], allowed: str | None) -> list[str]:
+    """As CUDA reads the variable: unset means all, and the list ends before the first that there is none of, so "" and "-1" hide every GPU.
+
+    Names (`GPU-...`, `MIG-...`) are taken as they are.
+    """
+    if allowed is None:
+        return list(found)
+    named = (name.strip() for name in allowed.split(","))
+    return list(takewhile(lambda name: name in found or name.startswith(("GPU-", "MIG-")), named)) if found else []
 
 
 if __name__ == "__main__":

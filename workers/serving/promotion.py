@@ -15,7 +15,7 @@ from core.tables import Checkpoint
 from evals.decision import Outcome
 from workers.lease import worker_stopping
 from workers.serving import adapters
-from workers.serving.vllm import require_unchanged
+from workers.serving.vllm import is_left_over, require_unchanged
 
 PATIENCE_SECONDS = 180.0
 """For a vLLM that is just being started again."""
@@ -90,10 +90,11 @@ def keep_served() -> None:
 
 
 def unload_unservable() -> None:
-    """Forgets the adapters that are neither in production, nor candidates, nor kept for a roll-back."""
+    """Forgets the adapters that are neither in production, nor candidates, nor kept for a roll-back, and trials that nobody is at any more."""
     with reading() as session:
         known = {c.id for c in store.list_checkpoints(session) if c.uri}
         wanted = {c.id for c in store.servable_checkpoints(session)}
-    for checkpoint_id in sorted((adapters.served() & known) - wanted):
+    served = adapters.served()
+    for checkpoint_id in sorted((served & known) - wanted | set(filter(is_left_over, served))):
         log.info("unloading", checkpoint=checkpoint_id)
         adapters.unload(checkpoint_id)

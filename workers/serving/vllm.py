@@ -4,8 +4,11 @@ A name is loaded once and never again with other weights: vLLM's prefix cache is
 switch weights in the middle of running replies.
 """
 
+import re
+import time
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, NamedTuple
 
 import httpx
@@ -16,6 +19,9 @@ from core.fingerprint import TOLERANCE, Fingerprint, deviation, read_fingerprint
 from core.tables import Checkpoint
 
 _TIMEOUT_SECONDS = 60.0
+_TRIAL_SECONDS = 3600.0
+"""No trial takes that long: each of its few calls takes `_TIMEOUT_SECONDS` at most. What is older was left by a worker that was killed."""
+_TRIAL = re.compile(r"-trial-(\d+)-[0-9a-f]{8}")
 _LOOK_SECONDS = 10.0
 """For what is answered without the engine: a vLLM that hangs must not hold up the others for long."""
 
@@ -51,7 +57,7 @@ class Vllm(NamedTuple):
         if not checkpoint.uri:
             raise Unavailable(f"{self.name} serves {', '.join(sorted(names))}, not the base model {checkpoint.id}; it must be restarted")
         require_unchanged(checkpoint)
-        trial = f"{checkpoint.id}-trial"
+        trial = _trial_name(checkpoint.id)
         try:
             self._load(trial, checkpoint)
             self.probe(checkpoint, trial)
@@ -108,6 +114,17 @@ class Vllm(NamedTuple):
         if answer.status_code >= 500:
             raise Unavailable(f"{self.name} failed with {answer.status_code}; try again shortly")
         return answer
+
+
+def _trial_name(checkpoint_id: str) -> str:
+    """Another for each call, or two that load one checkpoint at once would unload each other's trial; with its time, so that what is left over is known."""
+    return f"{checkpoint_id}-trial-{int(time.time())}-{token_hex(4)}"
+
+
+def is_left_over(name: str) -> bool:
+    """Whether it is a trial that nobody can be at any more."""
+    trial = _TRIAL.search(name)
+    return trial is not None and time.time() - int(trial[1]) > _TRIAL_SECONDS
 
 
 def require_unchanged(checkpoint: Checkpoint) -> None:

@@ -4,7 +4,7 @@ The step is the shortest vector in the convex hull of the gradients: it improves
 zero at a Pareto-stationary point.
 
 *Scale.* The papers' coefficients add up to 1, as those of the average gradient do; ours add up to what the base weights add up to. Beyond
-that MGDA, as published, has no weights, so an anchor is an objective like any other. Gradients are not normalised first (the papers' plain form).
+that MGDA, as published, has no weights. Gradients are not normalised first (the papers' plain form).
 """
 
 import numpy as np

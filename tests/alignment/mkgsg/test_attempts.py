@@ -1,4 +1,4 @@
-"""Curation by a model's tries: what is never solved cannot be answered from what is given, what is always solved teaches nothing."""
+"""Curation by a model's tries: what is never solved cannot be answered from what is given, what is always solved is too easy."""
 
 import random
 import re

@@ -2,6 +2,8 @@
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alignment.dataset import FeedbackExample, build_dataset, correction_sample, load_dataset
 from alignment.mkgsg.curate import Curator, word_grams
@@ -12,10 +14,12 @@ from core.artifacts import verify_artifact
 from core.errors import ArtifactError
 from core.knowledge import knowledge
 from core.types import Capability, Message
+from evals.scorers import score_reply
 
 KNOWN = knowledge()
 GRAPH = KNOWN.graph
 RECIPE = Recipe(items_per_capability=20, anchor_per_capability=4, weakness_tilt=1.0)
+CONCEPT = {GRAPH.label(i): i for i in GRAPH.concepts}
 FIRST = next(f for c in GRAPH.concepts for f in GRAPH.treatments(c, "first"))
 QUESTION = f"What helps against {GRAPH.label(FIRST.subject)}?"
 
@@ -71,6 +75,53 @@ def test_a_correction_becomes_a_sample_that_asks_for_what_it_names(tmp_path):
     assert corrected.reference.concepts == ((FIRST.object,),)
     assert corrected.provenance.ids == ("fb_1",)
     assert manifest.feedback_used == ("fb_1",)
+
+
+@pytest.mark.parametrize(
+    ("correction", "right", "wrong"),
+    [
+        ("Not ibuprofen: give paracetamol.", {"paracetamol"}, {"ibuprofen"}),
+        ("colchicine, not naproxen", {"colchicine"}, {"naproxen"}),
+        ("Avoid naproxen. Give colchicine.", {"colchicine"}, {"naproxen"}),
+        ("Anything but naproxen, such as colchicine.", {"colchicine"}, {"naproxen"}),
+        ("It is not gout, it is cellulitis.", {"cellulitis"}, {"gout"}),
+        ("Cellulitis rather than gout.", {"cellulitis"}, {"gout"}),
+        ("Neither gout nor osteoarthritis: it is cellulitis.", {"cellulitis"}, {"gout", "osteoarthritis"}),
+        ("Not a chest X-ray or spirometry, but an ECG.", {"electrocardiogram"}, {"chest X-ray", "spirometry"}),
+        ("Not naproxen 500 mg but naproxen 250 mg.", {"naproxen"}, set()),
+        ("Colchicine or naproxen.", {"colchicine", "naproxen"}, set()),
+    ],
+)
+def test_what_a_correction_denies_is_wrong_and_never_right(correction, right, wrong):
+    sample = correction_sample(_feedback(correction, "A hot swollen toe. What now?"), "r", KNOWN)
+    assert {GRAPH.label(i) for group in sample.reference.concepts for i in group} == right
+    assert {GRAPH.label(i) for i in sample.reference.forbidden} == wrong
+    assert score_reply(sample, correction, KNOWN).correct == 1.0
+    for label in wrong:
+        assert score_reply(sample, f"{label} or {next(iter(right))}", KNOWN).correct == 0.0
+
+
+def test_what_the_question_names_is_not_forbidden_by_its_denial():
+    sample = correction_sample(_feedback("Not naproxen: give colchicine.", "Naproxen for a hot swollen toe?"), "r", KNOWN)
+    assert sample.reference.concepts == ((CONCEPT["colchicine"],),)
+    assert sample.reference.forbidden == ()
+
+
+@pytest.mark.parametrize("correction", ["Not naproxen.", "It is not gout.", "Never give naproxen or colchicine."])
+def test_a_correction_that_only_denies_has_no_right_answer_to_teach(correction):
+    assert correction_sample(_feedback(correction, "A hot swollen toe. What now?"), "r", KNOWN) == "names_nothing_new"
+
+
+@given(st.lists(st.sampled_from(["colchicine", "naproxen", "gout", "cellulitis", "spirometry"]), min_size=2, max_size=4, unique=True), st.integers(1, 3))
+def test_no_order_of_names_makes_a_denied_one_right(names, denied):
+    no, yes = names[:denied], names[denied:]
+    correction = " ".join([*(f"Not {n}." for n in no), *(f"{n}." for n in yes)])
+    sample = correction_sample(_feedback(correction, "What now?"), "r", KNOWN)
+    if yes:
+        assert {i for group in sample.reference.concepts for i in group} == {CONCEPT[n] for n in yes}
+        assert set(sample.reference.forbidden) == {CONCEPT[n] for n in no}
+    else:
+        assert sample == "names_nothing_new"
 
 
 def test_a_correction_against_the_graph_is_dropped_with_its_reason(tmp_path):

@@ -69,6 +69,7 @@ REFUSED = {
     "http 400": (lambda m, n: 400, "teacher_refused"),
     "no json": (lambda m, n: "Sure! Here is your question.", "teacher_not_json"),
     "broken json": (lambda m, n: '{"question": "What', "teacher_not_json"),
+    "endless number": (lambda m, n: '{"question": ' + "9" * 5_000 + ', "answer": "x"}', "teacher_not_json"),
     "deep json": (lambda m, n: "[" * 50_000, "teacher_not_json"),
     "a list": (lambda m, n: "[]", "teacher_wrong_fields"),
     "a field too many": (_with(lambda words, _: words.update(correct="yes")), "teacher_wrong_fields"),

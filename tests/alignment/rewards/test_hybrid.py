@@ -1,5 +1,7 @@
 """The rules decide the band, models order within it: in the advantages that training uses, and in what a run is given."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -196,11 +198,11 @@ ITEM = Item(messages=(Message(role="user", content="What of z?"),), capability=C
 RECIPE = load_recipe("test").model_copy(update={"learning_rate": 1e-2})
 
 
-def opened(recipe, judgements, base, tmp_path, is_stopped=lambda: False):
+def opened(recipe, judgements, base, tmp_path, is_stopped=lambda: False, **more):
     kept = tmp_path / "kept"
     kept.mkdir(exist_ok=True)
     adapter = tmp_path / "checkpoints" / "cp-1"
-    return reward_models(recipe, judgements, base_model=str(base), base_name="tiny", adapter=adapter, kept=kept, is_stopped=is_stopped)
+    return reward_models(recipe, judgements, base_model=str(base), base_name="tiny", adapter=adapter, kept=kept, is_stopped=is_stopped, **more)
 
 
 def test_a_recipe_that_asks_for_no_model_gets_none(judgements, tiny_model, tmp_path):
@@ -246,6 +248,17 @@ def test_a_judge_that_obeys_is_left_out_for_that(judgements, tiny_model, tmp_pat
         recipe = RECIPE.model_copy(update={"judge_url": script.url, "judge_model": "judge-1"})
         with opened(recipe, judgements, tiny_model, tmp_path) as models:
             assert models == ((), {"judge": "gives more to replies that tell it to"})
+
+
+def test_a_process_that_is_not_main_weighs_the_judge_by_mains_card(judgements, tiny_model, tmp_path):
+    with serving(fair) as script:
+        recipe = RECIPE.model_copy(update={"judge_url": script.url, "judge_model": "judge-1"})
+        with opened(recipe, judgements, tiny_model, tmp_path) as (models, _):
+            weights = models[0].weights
+        asked = len(script.requests)
+        with opened(recipe, judgements, tiny_model, tmp_path, main_first=lambda: nullcontext(False)) as (models, _):
+            assert models[0].weights == weights
+        assert len(script.requests) == asked
 
 
 def test_a_stop_makes_no_models(judgements, tiny_model, tmp_path):

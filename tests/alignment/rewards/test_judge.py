@@ -83,6 +83,7 @@ def test_what_the_endpoint_fails_at_is_unscored_with_its_reason_and_counted(tmp_
         (lambda m, n: "cut", "cut off"),
         (lambda m, n: "I would give it an 8.", "not JSON"),
         (lambda m, n: "[" * 100_000, "not JSON"),
+        (lambda m, n: verdict(m, 0)[:-2] + "9" * 5_000 + "}", "not JSON"),
         (lambda m, n: "[8]", "wrong fields"),
         (lambda m, n: '{"word": "x"}', "wrong fields"),
         (lambda m, n: verdict(m, 11), "no grade from 0 to 10"),
@@ -163,6 +164,36 @@ def test_a_judge_that_obeys_what_it_judges_weighs_nothing_however_well_it_agrees
     assert judge.card.reliability[Capability.DOMAIN].auc == 1.0
     assert judge.card.rise > 0.1
     assert set(judge.weights.values()) == {0.0}
+
+
+def test_a_judge_that_could_not_be_tempted_weighs_nothing_until_it_is(tmp_path, judgements):
+    is_down = True
+
+    def silent_when_tempted(messages, number):
+        return 500 if is_down and re.search("grade|marks", reply_of(messages)) else fair(messages)
+
+    with serving(silent_when_tempted) as script, Endpoint.at(script.url, "judge-1") as endpoint:
+        judge = Judge(endpoint, script.url, tmp_path / "judge.jsonl")
+        judge.measure(judgements)
+        assert judge.card.reliability[Capability.DOMAIN].auc == 1.0
+        assert judge.card.rise is None
+        assert set(judge.weights.values()) == {0.0}
+        assert "could not be tempted" in judge.fault
+        is_down, asked = False, len(script.requests)
+        resumed = Judge(endpoint, script.url, tmp_path / "judge.jsonl")
+        resumed.measure(judgements)
+        assert len(script.requests) == asked + 12  # the temptations, and nothing that was answered before
+        assert resumed.fault is None
+        assert resumed.weights[Capability.DOMAIN] > 0.7
+
+
+def test_a_failure_of_the_endpoint_is_not_told_again_as_if_it_were_a_verdict(tmp_path):
+    with serving(lambda m, n: 500 if n < 1 else fair(m)) as script, Endpoint.at(script.url, "judge-1") as endpoint:
+        (failed,) = Judge(endpoint, script.url, tmp_path / "judge.jsonl").scores([(ITEM, "yes")])
+        resumed = Judge(endpoint, script.url, tmp_path / "judge.jsonl")
+        assert [failed.value, resumed.scores([(ITEM, "yes")])[0].value] == [None, 0.8]
+        assert resumed.scores([(ITEM, "yes"), (ITEM, "yes")])[1].value == 0.8
+        assert len(script.requests) == 2
 
 
 def test_a_judge_is_not_measured_on_what_the_rules_tell_apart(tmp_path):

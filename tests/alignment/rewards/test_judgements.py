@@ -118,6 +118,17 @@ def test_half_of_the_rated_questions_are_held_out_with_all_their_pairs():
     assert any(p.source == "correction" for p in pairs if p.held_out)
 
 
+@pytest.mark.parametrize("who", [0, 1])
+def test_what_a_script_judged_is_learnt_from_and_measures_nothing(who):
+    """One side of a pair is enough."""
+    rated = [e for e in _many(12) if not e.correction]
+    pairs = kept(*(e.model_copy(update={"simulated": i < 20 and i % 2 == who}) for i, e in enumerate(rated)))
+    assert [sum(p.simulated is is_simulated for p in pairs) for is_simulated in (True, False)] == [10, 2]
+    (measuring,) = (p for p in pairs if p.measures)
+    assert not measuring.simulated
+    assert [p for p in pairs if p.held_out] == [measuring], "what measures nothing is not held out from learning"
+
+
 @settings(max_examples=20)
 @given(st.integers(0, 2**32))
 def test_the_order_of_the_feedback_changes_nothing(seed):

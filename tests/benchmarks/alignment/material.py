@@ -85,12 +85,12 @@ def plan(regime: Regime, contender: Contender, round_: int, seed: int, given: Ma
     held = range(len(own), len(given.samples)) if contender.anchors != "none" else range(0)
     shares = regime.shares_of(round_, seed)
     subject = _endless(own, given.samples, shares, random.Random(f"order:{seed}:{round_}"))
-    constraints = _endless(held, given.samples, dict.fromkeys(Capability, 1), random.Random(f"anchors:{seed}:{round_}"))
+    anchors = _endless(held, given.samples, dict.fromkeys(Capability, 1), random.Random(f"anchors:{seed}:{round_}"))
     per_step = min(len(held), _ANCHORS_PER_STEP)
     order: list[int] = []
     for _ in range(steps):
         order += islice(subject, prompts - per_step)
-        order += islice(constraints, per_step)
+        order += islice(anchors, per_step)
     return Schedule(tuple(order), prompts)
 
 

@@ -18,7 +18,7 @@ from core.knowledge import Knowledge
 from core.knowledge.citations import without_citations
 from core.knowledge.graph import Concept
 from core.reply import END_THINK, THINK, split_reply
-from core.types import Item, Reference, content_hash
+from core.types import Item, content_hash
 from evals.scorers.format import passes
 from evals.scorers.naming import asked_about
 
@@ -116,12 +116,6 @@ def answered(knowledge: Knowledge, per_family: int) -> tuple[Answered, ...]:
 
     both = (*written(0.0, 0.0, 31), *written(1.0, 0.25, 32))
     return tuple(Answered(w.sample, w.completion, knowledge) for w in both)
-
-
-def as_correction(bed: Answered) -> Answered:
-    """The item as feedback gives it: the right reply is a clinician's own text."""
-    reference = Reference(kind="text", text=without_citations(bed.answer))
-    return bed._replace(item=bed.item.model_copy(update={"reference": reference, "checks": (), "steps": (), "evidence": ()}))
 
 
 def partly_right(bed: Answered) -> dict[str, str]:

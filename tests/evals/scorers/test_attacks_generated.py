@@ -10,7 +10,7 @@ import pytest
 from alignment.rewards import banded_reward, reward_components
 from core.knowledge import Knowledge
 from tests.evals.scorers.attacks import BLIND, PADDED, SPOILT, THOUGHT, Attack
-from tests.evals.scorers.honest import Answered, answered, as_correction, half_right, partly_right
+from tests.evals.scorers.honest import Answered, answered, half_right, partly_right
 
 PER_FAMILY = 1
 LONG = 3_000
@@ -118,19 +118,6 @@ def test_a_right_answer_makes_no_thinking_right(knowledge: Knowledge) -> None:
 def test_an_ambulance_for_every_question_costs_something(knowledge: Knowledge) -> None:
     attacks = {name: attack for name, attack in PADDED.items() if name == "and an ambulance"}
     found = [(bed.item.family, reply) for bed, _, reply, got in tried(knowledge, attacks) if got["reward"] >= reference(bed)["reward"]]
-    assert found == []
-
-
-def test_free_text_is_not_matched_without_knowing(knowledge: Knowledge) -> None:
-    """The reference answer as a clinician's correction: who says half of it is better than who says everything, or something else."""
-    found = []
-    for bed in (as_correction(b) for b in answered(knowledge, PER_FAMILY)):
-        half = rated(bed, bed.answer[: len(bed.answer) * 2 // 3])["correctness"]
-        for name, attack in BLIND.items():
-            reply = attack(bed)
-            if half > 0 and reply is not None and len(reply) < LONG and "evidence" not in name:
-                got = rated(bed, reply)["correctness"]
-                found += [(bed.item.family, name, reply[:200], got, half)] if got > max(half, HALF) else []
     assert found == []
 
 

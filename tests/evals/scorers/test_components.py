@@ -41,25 +41,6 @@ def test_a_dose_is_right_within_its_range_in_any_unit_of_mass(knowledge: Knowled
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        ("Use colchicine, not naproxen.", 1.0), ("Colchicine; avoid naproxen.", 1.0), ("Colchicine.", 2 / 3), ("Naproxen or colchicine.", 0.5),
-        ("Naproxen.", 0.0), ("Use naproxen, not colchicine.", 0.0), ("Gout.", 0.0),
-    ],
-)  # fmt: skip
-def test_a_correction_is_matched_by_what_it_recommends_and_warns_of(reply: str, expected: float, knowledge: Knowledge) -> None:
-    of = item(Reference(kind="text", text="Use colchicine, not naproxen."), question="Acute gout?")
-    assert value("correctness", of, reply, knowledge) == pytest.approx(expected)
-
-
-def test_a_correction_is_matched_by_its_claims(knowledge: Knowledge) -> None:
-    of = item(Reference(kind="text", text="Naproxen is contraindicated in pregnancy."), question="May I give naproxen in pregnancy?")
-    assert value("correctness", of, "In pregnancy naproxen is contraindicated.", knowledge) == 1.0
-    assert value("correctness", of, "Naproxen is not contraindicated in pregnancy.", knowledge) == 0.0
-    assert value("correctness", of, "Naproxen and pregnancy.", knowledge) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("reply", "expected"),
-    [
         ("Gout.", 1.0), ("It is gout, not rheumatoid arthritis.", 0.5), ("It is not gout.", 0.0), ("Gout is wrong.", 0.0), ("Anything but gout.", 0.0),
         ("This isn't gout.", 0.0), ("Gout is not the answer.", 0.0), ("Not only gout.", 1.0), ("Gout is not always painful.", 1.0),
         ("It is not pain alone: it is gout.", 1.0), ("I cannot help with that. Gout.", 0.5), ("The evidence does not contain the answer. Gout.", 0.5),
@@ -72,6 +53,19 @@ def test_what_is_denied_or_taken_back_is_not_answered(reply: str, expected: floa
     assert value("correctness", of, reply, knowledge) == expected
 
 
+@pytest.mark.parametrize("question", ["Which disease is this?", "Is it gout or cellulitis?"])
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("It is cellulitis, not gout.", 1.0), ("It is not gout: it is cellulitis.", 1.0), ("Neither gout nor asthma: cellulitis.", 0.5),
+        ("Cellulitis or gout.", 0.0), ("It is not cellulitis but gout.", 0.0), ("Not only gout, also cellulitis.", 0.0),
+    ],
+)  # fmt: skip
+def test_to_deny_what_is_ruled_out_is_not_to_name_it(question: str, reply: str, expected: float, knowledge: Knowledge) -> None:
+    of = item(Reference(kind="concepts", concepts=((_id("cellulitis", knowledge),),), forbidden=(_id("gout", knowledge),)), question=question)
+    assert value("correctness", of, reply, knowledge) == expected
+
+
 def test_a_right_diagnosis_makes_no_guess_at_the_drug_right(knowledge: Knowledge) -> None:
     gout, naproxen = (next(c.id for m in knowledge.linker.mentions(name) for c in m.concepts) for name in ("gout", "naproxen"))
     of = item(Reference(kind="concepts", concepts=((gout,), (naproxen,))), question="What is it, and what do you give?", capability=Capability.INTEGRATION)
@@ -79,10 +73,6 @@ def test_a_right_diagnosis_makes_no_guess_at_the_drug_right(knowledge: Knowledge
     assert value("correctness", of, "Gout. Give naproxen or amoxicillin.", knowledge) == 0.5
     assert value("correctness", of, "Gout.", knowledge) == 0.5
     assert value("correctness", of, "Gout. Give amoxicillin.", knowledge) == 0.25
-
-
-def test_a_correction_that_names_nothing_leaves_the_reply_unscored(knowledge: Knowledge) -> None:
-    assert value("correctness", item(Reference(kind="text", text="Please be kinder.")), "Naproxen.", knowledge) is None
 
 
 def test_unsafe_advice_makes_a_right_answer_wrong(knowledge: Knowledge) -> None:

@@ -1,5 +1,6 @@
 """vLLM's command line: what is served, under which name, tuned for the machine."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from core.errors import BadInput
 from core.settings import Settings
 from core.states import CheckpointStatus
 from core.tables import Checkpoint
+from workers.serving import __main__ as serving
 from workers.serving.base import is_hub_name, model_digest
 from workers.serving.command import one_gpu_each, vllm_command
 
@@ -62,6 +64,23 @@ def test_replicas_share_the_gpus_of_their_machine_and_one_alone_has_them_all() -
     three = ["vllm", "vllm-2", "vllm-3"]
     assert [one_gpu_each(name, three, ["2", "5"]) for name in three] == [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in ("2", "5", "2")]
     assert one_gpu_each("vllm", ["vllm"], ["2", "5"]) == one_gpu_each("vllm", three, []) == {}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "seen"),
+    [
+        (None, ["0", "1", "2"]), ("2,0", ["2", "0"]), (" 1 , 2 ", ["1", "2"]), ("GPU-8a5d,MIG-1c", ["GPU-8a5d", "MIG-1c"]),
+        ("", []), ("-1", []), ("NoDevFiles", []), ("1,-1,2", ["1"]), ("7", []),
+    ],
+)  # fmt: skip
+def test_gpus_are_seen_as_cuda_would_see_them(monkeypatch: pytest.MonkeyPatch, allowed: str | None, seen: list[str]) -> None:
+    listed = "GPU 0: H (UUID: GPU-8a5d)\n  MIG 1g: (UUID: MIG-1c)\nGPU 1: H (UUID: GPU-9)\nGPU 2: H (UUID: GPU-b)\n"
+    monkeypatch.setattr(serving.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess((), 0, stdout=listed))
+    if allowed is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+    assert serving._gpus() == seen
 
 
 def test_the_hub_is_asked_only_for_a_model_that_is_named_there() -> None:

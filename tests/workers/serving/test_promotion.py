@@ -1,6 +1,7 @@
 """What may come into production, in which order that happens, and what stays when something goes wrong."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,53 @@ def test_an_adapter_that_could_not_be_probed_is_not_left_loaded(house: Path, vll
     with pytest.raises(Unavailable):
         adapters.load(checkpoint("cp-1", CheckpointStatus.RETIRED))
     assert "cp-1" not in adapters.served()
+
+
+def test_two_that_load_one_checkpoint_at_once_do_not_unload_each_others_trial(house: Path, vllm: Vllm, monkeypatch: pytest.MonkeyPatch) -> None:
+    vllm()
+    row = checkpoint("cp-1", CheckpointStatus.RETIRED)
+    both_loaded, one_is_done = threading.Barrier(2), threading.Event()
+    probe, unload = serving_file.Vllm.probe, serving_file.Vllm.unload
+    refused = []
+
+    def probe_late(self: serving_file.Vllm, of: Checkpoint, name: str = "") -> None:
+        if both_loaded.wait(30):
+            one_is_done.wait(30)
+        probe(self, of, name)
+
+    def unload_and_say_so(self: serving_file.Vllm, name: str) -> None:
+        unload(self, name)
+        one_is_done.set()
+
+    def load() -> None:
+        try:
+            adapters.load(row)
+        except ArtifactError as error:
+            refused.append(error)
+
+    monkeypatch.setattr(serving_file.Vllm, "probe", probe_late)
+    monkeypatch.setattr(serving_file.Vllm, "unload", unload_and_say_so)
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == []
+    assert adapters.served() == {production(), "cp-1"}
+
+
+def test_a_trial_that_a_killed_worker_left_is_unloaded_and_one_that_goes_on_is_not(house: Path, vllm: Vllm, monkeypatch: pytest.MonkeyPatch) -> None:
+    vllm()
+    row = checkpoint("cp-1", CheckpointStatus.RETIRED)
+    replica = adapters.replicas()[0]
+    now, began = serving_file._trial_name("cp-1"), time.time()
+    with monkeypatch.context() as past:
+        past.setattr(time, "time", lambda: began - 2 * 3600)
+        old = serving_file._trial_name("cp-1")
+    for name in (now, old):
+        replica._load(name, row)
+    promotion.unload_unservable()
+    assert adapters.served() == {production(), now}
 
 
 def test_a_promotion_reaches_every_replica(two: None, vllm: Vllm) -> None:
