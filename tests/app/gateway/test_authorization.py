@@ -89,6 +89,7 @@ NEEDS: dict[tuple[str, str], Scope | None] = {
     ("POST", "/v1/chat/completions"): Scope.CHAT,
     ("POST", "/v1/completions"): Scope.CHAT,
     ("GET", "/v1/models"): Scope.CHAT,
+    ("GET", "/v1/models/{name}"): Scope.CHAT,
     ("POST", "/v1/feedback"): Scope.FEEDBACK,
     ("GET", "/v1/feedback"): Scope.REVIEW,
     ("POST", "/v1/feedback/fb-1/review"): Scope.REVIEW,
