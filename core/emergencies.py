@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from core.now import is_now
-from core.signals import Signal, Signals, signal
+from core.signals import SELF_HARM, Signal, Signals, signal
 
 _NEAR = r"[^\n]{0,90}?"
 _SUDDEN = r"\b(?:sudden\w*|acute(?:ly)?|abrupt\w*|out of the blue)\b"
@@ -31,6 +31,9 @@ _BLOOD = (
 def _both(first: str, second: str) -> str:
     """One near the other, whichever comes first."""
     return rf"(?:{first}{_NEAR}{second}|{second}{_NEAR}{first})"
+
+
+_SUICIDE = "risk of suicide"
 
 
 def _signal(name: str, source: str, stems: str, *patterns: str) -> Signal:
@@ -142,9 +145,10 @@ EMERGENCIES = Signals(
             _both(r"\b(?:head injury|hit (?:his|her|my|their) head|knocked out|fell off)\b", r"\b(?:vomit\w*|drows\w+|sleepy|pupils?|confus\w+)\b"),
         ),
         _signal(
-            "risk of suicide",
+            _SUICIDE,
             "NHS: Help for suicidal thoughts",
-            "myself|himself|herself|my life|her life|his life|their life|own life|suicid|to die|without me|my tablets|my pills|want to live|be alive|living",
+            "myself|himself|herself|my life|her life|his life|their life|own life|suicid|to die|without me|my tablets|my pills|want to live|be alive|living|"
+            + "|".join(SELF_HARM.stems),
             r"\b(?:kill(?:ing)? (?:myself|himself|herself)|end(?:ing)? (?:my|her|his|their) (?:own )?life|suicid\w+ (?:thoughts?|plan|ideation|intent\w*)"
             r"|want(?:s|ed)? to die"
             r"|tak(?:e|ing) (?:my|her|his) own life|(?:feel(?:s|ing)?|am|is|i['’]m) suicidal|thinking (?:about|of) suicide|(?:hang|shoot) ?(?:ing )?(?:myself"
@@ -247,8 +251,13 @@ EMERGENCIES = Signals(
 def emergencies(text: str, folded: str) -> Iterator[tuple[Signal, re.Match[str]]]:
     """What in a text calls for help at once, here and now. `folded`: the text as `core.signals.fold` gives it."""
     for known in EMERGENCIES.in_question(folded):
-        if match := next((m for m in _matches(known.pattern, text) if is_now(text, m)), None):
+        if match := next((m for m in _matches(known.pattern, text) if is_now(text, m)), None) or _means_of(known, text):
             yield known, match
+
+
+def _means_of(known: Signal, text: str) -> re.Match[str] | None:
+    """Who asks for the means of suicide or self-harm is at risk, however general the question ("How many tablets does it take to die?")."""
+    return SELF_HARM.pattern.search(text) if known.name == _SUICIDE else None
 
 
 def _matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
