@@ -167,7 +167,7 @@ def _overdose(drug: Concept, amounts: Sequence[Dosed], sentence: Sentence, knowl
     fact = knowledge.graph.dose(drug.id) if amounts else None
     if fact is None or fact.dose is None:
         return None
-    is_over = any(exceeds(d.amount, fact.dose, d.after) for d in amounts)
+    is_over = any(exceeds(d.amount, fact.dose, d.after, d.taken) for d in amounts)
     return _finding("overdose", Severity.CRITICAL, sentence, knowledge.graph.evidence(fact)) if is_over else None
 
 
