@@ -75,20 +75,29 @@ _ASKED = (
     r"|teach|compare|outline|discuss|tell me about|difference|mechanism|is there|does|do|are there|can|should|is|if|in case of|in the event of"
     r"|hypothetically)"
 )
-_TALKED_OF = re.compile(
-    rf"^\W*(?:please )?{_ASKED}\b|\b(?:leaflets?|MCQs?|guidelines?|guidance|protocol|lecture|teaching|training|plan for possible|in case of|in the event of"
-    rf"|risk (?:of|factors?)"
-    r"|prevent\w*|worried about|screen\w*|family history|FHx|mechanism|warning signs|red flags)\b|\b(?:if|should) (?:he|she|they|i|you|someone|a \w+)\b",
+_GENERAL = re.compile(
+    rf"^\W*(?:please )?(?!what (?:should|shall|can|do|must) (?:i|we) do\b(?! (?:if|when|in|about|for|with)\b)){_ASKED}\b|(?<!what )\bshould (?:i|you)\b", re.I
+)
+_WRITTEN = r"(?:leaflets?|MCQs?|guidelines?|guidance|protocol|lecture|teaching|training|warning signs|red flags)"
+# What is before what was found and speaks of it: a text, a fear, a risk. "Crushing chest pain, family history of MI" and "FHx MI, crushing chest pain"
+# tell of a chest pain all the same.
+_SPEAKS_OF = re.compile(
+    rf"\b{_WRITTEN}(?:\s*:|\s+(?:for|on|of|about|in|that)\b)"
+    r"|\b(?:in case of|in the event of|plan for possible|risk (?:of|factors?)|prevent\w*|worried about|screen\w*|family history|FHx?|mechanism"
+    rf"|{_WRITTEN})\b(?!.*(?:[,;]|\b(?:has|have|had|is|are|was|but|and|now|with|who|presents?)\b))",
     re.I,
 )
+_IS_SPOKEN_OF = re.compile(rf"^\w*(?:\s+\w+){{0,2}}?\s+(?:{_WRITTEN}|session|screening|prevention|prophylaxis|risk|mechanism)\b", re.I)
+_IF = re.compile(r"\b(?:if (?:he|she|they|i|you|someone|a \w+)|should (?:he|she|they|someone|a \w+))\b", re.I)
+_WHAT_IF = re.compile(r"^\W*(?:what|how)\b.*\b(?:if|in case)\b", re.I)
 # Somebody has it now: what reads like a general question is about a patient all the same.
 _SOMEBODY = re.compile(
     r"\b(?:i['’]?m|i (?:am|have|feel|took|want|think|can['’]?t)|my|(?:he|she|they)(?:['’]s| is| has| are| have| was| took| took)|pt|(?:the|this|our"
     r"|a) patient (?:has|is|with|took)"
-    r"|\d{1,3}\s?(?:[FM]\b|yo\b|y/o)|\d{1,3}[\s-]years?[\s-]old\b[^.?\n]{0,80}?\b(?:has|is|with|presents)|now|sudden\w*)\b",
+    r"|\d{1,3}\s?(?:[FM]\b|yo\b|y/o)|\d{1,3}[\s-]years?[\s-]old\b[^.?\n]{0,80}?\b(?:has|is|with|presents)"
+    r"|(?<!when )should (?:i|we) (?:call|go|ring|phone|see|come|wait|worry|be worried)|now|sudden\w*)\b",
     re.I,
 )
-_IF = re.compile(r"\b(?:if (?:he|she|they|i|you|someone|a \w+)|should (?:he|she|they|someone|a \w+))\b|^\W*(?:what|how)\b.*\b(?:if|in case)\b", re.I)
 
 
 def is_now(text: str, match: re.Match[str]) -> bool:
@@ -96,10 +105,10 @@ def is_now(text: str, match: re.Match[str]) -> bool:
     before = text[max(0, match.start() - _REACH) : match.start()]
     before = before[max((m.end() for m in _SENTENCE_END.finditer(before)), default=0) :]
     after = _SENTENCE_END.split(text[match.end() : match.end() + _REACH], maxsplit=1)[0]
-    if _is_denied(before, match[0], after) or _is_over(before, match[0], after):
+    if _is_denied(before, match[0], after) or _is_over(before, match[0], after) or _IF.search(before + match[0]):
         return False
-    sentence = before + match[0] + after
-    return not _TALKED_OF.search(sentence) or (_SOMEBODY.search(sentence) is not None and not _IF.search(sentence))
+    is_talked_of = _GENERAL.search(before + match[0]) or _SPEAKS_OF.search(before) or _IS_SPOKEN_OF.search(after)
+    return not is_talked_of or (_SOMEBODY.search(before + match[0] + after) is not None and not _WHAT_IF.search(before + match[0]))
 
 
 def _is_denied(before: str, found: str, after: str) -> bool:

@@ -53,6 +53,52 @@ def test_a_word_of_the_past_or_a_denial_of_something_else_hides_nothing(text: st
 @pytest.mark.parametrize(
     "text",
     [
+        "Woman with crushing chest pain, family history of MI.",
+        "FHx MI, crushing chest pain.",
+        "Crushing chest pain and sweating, risk factors: smoker.",
+        "Crushing chest pain and sweating, at high risk of MI.",
+        "Crushing chest pain, worried about a heart attack.",
+        "Crushing chest pain despite aspirin to prevent MI.",
+        "Crushing chest pain, sweating: what do the guidelines say?",
+        "Crushing chest pain and sweating, should I go to hospital?",
+        "Crushing chest pain and sweating, what if he collapses?",
+        "What should I do, crushing chest pain and sweating.",
+        "Should I call 999 for crushing chest pain and sweating?",
+        "What if this is a heart attack?",
+        "Collapsed at a screening visit, not breathing.",
+    ],
+)
+def test_a_risk_a_fear_or_a_question_beside_it_hides_nothing(text: str) -> None:
+    assert found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FHx of anaphylaxis: screening?",
+        "Risk of anaphylaxis with penicillin.",
+        "Worried about anaphylaxis to nuts in future.",
+        "Screening for suicidal ideation.",
+        "Plan for possible anaphylaxis.",
+        "Guidelines for thunderclap headache.",
+        "Thunderclap headache guidelines.",
+        "Anaphylaxis training for staff.",
+        "Red flags: weakness, saddle anaesthesia.",
+        "What are the warning signs of sepsis with confusion?",
+        "How should I treat anaphylaxis?",
+        "When should I call for crushing chest pain?",
+        "What if he has crushing chest pain?",
+        "What should I do if my son has a seizure for more than 5 minutes?",
+        "Which drugs can cause seizures, fever and confusion?",
+    ],
+)
+def test_what_is_feared_planned_or_taught_calls_for_nothing(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "Her grandfather had a stroke.",
         "No chest pain.",
         "No crushing chest pain, no collapse.",
