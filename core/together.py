@@ -19,15 +19,15 @@ _CHOICE = re.compile(
     r")\b",
     re.I,
 )
-_ON_PURPOSE = re.compile(r"\b(?:bridg\w+|overlap\w*|until (?:the|his|her|their) INR)\b", re.I)  # warfarin is begun under heparin
+_ON_PURPOSE = re.compile(r"\b(?:bridg\w+|overlap\w*|\w+parin cover|until (?:the|his|her|their) INR)\b", re.I)  # warfarin is begun under heparin
 _VERB = r"(?:give|start|prescribe|use|take|add|begin|continue|administer|offer|commence|initiate|order)"
 _BETWEEN = re.compile(
     r"(?:(?!\b(?:caution|care|monitor\w*|interact\w*|risks?|patients?|those|people|who|taking|because|as(?! well)|but)\b)[^.;?!|]){0,80}?"
-    r"(?:,|&|\+|\b(?:and|plus|with|together with|along with|alongside|followed by|in addition to|as well as)\b)[\s,]*"
+    r"(?:,|&|\+|\b(?:and|plus|with|together with|along with|alongside|in addition to|as well as)\b)[\s,]*"
     rf"(?:(?:also|then|together|with|and|please|{_VERB}|an?|the|some|oral|iv|low[- ]dose|[\d.,]+ ?(?:mg|g|mcg|micrograms?|units?|ml)|of)\s+)*",
     re.I,
 )
-_JOINS = re.compile(r"[&+]|\b(?:and|plus|with|alongside|followed|in addition|as well)\b", re.I)
+_JOINS = re.compile(r"[&+]|\b(?:and|plus|with|alongside|in addition|as well)\b", re.I)
 _ADDS = re.compile(
     r"\b(?:also|additionally|in addition|as well|at the same time|alongside|together with (?:it|this|that))\b"
     rf"|(?:^\W*|\b(?:and|then)\s+)add\b|\bplus\b(?=\W+{_VERB})",
