@@ -17,7 +17,8 @@ _FILLER = (
     r"(?:any|an?|the|of|for|to|on|in|at|all|his|her|my|their|your|history|evidence|signs?|symptoms?|episodes?|features?|complaints?"
     r"|thoughts?|plans?|intent\w*|ha(?:ve|d|s|ving)|be(?:en|ing)?|feel\w*|felt|experienc\w+|report\w*|describ\w+|complain\w*|thinking|planning"
     r"|going|tr(?:y|ied|ying)|want\w*|current(?:ly)?|active(?:ly)?|recent(?:ly)?|acute|sudden|severe|further|more|other|known|previous|past|associated"
-    r"|t(?:ook|ak(?:e|en|ing))|clinical|obvious|overt|frank|suspected|actually|really|ever|a single)"
+    r"|t(?:ook|ak(?:e|en|ing))|clinical|obvious|overt|frank|suspected|actually|really|ever|new|crushing|central|heavy|retrosternal|tearing"
+    r"|ripping|thunderclap|swollen|bright|red|fresh)"
 )
 _FINDING = (
     r"(?:\w+[\s-]){0,2}?(?:pains?|aches?|headaches?|fevers?|chills|rigors|cough\w*|dyspn\w+|breathless\w*|shortness of breath|sob|orthopn\w+|wheez\w*"
@@ -58,10 +59,28 @@ _LONG_AGO = (
     r"(?:(?:years|months) ago|last (?:year|month|winter|summer|spring|autumn)|in (?:19|20)\d\d|(?:in )?(?:early )?childhood|as a (?:child|kid|baby)"
     r"|in the past|long ago)"
 )
-_PAST_AFTER = re.compile(rf"^\W*(?:(?!(?:and|but|with|now|since|on|who|while|is|after)\b)[^\s,;]+\s+){{0,12}}?{_LONG_AGO}\b", re.I)
 _RECOVERED = re.compile(r"^[^.;]{0,60}?[\s,](?:ha(?:s|ve|d) )?fully recovered\b(?! from)", re.I)
 _IS_LONG_AGO = re.compile(rf"\b{_LONG_AGO}\b", re.I)
 _COUNTED = r"(?:(?:about|some|around|over|back|only|just|an?|few|couple|of|several|many|\d+|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty)\s+)*"
+# After it as far as a clause goes, or a comma and nothing but the time ("anaphylaxis, ten years ago").
+_PAST_AFTER = re.compile(
+    rf"^(?:\W*{_COUNTED}"
+    r"|\w*\s*(?:(?!(?:and|but|with|now|since|on|who|while|is|after|like|as(?! an? )|than|similar|same)\b)[^\s,;]+\s+){0,12}?"
+    rf"(?:[^\s,;]+,\s*{_COUNTED})?){_LONG_AGO}\b",
+    re.I,
+)
+# "A 3-day history of", "history of pain for two hours": the illness that brings the patient.
+_SPAN = r"(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|few|several|half)"
+_PRESENTING = re.compile(
+    rf"\b(?:{_SPAN}[\s-]*(?:min(?:ute)?s?|hrs?|hours?|h|days?|d|weeks?|wks?|months?)['’]?|short|brief|acute|recent|sudden|present\w* with (?:an? |the )?)"
+    r"[\s-]*(?:\w+ )?history of\b[^.]{0,40}$",
+    re.I,
+)
+_LASTS = re.compile(
+    rf"^[^.,;]{{0,40}}?\b(?:for (?:the )?(?:last |past |over |about )*{_SPAN} (?:min(?:ute)?s?|hrs?|hours?|days?)|since (?:this|yesterday|last night|waking|\d)"
+    r"|today|this (?:morning|afternoon|evening))\b",
+    re.I,
+)
 # "In 2015 he had", "three years ago, she": the time opens the clause and nothing else comes between.
 _OPENS_CLAUSE = re.compile(rf"(?:^|[,;:]|\b(?:and|but)\b)\W*{_COUNTED}{_LONG_AGO}\s*,?\s*(?:(?:my|her|his|the|our)\s+)?(?:\w+\s+)?(?:{_FILLER}\s+)*$", re.I)
 _AND_THEN = re.compile(r"[,;]|\b(?:and|but|now)\b", re.I)
@@ -123,6 +142,8 @@ def _is_denied(before: str, found: str, after: str) -> bool:
 
 def _is_over(before: str, found: str, after: str) -> bool:
     if _NOW.search(found):
+        return False
+    if _PRESENTING.search(before) or _LASTS.match(after):
         return False
     if _PAST_BEFORE.search(before) or _OPENS_CLAUSE.search(before) or _RECOVERED.search(after):
         return True

@@ -39,7 +39,7 @@ _NOT_AND = re.compile(r"(?:no|not|never)$", re.I)  # "no asthma and gout" may te
 _LAST_JOINED = re.compile(rf"(?:n?or|and)\s+(?:{_FILLER}\s+)*§+$", re.I)
 # "No asthma attacks", "no asthma for two years": what does not happen lately is there all the same.
 _ATTACKS = re.compile(
-    r"\s+(?:attacks?|exacerbations?|flare\S*|episodes?|crises|crisis|admissions?|symptoms?)\b|\s+since\s+\w"
+    r"\s+(?:attacks?|exacerbations?|flare\S*|episodes?|crises|crisis|admissions?|symptoms?|fits?|seizures?)\b|\s+since\s+\w"
     r"|\s+(?:for|in|over)\s+(?:(?:about|over|at|least|more|than|the|last|past|nearly|almost)\s+)*(?:(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|several"
     r"|many|some|few)\s+)*(?:years?|months?|weeks?|decades?)\b(?![\s-]old)",
     re.I,
@@ -55,7 +55,8 @@ _TAKES = re.compile(
     r"|started on"
     r"|(?:is|are|am|been|patient|pt|already|man|woman|female|male|lady|gentleman|boy|girl|child|she|he|[FM]) on|on (?:treatment|therapy|maintenance"
     r"|long[- ]term|regular|repeat)"
-    r"|(?:anticoagulated|managed|controlled|maintained|medicated|immunosuppressed|rate[- ]controlled) (?:with|on|by)|anticoagulation (?:with|is)\b"
+    r"|(?:anticoagulated|managed|controlled|maintained|medicated|immunosuppressed|rate[- ]controlled) (?:with|on|by)|anticoagula(?:tion|nt) (?:with|is)"
+    r"|anticoagulated|(?=warfarini[sz]ed)"
     r"|(?:established|stable|maintained|stabili[sz]ed|kept|remains) on|regular(?:ly)?|repeats?|DH|D/H|rx)\b",
     re.I,
 )

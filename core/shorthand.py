@@ -35,8 +35,9 @@ _PREGNANT = re.compile(
     r"|\b\d{1,2}(?:\+\d)? weeks?['’]? (?:of )?(?:gestation|pregnan\w+)\b",
     re.I,
 )
-# "Known asthmatic": of conditions that rule drugs out, what the person is called.
+# "Known asthmatic", "warfarinised": what a person is called after a condition or a drug that rules others out.
 _CALLED = {
+    "B01AA03": r"warfarini[sz]ed",
     "DOID:2841": r"asthmatics?",
     "DOID:1826": r"epileptics?",
     "DOID:10763": r"hypertensives?",
@@ -58,10 +59,13 @@ _CALLED = {
 }
 _PERSON = re.compile("|".join(rf"(?P<{id.replace(':', '_')}>(?<![\w-])(?:{words})(?![\w-]))" for id, words in _CALLED.items()), re.I)
 _REACTION = (
-    r"(?:allerg\w+|hypersensitiv\w+|anaphyla\w+|react(?:s|ed|ions?)|rash|hives|urticaria|angio-?o?edema|(?:facial |lip |tongue )?swelling|wheez\w+"
+    r"(?:allerg\w+|intoleran\w+|hypersensitiv\w+|anaphyla\w+|react(?:s|ed|ions?)|rash|hives|urticaria|angio-?o?edema|(?:facial |lip |tongue )?swelling|wheez\w+"
     r"|(?:can(?:no|['’])t|cannot|must not) (?:take|have))"
 )
-_LINKS = r"(?:[\s:–—-]+(?:status|to|after|with|from|on|is|are|the|of|taking|drugs?|previous|documented|known|severe|any|including)\b){0,4}[\s:–—-]+"
+_LINKS = (
+    r"(?:[\s:–—-]+(?:status|to|after|with|from|on|is|are|the|of|taking|drugs?|previous|documented|known|severe|any|including|only|badly|severely)\b){0,4}"
+    r"[\s:–—-]+"
+)
 _BEFORE_ALLERGEN = re.compile(rf"\b{_REACTION}{_LINKS}(?P<others>(?:[\w-]+(?:[,/]\s*|\s(?:and|or)\s)){{0,4}})$", re.I)
 _WHOM = r"(?:him|her|them|me|(?:the|this|our|my) \w+)"
 # "Penicillin gave him a rash", "made her come out in hives"; "given for a rash" and "caused no rash" are none.

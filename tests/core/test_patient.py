@@ -92,6 +92,8 @@ def test_what_is_surely_denied_or_a_relatives_is_not(text: str, knowledge: Knowl
         "No allergies other than penicillin.",
         "Pen allergic.",
         "Allergic to pen.",
+        "Allergic only to penicillin.",
+        "Intolerant of penicillin.",
         "Penicillin gave him a rash.",
         "Penicillin made her come out in hives.",
         "Amoxicillin has caused anaphylaxis.",
@@ -120,7 +122,15 @@ def test_an_allergy_that_is_denied_or_to_something_else_is_not(text: str, knowle
 
 
 @pytest.mark.parametrize(
-    "text", ["On warfarin. Which antibiotic?", "AF, on warfarin.", "Anticoagulated with warfarin.", "On both digoxin and warfarin.", "Also on warfarin."]
+    "text",
+    [
+        "On warfarin. Which antibiotic?",
+        "AF, on warfarin.",
+        "Anticoagulated with warfarin.",
+        "On both digoxin and warfarin.",
+        "Also on warfarin.",
+        "Warfarinised for AF.",
+    ],
 )
 def test_a_drug_that_a_note_says_in_passing_is_taken(text: str, knowledge: Knowledge) -> None:
     assert "warfarin" in labels(text, knowledge)
