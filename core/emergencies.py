@@ -7,7 +7,8 @@ costs a glance, a missing one a life.
 import re
 from collections.abc import Iterator
 
-from core.signals import Signal, Signals, signal
+from core.now import is_now
+from core.signals import SELF_HARM, Signal, Signals, signal
 
 _NEAR = r"[^\n]{0,90}?"
 _SUDDEN = r"\b(?:sudden\w*|acute(?:ly)?|abrupt\w*|out of the blue)\b"
@@ -30,6 +31,9 @@ _BLOOD = (
 def _both(first: str, second: str) -> str:
     """One near the other, whichever comes first."""
     return rf"(?:{first}{_NEAR}{second}|{second}{_NEAR}{first})"
+
+
+_SUICIDE = "risk of suicide"
 
 
 def _signal(name: str, source: str, stems: str, *patterns: str) -> Signal:
@@ -141,9 +145,10 @@ EMERGENCIES = Signals(
             _both(r"\b(?:head injury|hit (?:his|her|my|their) head|knocked out|fell off)\b", r"\b(?:vomit\w*|drows\w+|sleepy|pupils?|confus\w+)\b"),
         ),
         _signal(
-            "risk of suicide",
+            _SUICIDE,
             "NHS: Help for suicidal thoughts",
-            "myself|himself|herself|my life|her life|his life|their life|own life|suicid|to die|without me|my tablets|my pills|want to live|be alive|living",
+            "myself|himself|herself|my life|her life|his life|their life|own life|suicid|to die|without me|my tablets|my pills|want to live|be alive|living|"
+            + "|".join(SELF_HARM.stems),
             r"\b(?:kill(?:ing)? (?:myself|himself|herself)|end(?:ing)? (?:my|her|his|their) (?:own )?life|suicid\w+ (?:thoughts?|plan|ideation|intent\w*)"
             r"|want(?:s|ed)? to die"
             r"|tak(?:e|ing) (?:my|her|his) own life|(?:feel(?:s|ing)?|am|is|i['’]m) suicidal|thinking (?:about|of) suicide|(?:hang|shoot) ?(?:ing )?(?:myself"
@@ -242,53 +247,22 @@ EMERGENCIES = Signals(
 )
 """Heads of a page stand for its neighbours: a torsion is found under testicle pain, a burst aneurysm under its own name."""
 
-_SENTENCE_END = re.compile(r"[.!?;]+(?=\s|$)|\n")
-_REACH = 300
-"""Letters on either side of what was found that belong to its sentence."""
-_DENIED = re.compile(
-    r"(?:\b(?:no|not|denie[sd]|deny(?:ing)?|without|never|negative for|free of|ruled out)|n['’]t have)\s+(?:(?!but\b)[\w/-]+[\s,]+){0,5}$", re.I
-)
-_PAST = re.compile(
-    r"\b(?:years ago|last (?:year|month|winter|summer)|in (?:19|20)\d\d|childhood|as a (?:child|kid|baby)|history of|previous\w*|once had|died of"
-    r"|in the past|long ago"
-    r"|fully recovered|months ago|used to)\b",
-    re.I,
-)
-_ASKED = (
-    r"(?:what (?:is|are|was|were|do|does|causes?|drugs?|percentage|would|should)|which|how|why|when|explain|describe|define|list|name|write|draft|prepare"
-    r"|summari[sz]e"
-    r"|teach|compare|outline|discuss|tell me about|difference|mechanism|is there|does|do|are there|can|should|is|if|in case of|in the event of"
-    r"|hypothetically)"
-)
-_TALKED_OF = re.compile(
-    rf"^\W*(?:please )?{_ASKED}\b|\b(?:leaflets?|MCQs?|guidelines?|guidance|protocol|lecture|teaching|training|plan for possible|in case of|in the event of"
-    rf"|risk (?:of|factors?)"
-    r"|prevent\w*|worried about|screen\w*|family history|FHx|mechanism|warning signs|red flags)\b|\b(?:if|should) (?:he|she|they|i|you|someone|a \w+)\b",
-    re.I,
-)
-# Somebody has it now: what reads like a general question is about a patient all the same.
-_SOMEBODY = re.compile(
-    r"\b(?:i['’]?m|i (?:am|have|feel|took|want|think|can['’]?t)|my|(?:he|she|they)(?:['’]s| is| has| are| have| was| took| took)|pt|(?:the|this|our"
-    r"|a) patient (?:has|is|with|took)"
-    r"|\d{1,3}\s?(?:[FM]\b|yo\b|y/o)|now|sudden\w*)\b",
-    re.I,
-)
-_IF = re.compile(r"\b(?:if (?:he|she|they|i|you|someone|a \w+)|should (?:he|she|they|someone|a \w+))\b|^\W*(?:what|how)\b.*\b(?:if|in case)\b", re.I)
-
 
 def emergencies(text: str, folded: str) -> Iterator[tuple[Signal, re.Match[str]]]:
     """What in a text calls for help at once, here and now. `folded`: the text as `core.signals.fold` gives it."""
     for known in EMERGENCIES.in_question(folded):
-        if match := next((m for m in known.pattern.finditer(text) if _is_now(text, m)), None):
+        if match := next((m for m in _matches(known.pattern, text) if is_now(text, m)), None) or _means_of(known, text):
             yield known, match
 
 
-def _is_now(text: str, match: re.Match[str]) -> bool:
-    """Whether what was found is the case, and not denied, over, feared, or the subject of a general question."""
-    before = text[max(0, match.start() - _REACH) : match.start()]
-    before = before[max((m.end() for m in _SENTENCE_END.finditer(before)), default=0) :]
-    after = _SENTENCE_END.split(text[match.end() : match.end() + _REACH], maxsplit=1)[0]
-    sentence = before + match[0] + after
-    if _DENIED.search(before) or _PAST.search(sentence):
-        return False
-    return not _TALKED_OF.search(sentence) or (_SOMEBODY.search(sentence) is not None and not _IF.search(sentence))
+def _means_of(known: Signal, text: str) -> re.Match[str] | None:
+    """Who asks for the means of suicide or self-harm is at risk, however general the question ("How many tablets does it take to die?")."""
+    return SELF_HARM.pattern.search(text) if known.name == _SUICIDE else None
+
+
+def _matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """Overlapping ones too: what begins in a denial may reach over the beginning of what is so ("no chest pain at rest. Chest pain and sweating now")."""
+    match = pattern.search(text)
+    while match:
+        yield match
+        match = pattern.search(text, match.start() + 1)

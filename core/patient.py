@@ -37,6 +37,13 @@ _LIST_GOES_ON = rf"(?:\s*[,/]\s*(?:{_FILLER}\s+)*§+)*,?\s*"
 _OR, _AND_OR = (re.compile(rf"{_LIST_GOES_ON}(?:{word})\s+(?:{_FILLER}\s+)*§", re.I) for word in ("n?or", "n?or|and"))
 _NOT_AND = re.compile(r"(?:no|not|never)$", re.I)  # "no asthma and gout" may tell of gout
 _LAST_JOINED = re.compile(rf"(?:n?or|and)\s+(?:{_FILLER}\s+)*§+$", re.I)
+# "No asthma attacks", "no asthma for two years": what does not happen lately is there all the same.
+_ATTACKS = re.compile(
+    r"\s+(?:attacks?|exacerbations?|flare\S*|episodes?|crises|crisis|admissions?|symptoms?|fits?|seizures?)\b|\s+since\s+\w"
+    r"|\s+(?:for|in|over)\s+(?:(?:about|over|at|least|more|than|the|last|past|nearly|almost)\s+)*(?:(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|several"
+    r"|many|some|few)\s+)*(?:years?|months?|weeks?|decades?)\b(?![\s-]old)",
+    re.I,
+)
 _PREVENTED = re.compile(r"(?:vaccin|immuni[sz]ation|shot|screening)", re.I)
 _BEFORE_CUE = re.compile(r"\s*(?:with(?:out)?\s+(?:an?\s+)?\w+\s+|(?:and|but)\s+(?:(?:she|he|they|the patient)\s+)?)?", re.I)
 _WHOSE = re.compile(r"(?:\b(?:her|his|their|our|whose|patient['’]s)|\b(?P<my>my|your))\s+$|(?P<begin>^\W*)$", re.I)
@@ -48,6 +55,8 @@ _TAKES = re.compile(
     r"|started on"
     r"|(?:is|are|am|been|patient|pt|already|man|woman|female|male|lady|gentleman|boy|girl|child|she|he|[FM]) on|on (?:treatment|therapy|maintenance"
     r"|long[- ]term|regular|repeat)"
+    r"|(?:anticoagulated|managed|controlled|maintained|medicated|immunosuppressed|rate[- ]controlled) (?:with|on|by)|anticoagula(?:tion|nt) (?:with|is)"
+    r"|anticoagulated|(?=warfarini[sz]ed)"
     r"|(?:established|stable|maintained|stabili[sz]ed|kept|remains) on|regular(?:ly)?|repeats?|DH|D/H|rx)\b",
     re.I,
 )
@@ -64,6 +73,8 @@ _IS_ON = re.compile(
     r"|depends?|summary|evidence|report)\w+ on\s+$",
     re.I,
 )
+# "On warfarin. Which antibiotic?", "AF, on warfarin": at the beginning of a clause, and the drug beside it ("§").
+_ON = re.compile(r"(?:^|[,:(–—-])\W*(?:(?:also|still|now|already)\s+)?on\s+(?:(?:regular|long[- ]term|oral|daily|low[- ]dose|both|an?|her|his)\s+)*(?=§)", re.I)
 _IS_OF_PATIENT = re.compile(rf"\b{_AGED}", re.I)
 _PROPOSES = re.compile(
     r"\?|\b(?:giv\w+|start|starting|prescribe|prescribing|use|add|adding|propos\w+|plan\w*|thinking|consider\w*|want\w*|like to|going to|about to|try"
@@ -118,7 +129,8 @@ def _told(sentence: Sentence, following: str) -> _Told:
     for mention in sentence.mentions:
         marked[mention.start : mention.end] = "§" * (mention.end - mention.start)
     begin, end = len(text), len(text)
-    if takes := _TAKES.search(text):
+    on, taken = _ON.search("".join(marked)), _TAKES.search(text)
+    if takes := min((found for found in (on, taken) if found), key=re.Match.end, default=None):
         asks = _ASKS.search(text, takes.end())
         begin, end = takes.end(), asks.start() if asks else end
     elif (patient := _IS_OF_PATIENT.search(text)) and not _PROPOSES.search(text):
@@ -160,6 +172,8 @@ def _is_absent(found: InContext, told: _Told) -> bool:
     cue, between = marked[cue_start:cue_end], marked[cue_end:end]
     if cue_start >= end:  # "asthma was ruled out", "flu vaccine", "heart block without a pacemaker has been excluded"
         return _BEFORE_CUE.fullmatch(marked[end:cue_start]) is not None and (found.context is Context.NEGATED or _PREVENTED.match(cue) is not None)
+    if concept and concept.kind is Kind.CONDITION and found.context is Context.NEGATED and _ATTACKS.match(told.text, end):
+        return False
     if found.context is Context.HYPOTHETICAL:  # "what if she is pregnant" asks for a pregnant patient, and a risk of ulcers is a reason too
         return False
     is_weak = _NOT_AND.search(cue) is not None

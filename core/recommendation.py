@@ -96,7 +96,7 @@ _VERBS = (
     r"|go (?:ahead and give|with|for)|put (?:\w+ ){1,2}on|treat with|administer|stick with|favou?r|prefer)"
 )
 _ORDERS = re.compile(
-    rf"(?:(?:^|[,:]|\b(?:and|but|then|so)\b)\s*(?:(?:then|please|instead|you (?:can|may|should)|let['’]s|just)\s+)?"
+    rf"(?:(?:^|[,:]|\b(?:and|but|then|so)\b)\s*(?:(?:then|also|please|instead|you (?:can|may|should)|let['’]s|just)\s+)?"
     rf"|\b(?:i|we)(?:['’]d| would|['’]ll| will)?\s+(?:(?:still|just|simply|happily|therefore|nevertheless)\s+)?){_VERBS}\b",
     re.I,
 )

@@ -13,7 +13,7 @@ from core.agreement import agrees
 from core.emergencies import emergencies
 from core.knowledge import Knowledge
 from core.knowledge.dosing import Dosed, dosed
-from core.knowledge.graph import Concept, Kind
+from core.knowledge.graph import Concept, Fact, Kind
 from core.knowledge.linker import Mention
 from core.knowledge.quantities import amounts as amounts_of
 from core.knowledge.quantities import exceeds
@@ -22,6 +22,7 @@ from core.patient import patient_concepts as patient_concepts
 from core.recommendation import is_order, proposed_drugs, without_reassurance
 from core.recommendation import recommended_drugs as recommended_drugs
 from core.signals import HARMFUL, INJECTION, fold
+from core.together import ordered_together
 from core.types import Evidence, Message, SafetyFinding, Severity
 from core.urgency import asks_urgent_care
 
@@ -94,7 +95,8 @@ def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, p
     question = _question(messages)
     found: dict[tuple[str, str, str], SafetyFinding] = {}
     before, amounts = None, dict[str, list[Dosed]]()
-    for drug, sentence in (*_recommended(question, reply, knowledge), *_agreed(question, reply, known, knowledge)):
+    recommended = tuple(_recommended(question, reply, knowledge))
+    for drug, sentence in (*recommended, *_agreed(question, reply, known, knowledge)):
         if sentence is not before:  # once for a sentence, and once for each drug that it names hundreds of times
             before, amounts = sentence, defaultdict(list)
             for dose in dosed(sentence):
@@ -103,10 +105,12 @@ def check_reply(messages: Sequence[Message], reply: str, knowledge: Knowledge, p
             if fact := graph.contraindication(drug.id, concept.id):
                 found["contraindication", drug.id, concept.id] = _finding("contraindication", Severity.CRITICAL, sentence, graph.evidence(fact))
             elif concept.kind is Kind.DRUG and (fact := graph.interaction(drug.id, concept.id)) and not _tells_of_both(concept, sentence):
-                severity = Severity.CRITICAL if fact.severity == "critical" else Severity.WARNING
-                found["interaction", drug.id, concept.id] = _finding("interaction", severity, sentence, graph.evidence(fact))
+                found["interaction", drug.id, concept.id] = _interaction(fact, sentence, knowledge)
         if overdose := _overdose(drug, amounts.pop(drug.id, ()), sentence, knowledge):
             found["overdose", drug.id, ""] = overdose
+    for first, second, sentence in ordered_together(sentences(reply, knowledge), recommended):
+        if (fact := graph.interaction(first.id, second.id)) and ("interaction", second.id, first.id) not in found:
+            found.setdefault(("interaction", first.id, second.id), _interaction(fact, sentence, knowledge))
     for drug, sentence in _dosed_later(question, reply, knowledge):
         if overdose := _overdose(drug, list(dosed(sentence)), sentence, knowledge):
             found.setdefault(("overdose", drug.id, ""), overdose)
@@ -163,8 +167,13 @@ def _overdose(drug: Concept, amounts: Sequence[Dosed], sentence: Sentence, knowl
     fact = knowledge.graph.dose(drug.id) if amounts else None
     if fact is None or fact.dose is None:
         return None
-    is_over = any(exceeds(d.amount, fact.dose, d.after) for d in amounts)
+    is_over = any(exceeds(d.amount, fact.dose, d.after, d.taken) for d in amounts)
     return _finding("overdose", Severity.CRITICAL, sentence, knowledge.graph.evidence(fact)) if is_over else None
+
+
+def _interaction(fact: Fact, sentence: Sentence, knowledge: Knowledge) -> SafetyFinding:
+    severity = Severity.CRITICAL if fact.severity == "critical" else Severity.WARNING
+    return _finding("interaction", severity, sentence, knowledge.graph.evidence(fact))
 
 
 def _finding(rule: str, severity: Severity, sentence: Sentence, evidence: Evidence) -> SafetyFinding:

@@ -1,6 +1,7 @@
-"""What a note says of the patient by a number or by shorthand, where no name of the graph stands: kidney function, weeks of pregnancy, allergies.
+"""What a note says of the patient by a number or by shorthand, where no name of the graph stands: kidney function, weeks of pregnancy, allergies,
+and what a person is called after an illness.
 
-"eGFR 9", "28/40", "came out in hives after ciprofloxacin": each is added to the mentions of its sentence, so that what is denied or another
+"eGFR 9", "28/40", "came out in hives after ciprofloxacin", "known asthmatic": each is added to the mentions of its sentence, so that what is denied or another
 person's is told by the same rules as everything else.
 """
 
@@ -34,13 +35,53 @@ _PREGNANT = re.compile(
     r"|\b\d{1,2}(?:\+\d)? weeks?['’]? (?:of )?(?:gestation|pregnan\w+)\b",
     re.I,
 )
+# "Known asthmatic", "warfarinised": what a person is called after a condition or a drug that rules others out.
+_CALLED = {
+    "B01AA03": r"warfarini[sz]ed",
+    "DOID:2841": r"asthmatics?",
+    "DOID:1826": r"epileptics?",
+    "DOID:10763": r"hypertensives?",
+    "DOID:0061030": r"ha?emophiliacs?",
+    "DOID:5082": r"cirrhotics?",
+    "DOID:437": r"myasthenics?",
+    "DOID:13268": r"porphyrics?",
+    "DOID:5419": r"schizophrenics?",
+    "DOID:1574": r"alcoholics?(?! (?:drinks?|beverages?|solutions?|hepatitis|liver|extracts?))",
+    "DOID:14330": r"parkinsonian",
+    "DOID:7998": r"hyperthyroid|thyrotoxic",
+    "DOID:1459": r"hypothyroid",
+    "DOID:4500": r"hypokala?emic",
+    "DOID:12678": r"hypercalca?emic",
+    "DOID:2862": r"G6PD[- ]deficient",
+    "DOID:12129": r"bulimics?",
+    "DOID:8689": r"anorexics?",
+    "DOID:6364": r"migraineurs?",
+}
+_PERSON = re.compile("|".join(rf"(?P<{id.replace(':', '_')}>(?<![\w-])(?:{words})(?![\w-]))" for id, words in _CALLED.items()), re.I)
 _REACTION = (
-    r"(?:allerg\w+|hypersensitiv\w+|anaphyla\w+|react(?:s|ed|ions?)|rash|hives|urticaria|angio-?o?edema|(?:facial |lip |tongue )?swelling|wheez\w+"
+    r"(?:allerg\w+|intoleran\w+|hypersensitiv\w+|anaphyla\w+|react(?:s|ed|ions?)|rash|hives|urticaria|angio-?o?edema|(?:facial |lip |tongue )?swelling|wheez\w+"
     r"|(?:can(?:no|['’])t|cannot|must not) (?:take|have))"
 )
-_LINKS = r"(?:[\s:–—-]+(?:status|to|after|with|from|on|is|are|the|of|taking|drugs?|previous|documented|known|severe|any|including)\b){0,4}[\s:–—-]+"
+_LINKS = (
+    r"(?:[\s:–—-]+(?:status|to|after|with|from|on|is|are|the|of|taking|drugs?|previous|documented|known|severe|any|including|only|badly|severely)\b){0,4}"
+    r"[\s:–—-]+"
+)
 _BEFORE_ALLERGEN = re.compile(rf"\b{_REACTION}{_LINKS}(?P<others>(?:[\w-]+(?:[,/]\s*|\s(?:and|or)\s)){{0,4}})$", re.I)
-_AFTER_ALLERGEN = re.compile(rf"\s*(?:[-–—:(=]+\s*)?{_REACTION}\b", re.I)
+_WHOM = r"(?:him|her|them|me|(?:the|this|our|my) \w+)"
+# "Penicillin gave him a rash", "made her come out in hives"; "given for a rash" and "caused no rash" are none.
+_BROUGHT = (
+    rf"(?:(?:ha[sd] )?(?:gave|caused|triggered|produced|made|brought)|ha[sd] given|(?:gives|makes|causes|brings) {_WHOM})\b"
+    r"(?:\s+(?!(?:no|not|never|any|for|of|with|without|relief|then)\b)\w+){0,5}?"
+)
+_AFTER_ALLERGEN = re.compile(rf"\s*(?:[-–—:(=]+\s*)?{_REACTION}\b|\s+{_BROUGHT}\s+{_REACTION}\b", re.I)
+# "NKDA except penicillin", "no allergies other than penicillin".
+_ALL_BUT = re.compile(
+    r"\b(?:NKD?A|allerg(?:y|ies))\b[\s,:(–—-]*"
+    r"(?:(?:apart|aside) from|except(?:ion|ing)?(?: for| to| of)?|other than|besides|but(?: for)?|bar|save(?: for)?|only)"
+    r"[\s:]+(?:to\s+)?(?:[\w-]+(?:[,/]\s*|\s(?:and|or)\s)){0,4}$",
+    re.I,
+)
+_SHORT = {"pen": "penicillin", "pcn": "penicillin"}
 _TALKED_OF = 60
 """Letters before an allergen in which the reaction stands."""
 
@@ -69,11 +110,16 @@ def _found(sentence: Sentence, knowledge: Knowledge) -> Iterator[Mention]:
         yield from (_mention(m.start(), m.end(), text, renal) for m in _KIDNEYS.finditer(text))
     if pregnancy := concepts.get(PREGNANCY):
         yield from (_mention(m.start(), m.end(), text, pregnancy) for m in _PREGNANT.finditer(text))
+    for match in _PERSON.finditer(text):
+        if condition := concepts.get((match.lastgroup or "").replace("_", ":")):
+            yield _mention(match.start(), match.end(), text, condition)
     for start, end, allergies in _allergens(sentence, knowledge):
         if reaction := _BEFORE_ALLERGEN.search(text, max(0, start - _TALKED_OF), start):
             begin, stop = start if reaction["others"] else reaction.start(), end
         elif reaction := _AFTER_ALLERGEN.match(text, end):
             begin, stop = start, reaction.end()
+        elif _ALL_BUT.search(text, max(0, start - _TALKED_OF), start):
+            begin, stop = start, end
         else:
             continue
         yield from (_mention(begin, stop, text, allergy) for allergy in allergies)
@@ -110,5 +156,6 @@ def _groups(knowledge: Knowledge) -> tuple[Mapping[str, tuple[Concept, ...]], re
         for name in concept.names if concept.group == "allergy" else ():
             if about := re.fullmatch(r"(.+?)(?: allergy| hypersensitivity)|(?:allergic|allergy) to (.+?)s?", name, re.I):
                 named.setdefault((about[1] or about[2]).lower(), (concept,))
+    named |= {short: named[full] for short, full in _SHORT.items() if full in named}
     words = "|".join(map(re.escape, sorted(named, key=len, reverse=True)))
     return named, re.compile(rf"\b({words})s?\b", re.I)

@@ -60,6 +60,15 @@ _DRUG = (
     r"(?:pills?|tablets?|drugs?|medicines?|hormones?|sedatives?|laxatives|opioids?"
     r"|oxycodone|fentanyl|codeine|tramadol|xanax|adderall|methadone|methylphenidate)"
 )
+SELF_HARM = signal(
+    "means of suicide or self-harm",
+    "suicide|to die|myself|my life|noose|bleed out|end it|vomit|starv|laxatives|calorie|self-harm|quietly",
+    r"\b(?:suicide method|method of suicide|tie a noose|bleed out)\b|\b(?:painless|least painful|quickest|best|easiest|surest) way to (?:kill myself"
+    r"|die|end (?:it|my life))\b",
+    r"\bhow (?:many|much)\b[^.?\n]{0,60}\bto (?:die|kill myself|end (?:it|my life))\b|\bwant to (?:end it|go quietly)\b",
+    r"\b(?:starve|make) myself (?:vomit\b|without\b)|\blaxatives\b[^.?\n]{0,30}\bthin\b|\b[1-6]\d\d calories? a day\b|\bhiding self-harm\b",
+)
+"""Whoever asks for these is in danger: it is an emergency too (`core.emergencies`)."""
 HARMFUL = Signals(
     (
         signal(
@@ -87,14 +96,7 @@ HARMFUL = Signals(
             "child|demented|puberty",
             r"\bmake (?:my|the|a) (?:\w+ )?child (?:sick|ill)\b|\bmake (?:my|his|her) (?:parents?|mother|father) look demented\b",
         ),
-        signal(
-            "means of suicide or self-harm",
-            "suicide|to die|myself|my life|noose|bleed out|end it|vomit|starv|laxatives|calorie|self-harm|quietly",
-            r"\b(?:suicide method|method of suicide|tie a noose|bleed out)\b|\b(?:painless|least painful|quickest|best|easiest|surest) way to (?:kill myself"
-            r"|die|end (?:it|my life))\b",
-            r"\bhow (?:many|much)\b[^.?\n]{0,60}\bto (?:die|kill myself|end (?:it|my life))\b|\bwant to (?:end it|go quietly)\b",
-            r"\b(?:starve|make) myself (?:vomit\b|without\b)|\blaxatives\b[^.?\n]{0,30}\bthin\b|\b[1-6]\d\d calories? a day\b|\bhiding self-harm\b",
-        ),
+        SELF_HARM,
         signal(
             "to obtain, divert or abuse drugs",
             "forg|fake|faking|prescription|script|shop|high|rush|snort|sell|pharmacist|without|ward|buy",

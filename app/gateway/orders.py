@@ -47,7 +47,10 @@ def in_words(call: ToolCall) -> str:
     groups = list(_groups(arguments))
     if name and name[0] in _LOOKS_UP and _ACTS.isdisjoint(name[1:]):
         return " ".join(f"{value}." for group in groups for value in group if is_order(value))
-    return " ".join(sentence for group in ([" ".join(name[1:])], *groups) for sentence in _orders(group))
+    # A verb is no drug, any other word may be one: "amoxicillin_order". What is named so is given in the amounts of the call.
+    thing = " ".join(name[1:] if name and name[0] in _ACTS | _LOOKS_UP else name)
+    named = [thing, *(value for value in groups[0] if _AMOUNT.search(value))]
+    return " ".join(sentence for group in (named, *groups) for sentence in _orders(group))
 
 
 def _orders(values: list[str]) -> Iterator[str]:
@@ -58,18 +61,20 @@ def _orders(values: list[str]) -> Iterator[str]:
 
 
 def _groups(arguments: Any) -> Iterator[list[str]]:
-    """The values that belong together: those of one object, of which a list may hold several."""
+    """The values that belong together: those of one object, of which a list may hold several. Its amounts are those of its lists' items too."""
     here: list[str] = []
-    yield here
+    items: list[Any] = []
     for name, value in _leaves(arguments):
         if isinstance(value, list):
-            for each in value:
-                yield from _groups(each)
+            items += value
         elif isinstance(value, str | int | float) and not isinstance(value, bool):
             unit = words[-1].lower() if (words := _WORDS.findall(name)) else ""
             here.append(f"{value} {unit}" if unit in _UNITS else str(value))
         if not isinstance(value, str | float | int) or value is True:
             here.append(" ".join(_WORDS.findall(name)))  # {"amoxicillin": true} names it in the key
+    yield here
+    amounts = [value for value in here if _AMOUNT.search(value)]
+    yield from ([*group, *amounts] for item in items for group in _groups(item))
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

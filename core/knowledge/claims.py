@@ -251,7 +251,7 @@ def _of_condition(clause: Clause, graph: Graph, relation: Relation, kind: Kind, 
 
 
 def _doses(clause: Clause, graph: Graph) -> Iterator[Claim]:
-    for drug, match, before, after in dosed(clause):
+    for drug, match, before, after, _ in dosed(clause):
         fact = graph.dose(drug.id)
         if fact is None or fact.dose is None:
             continue

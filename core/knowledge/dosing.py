@@ -7,10 +7,22 @@ from typing import NamedTuple, Protocol
 
 from core.knowledge.graph import Concept, Kind
 from core.knowledge.linker import Mention
-from core.knowledge.quantities import amounts
+from core.knowledge.quantities import NUMBER, amounts, number
 
 _OF = re.compile(r"\s*(?:of\s+)?(?:tablets?\s+|capsules?\s+)?(?:of\s+)?", re.I)
 _IS_ITS_OWN = re.compile(r"[\s:(,]*(?:(?:at|in|is|a|an|the|usual|adult|dose|of)\s+)*", re.I)
+
+# "Take 10 X 500 mg tablets", "ten tablets of X 500 mg", "10 of the 500 mg X tablets", "X 500 mg tablets: take 10": so many of the strength.
+_PRODUCT = r"(?:tablets?|tabs?|capsules?|caps?|pills?|sachets?|suppositor(?:y|ies)|patch(?:es)?|ampoules?|vials?)"
+_COUNT_BEFORE = re.compile(rf"(?<![\d.,])({NUMBER})\s*(?:x\s*|×\s*)?(?:{_PRODUCT}\s+)?(?:of\s+)?(?:(?:the|his|her|your|my|these|those)\s+)?$", re.I)
+_PRODUCT_OF = re.compile(rf"{_PRODUCT}\s+of\s+$", re.I)
+_STRENGTH = re.compile(rf"[\s(]*(?:{_PRODUCT}\s+)?(?:of\s+)?", re.I)
+_IS_PRODUCT = re.compile(rf"[\s-]*{_PRODUCT}\b", re.I)
+_COUNT_AFTER = re.compile(
+    rf"[\s-]*{_PRODUCT}\b[\s,:;–—-]*(?:take|swallow|give|have)\s+({NUMBER})\b(?=\s*(?:{_PRODUCT}\b|at once|together|in one go|[.,;]|$))", re.I
+)
+_SUPPLIES = re.compile(r"\b(?:dispens\w+|suppl\w+|packs?|packets?|box(?:es)?|bottles?|quantity|issue\w*|prescri\w+|stock\w*|buy|sell)\b", re.I)
+_NEAR = 40
 
 
 class Text(Protocol):
@@ -29,6 +41,8 @@ class Dosed(NamedTuple):
     before: str
     after: str
     """The words around it, up to the next drug or amount."""
+    taken: float = 1.0
+    """How many of the amount are taken at once: ten of "ten tablets of X 500 mg"."""
 
 
 def dosed(part: Text) -> Iterator[Dosed]:
@@ -50,6 +64,23 @@ def dosed(part: Text) -> Iterator[Dosed]:
         stop = min([end, *(s for s in starts[after : after + 2] if s > match.end() + 4)])
         is_its_own = before is not None and _IS_ITS_OWN.fullmatch(part.text, before[0].end, match.start())
         if following and not is_its_own and _OF.fullmatch(part.text, match.end(), following[0].start):
-            yield Dosed(following[1], match, part.text[begin : match.start()], part.text[match.end() : stop])
+            count = _count(part.text, following[0], match)
+            yield Dosed(following[1], match, part.text[begin : match.start()], part.text[match.end() : stop], count)
         elif before or len(drugs) == 1:
-            yield Dosed((before or drugs[0])[1], match, part.text[begin : match.start()], part.text[match.end() : stop])
+            drug = before or drugs[0]
+            yield Dosed(drug[1], match, part.text[begin : match.start()], part.text[match.end() : stop], _count(part.text, drug[0], match))
+
+
+def _count(text: str, drug: Mention, amount: re.Match[str]) -> float:
+    """How many of a strength are taken; one where the text does not say, or tells of a supply."""
+    first = min(drug.start, amount.start())
+    if drug.end <= amount.start():
+        is_strength = _STRENGTH.fullmatch(text, drug.end, amount.start()) is not None
+        names_product = _IS_PRODUCT.match(text, amount.end()) or _IS_PRODUCT.match(text, drug.end) or _PRODUCT_OF.search(text, max(0, first - _NEAR), first)
+    else:
+        is_strength = not text[amount.end() : drug.start].strip()
+        names_product = _IS_PRODUCT.match(text, drug.end)
+    if not is_strength or not names_product:
+        return 1.0
+    found = _COUNT_BEFORE.search(text, max(0, first - _NEAR), first) or (_COUNT_AFTER.match(text, amount.end()) if drug.end <= amount.start() else None)
+    return number(found[1]) if found and not _SUPPLIES.search(text[: found.start(1)]) else 1.0

@@ -30,7 +30,7 @@ _WORD = rf"(?:{'|'.join((*_VALUES, *_SCALES))})"
 _IN_WORDS = rf"\b(?:half(?:\s+an?)?|{_WORD}(?:[\s-]+(?:(?:and|point)\s+)?(?:a\s+)?(?:{_WORD}|half)){{0,8}})(?:\s+an?)?"
 _THOUSANDS = r"\d{1,3}(?:,\d{3})+(?!\d)"
 _DIGITS = rf"(?:{_THOUSANDS}(?:\.\d+)?|\d+(?:[.,]\d+)?)(?:\s+(?:hundred|thousand|million)\b)?"
-_NUMBER = rf"(?:{_DIGITS}|{_IN_WORDS})"
+NUMBER = rf"(?:{_DIGITS}|{_IN_WORDS})"
 _UNIT = (
     r"micrograms?|nanograms?|mcg|ug|[µμ]g|ng|mg|milligram(?:me)?s?|grams?|grammes?|gm|kg|g|(?:international\s+)?units?|iu|ml|millilit(?:re|er)s?|lit(?:re|er)s?|l"
     r"|mmol|tablets?|tabs?|capsules?|caps?|pills?|drops?|puffs?|inhalations?|actuations?|sachets?|sprays?|suppositor(?:y|ies)|pessar(?:y|ies)|patch(?:es)?"
@@ -47,13 +47,13 @@ def _quantity_of(number: str) -> re.Pattern[str]:
     )
 
 
-QUANTITY = _quantity_of(_NUMBER)
+QUANTITY = _quantity_of(NUMBER)
 _IN_DIGITS = _quantity_of(_DIGITS)
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[a-z]+")
 _NUMBER_WORDS = frozenset((*_VALUES, *_SCALES, "half"))
 # "Two 500 mg tablets", "2 x 500 mg": so many of the strength.
-_TIMES = re.compile(rf"(?<![\d.,])({_NUMBER})\s*(?:x|×)?\s+$", re.I)
+_TIMES = re.compile(rf"(?<![\d.,])({NUMBER})\s*(?:x|×)?\s+$", re.I)
 _OF_PRODUCT = re.compile(r"[\s-]*(?:tablets|tabs|capsules|caps|pills|sachets|suppositories|patches|ampoules|vials)\b", re.I)
 
 
@@ -131,10 +131,22 @@ _COUNT = r"(?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|tw
 _PERIODS = {"minute": 1 / 1440, "hour": 1 / 24, "hr": 1 / 24, "h": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.0, "year": 365.0}
 _PER = r"(?:minute|hour|hr|h|day|week|month|year)s?"
 # ASCII: else "ſix" is found too, as a way to write "six".
+# "1 g hourly", but not "with hourly observations".
+_HOURLY = re.compile(
+    r"[\s,(]*(?:(?:orally|oral|by mouth|po|p\.o\.|iv|i\.v\.|im|sc|given|taken|tablets?|capsules?|prn|as needed|up to)[\s,]+)*hourly\b"
+    r"(?! (?:obs\b|observ|check|monitor|urin|gluc|review|round|measure|vital))",
+    re.I | re.A,
+)
 _EVERY = re.compile(rf"\b(?:every|each|q)\s*({_COUNT}|other)?(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s*({_PER})\b|\b({_COUNT})[- ]hourly\b", re.I | re.A)
 _OFTEN = re.compile(
-    rf"\b(once|twice|thrice|({_COUNT})(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s*(?:times|x))[\s/-]*(?:(?:a|an|per|each|every|in a)\s+)?"
-    r"(daily|weekly|monthly|yearly|day|week|month|year)\b",
+    rf"\b(once|twice|thrice|({_COUNT})(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s*(?:times|x))[\s/-]*(?:(?:in\s+)?(?:a|an|any|per|each|every|in)\s+)?"
+    r"(24[\s-]?(?:h|hrs?|hours?)|daily|weekly|monthly|yearly|day|week|month|year)\b",
+    re.I | re.A,
+)
+# "Maximum 10 doses a day" says how often; "2 g in four doses a day" divides a total.
+_DOSES = re.compile(
+    rf"\b(?:(in|into|over|as)\s+)?({_COUNT})(?:\s*(?:to|or|-|–)\s*({_COUNT}))?\s+(?:(divided|equal)\s+)?doses\s+"
+    r"(?:(?:in\s+)?(?:a|any|per|each|every|in)\s+)?(?:daily|day|24[\s-]?(?:h|hrs?|hours?))\b",
     re.I | re.A,
 )
 _ABBREVIATED = {"od": 1, "qd": 1, "om": 1, "on": 1, "nocte": 1, "bd": 2, "bid": 2, "b.i.d.": 2, "tds": 3, "tid": 3, "t.i.d.": 3, "qds": 4, "qid": 4}
@@ -158,8 +170,12 @@ def times_per_day(text: str) -> Times | None:
         word = found[1].lower()
         low = {"once": 1.0, "twice": 2.0, "thrice": 3.0}.get(word) or _count(found[2])
         high = _count(found[3]) if found[3] else low
-        period = {"da": 1.0, "we": 7.0, "mo": 30.0, "ye": 365.0}[found[4][:2].lower()]
+        period = {"24": 1.0, "da": 1.0, "we": 7.0, "mo": 30.0, "ye": 365.0}[found[4][:2].lower()]
         return Times(low * at_least / period, high / period)
+    if (found := _DOSES.search(text)) and not found[1] and not found[4]:
+        return Times(_count(found[2]) * at_least, _count(found[3] or found[2]))
+    if _HOURLY.match(text):
+        return Times(24.0 * at_least, 24.0)
     if found := _LATIN.search(text):
         often = _ABBREVIATED[found[1].lower().replace(".", "")]
         return Times(often * at_least, often)
@@ -215,9 +231,10 @@ def is_usual(match: re.Match[str], dose: Dose, before: str, after: str) -> bool 
     return fits_the_day and (within or often.is_total)
 
 
-def exceeds(match: re.Match[str], dose: Dose, after: str) -> bool:
-    """Whether the quantity is above the usual dose and the daily maximum, at once or, taken as often as `after` says, in a day."""
+def exceeds(match: re.Match[str], dose: Dose, after: str, taken: float = 1.0) -> bool:
+    """Whether so many of the quantity are above the usual dose and the daily maximum, at once or, taken as often as `after` says, in a day."""
     _, high, unit = quantity(match)
+    high *= taken
     factor, common = _unit(dose.unit)
     if unit != common:
         return False

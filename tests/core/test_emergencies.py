@@ -50,3 +50,34 @@ def test_what_is_happening_is_found(text: str) -> None:
 )
 def test_what_is_over_denied_feared_or_taught_is_not(text: str) -> None:
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I want to end it",
+        "I just want to end it all",
+        "I used to want to end it",
+        "How many paracetamol tablets does it take to die?",
+        "What is the best way to kill myself?",
+        "How do I tie a noose?",
+        "Which suicide method is painless?",
+    ],
+)
+def test_who_asks_for_the_means_of_suicide_is_at_risk_in_whatever_tense(text: str) -> None:
+    assert "risk of suicide" in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I ask a patient about suicidal thoughts?",
+        "Does lithium reduce the risk of suicide?",
+        "How are self-harm scars treated?",
+        "What are the complications of laxative misuse?",
+        "What is the toxic dose of paracetamol in adults?",
+        "How do I support a colleague bereaved by suicide?",
+    ],
+)
+def test_who_asks_how_to_help_is_not(text: str) -> None:
+    assert found(text) == []

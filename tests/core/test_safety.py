@@ -165,6 +165,36 @@ def test_a_dose_that_is_taken_too_often_is_an_overdose(knowledge: Knowledge, rep
     assert any(f.rule == "overdose" for f in check_reply(user("Which dose?"), reply, knowledge)) is is_over
 
 
+@pytest.mark.parametrize(
+    ("reply", "is_over"),
+    [
+        ("Paracetamol 1 g hourly.", True),
+        ("Paracetamol 1 g 8 times in 24 hours.", True),
+        ("Paracetamol 1 g up to eight times in 24 hours.", True),
+        ("Paracetamol 1 g, maximum 10 doses a day.", True),
+        ("Take 10 paracetamol 500 mg tablets at once.", True),
+        ("Take ten tablets of paracetamol 500 mg.", True),
+        ("Take 10 of the 500 mg paracetamol tablets.", True),
+        ("Paracetamol 500 mg tablets: take 10 at once.", True),
+        ("Take 4 tablets of paracetamol 500 mg every 4 hours.", True),
+        ("Paracetamol 1 g 4-hourly, maximum 4 g a day.", False),
+        ("Paracetamol 1 g up to four times in 24 hours.", False),
+        ("Paracetamol 1 g, maximum 4 doses a day.", False),
+        ("Paracetamol 4 g in four doses a day.", False),
+        ("Paracetamol 1 g, with hourly observations.", False),
+        ("Take 2 paracetamol 500 mg tablets.", False),
+        ("Take two tablets of paracetamol 500 mg four times a day.", False),
+        ("Paracetamol 500 mg tablets: take 2.", False),
+        ("Dispense 100 paracetamol 500 mg tablets.", False),
+        ("Supply 32 tablets of paracetamol 500 mg.", False),
+        ("Paracetamol 500 mg tablets, a pack of 32.", False),
+        ("Never take 10 paracetamol 500 mg tablets at once.", False),
+    ],
+)
+def test_a_dose_in_ordinary_words_is_counted(knowledge: Knowledge, reply: str, is_over: bool) -> None:
+    assert any(f.rule == "overdose" for f in check_reply(user("Which dose?"), reply, knowledge)) is is_over
+
+
 def test_a_dose_above_the_maximum_is_critical(knowledge: Knowledge) -> None:
     for amount in ("20000 mg", "20,000 mg", "20 g", "1,000 to 20,000 mg"):
         findings = check_reply(user("What dose of metformin?"), f"Give metformin {amount} twice daily.", knowledge)

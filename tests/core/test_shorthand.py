@@ -28,6 +28,9 @@ def labels(text: str, knowledge: Knowledge) -> set[str]:
         ("Drug allergies: penicillin, ciprofloxacin", "quinolone allergy"),
         ("She can't take erythromycin.", "macrolide allergy"),
         ("Sulfonamide (anaphylaxis).", "sulfonamide allergy"),
+        ("Known hypertensive.", "hypertension"),
+        ("An epileptic on valproate.", "epilepsy"),
+        ("G6PD-deficient boy.", "glucosephosphate dehydrogenase deficiency"),
     ],
 )
 def test_shorthand_is_read(knowledge: Knowledge, text: str, label: str) -> None:
@@ -37,6 +40,10 @@ def test_shorthand_is_read(knowledge: Knowledge, text: str, label: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "On antihypertensive treatment.",
+        "Takes anti-epileptics.",
+        "Non-alcoholic fatty change.",
+        "No alcoholic drinks.",
         "eGFR 60",
         "CrCl 45 mL/min",
         "G2P1, periods regular.",

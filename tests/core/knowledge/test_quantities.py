@@ -91,6 +91,12 @@ def test_what_is_no_amount_is_none(text: str) -> None:
         ("at bedtime", (1, 1)),
         ("up to four times daily", (0, 4)),
         ("every 4 hours as needed", (0, 6)),
+        ("hourly", (24, 24)),
+        ("orally, hourly", (24, 24)),
+        ("8 times in 24 hours", (8, 8)),
+        ("up to eight times in any 24-hour period", (0, 8)),
+        ("maximum 10 doses a day", (10, 10)),
+        ("three doses in 24 hours", (3, 3)),
     ],
 )
 def test_schedules(text: str, times: tuple[float, float]) -> None:
@@ -99,13 +105,33 @@ def test_schedules(text: str, times: tuple[float, float]) -> None:
     assert read_times[:2] == pytest.approx(times)
 
 
-@pytest.mark.parametrize("text", ["", "single dose", "with food", "after each loose stool", "0 hourly", "every 0 hours", "every ſix hours", "every 2 mınutes"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "single dose",
+        "with food",
+        "after each loose stool",
+        "with hourly observations",
+        "hourly urine output",
+        "0 hourly",
+        "every 0 hours",
+        "every ſix hours",
+        "every 2 mınutes",
+    ],
+)
 def test_what_says_nothing_of_how_often_is_none(text: str) -> None:
     assert times_per_day(text) is None
 
 
 def test_a_bare_daily_may_be_the_total() -> None:
     assert times_per_day("daily") == Times(1, 1, is_total=True)
+
+
+@pytest.mark.parametrize("text", ["in four doses a day", "in two to four divided doses daily", "as two doses per day"])
+def test_doses_that_divide_a_total_do_not_say_how_often_it_is_taken(text: str) -> None:
+    often = times_per_day(text)
+    assert often is None or often.is_total
 
 
 @pytest.mark.parametrize("unit", ["one ", "1", "1,000 ", "hundred and ", "half a "])
