@@ -16,6 +16,9 @@ def main(argv: list[str]) -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     match argv:
         case ["train", round_id]:
+            from alignment.grpo.launcher import end_with_launcher
+
+            end_with_launcher()
             from alignment.grpo.run import main as train
 
             return train(round_id)

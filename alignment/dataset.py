@@ -132,6 +132,8 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
     kinds = {knowledge.graph.concept(i).kind for i in answers}
     # Several things of one kind ("amoxicillin or doxycycline") are choices; things of different kinds are all wanted.
     groups = tuple(tuple(i for i in answers if knowledge.graph.concept(i).kind is k) for k in _ANSWER_KINDS if k in kinds)
+    # Ruled out is what it would be instead: "no fever: give paracetamol" rules no answer out that speaks of fever.
+    ruled_out = tuple(i for i in sorted(denied - question) if (kind := knowledge.graph.concept(i).kind) is Kind.DRUG or kind in kinds)
     # A scripted rater's correction stays recognisable in everything that is made from it.
     generator = "simulated-correction-1" if example.simulated else "correction-1"
     patient = patient_concepts(example.messages, knowledge)
@@ -141,7 +143,7 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
         messages=example.messages,
         capability=Capability.SAFETY if example.unsafe else Capability.DOMAIN,
         family="correction",
-        reference=Reference(kind="concepts", concepts=groups, forbidden=tuple(sorted(denied - question)), text=correction),
+        reference=Reference(kind="concepts", concepts=groups, forbidden=ruled_out, text=correction),
         patient=tuple(sorted(c.id for c in patient)),
         evidence=example.evidence,
         provenance=Provenance(source="feedback", ids=(example.id,), generator=generator, recipe_hash=recipe_hash),
@@ -151,15 +153,18 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
 def _stances(correction: str, knowledge: Knowledge) -> tuple[set[str], set[str]]:
     """Ids that a correction puts forward, and those that it only denies or warns of: "not ibuprofen: give paracetamol".
 
-    A drug in doubt counts as recommended, as everywhere, unless the words around it deny it.
+    Two readings of a drug must agree, the words around its name and the clinical rules; where they do not, it is neither.
     """
     recommended = {drug.id for drug, _ in recommended_drugs(correction, knowledge)}
     put_forward, denied = set[str](), set[str]()
     mentions = knowledge.linker.mentions(correction)
     for mention, is_denied in zip(mentions, denials(correction, mentions), strict=True):
         if concept := mention.of_kind(*_ANSWER_KINDS):
-            is_for = not is_denied and (concept.kind is not Kind.DRUG or concept.id in recommended)
-            (put_forward if is_for else denied).add(concept.id)
+            is_warned = concept.kind is Kind.DRUG and concept.id not in recommended
+            if not is_denied and not is_warned:
+                put_forward.add(concept.id)
+            elif is_warned or concept.kind is not Kind.DRUG:
+                denied.add(concept.id)
     return put_forward, denied - put_forward
 
 

@@ -18,6 +18,7 @@ def main() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):
         sys.exit("the worker died before its child began")
+    os.environ["TRAINING_LAUNCHER"] = str(os.getpid())  # should COMMAND be a launcher: its processes look whether it is still there
     os.execvp(command[0], command)
 
 

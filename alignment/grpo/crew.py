@@ -3,11 +3,7 @@
 The first of them (*main*) locks, tells and saves; all of them generate, learn, and stop at the same step.
 """
 
-import ctypes
 import fcntl
-import os
-import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +16,6 @@ from torch import distributed
 from core.errors import Conflict
 
 _LOCK_WAIT_SECONDS = 30.0
-_PR_SET_PDEATHSIG = 1
 
 
 class Crew:
@@ -67,10 +62,3 @@ class Crew:
                         raise Conflict(f"Another process is training in {folder}") from error
                     time.sleep(0.2)
             yield
-
-
-def end_with_launcher() -> None:
-    """A process of an `accelerate launch` is killed by the kernel when the launcher dies: torch starts each in a session of its own, where
-    the signal that ends the worker's child does not reach it."""
-    if {"LOCAL_RANK", "ACCELERATE_MIXED_PRECISION"} & os.environ.keys() and sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -20,7 +20,7 @@ from transformers import TrainerCallback
 from alignment.dataset import load_dataset
 from alignment.grpo.assignment import Assignment, assignment
 from alignment.grpo.config import processes
-from alignment.grpo.crew import Crew, end_with_launcher
+from alignment.grpo.crew import Crew
 from alignment.grpo.fingerprint import fingerprint_of
 from alignment.grpo.journal import Journal
 from alignment.grpo.kept import newest, state_folder, step_of
@@ -49,7 +49,6 @@ STOPPED = 143
 
 def main(round_id: str) -> int:
     """Trains the round and returns the process's exit code; never raises for what was expected to be able to go wrong."""
-    end_with_launcher()
     configure_logging(settings().log_level)
     stop = Stop()
     stop.listen()

@@ -1,16 +1,15 @@
-"""The clinical workflow as a state machine: the stages a consultation passes through and what each one says.
+"""The clinical workflow as a state machine: the stages a consultation passes through and what is thought at each.
 
-A walk over a case gives the reasoning chain of its reply. Stages without anything to say for the case are passed in silence, but
+The thoughts are the reasoning chain of the case's reply. Stages without anything to think about the case are passed in silence, but
 none is skipped, except that a red flag ends the search: what is urgent is acted on. A drug is named only after the check that could rule it out.
 """
 
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import pairwise
-from typing import NamedTuple
 
 from alignment.mkgsg.case import Case
-from core.knowledge.graph import Fact, Graph, Kind
+from core.knowledge.graph import Fact, Graph
 from core.types import Relation
 
 
@@ -28,13 +27,6 @@ class Stage(StrEnum):
     ALTERNATIVE = "alternative"
     MANAGEMENT = "management"
     SAFETY_NET = "safety_net"
-
-
-class Step(NamedTuple):
-    stage: Stage
-    sentence: str
-    """Empty when the stage has nothing to say."""
-    facts: tuple[Fact, ...] = ()
 
 
 def next_stage(stage: Stage, *, ruled_out: bool, urgent: bool = False) -> Stage | None:
@@ -55,11 +47,6 @@ def next_stage(stage: Stage, *, ruled_out: bool, urgent: bool = False) -> Stage 
 _AFTER = dict(pairwise(Stage))
 
 
-def walk(case: Case, graph: Graph) -> Iterator[Step]:
-    """The steps of a consultation about `case`, from presentation to safety-net."""
-    return (_step(stage, case, graph) for stage in stages(case))
-
-
 def stages(case: Case) -> Iterator[Stage]:
     """The stages that a consultation about `case` passes through."""
     ruled_out, urgent = case.is_ruled_out, any(f.relation is Relation.RED_FLAG for f in case.facts)
@@ -69,14 +56,9 @@ def stages(case: Case) -> Iterator[Stage]:
         stage = next_stage(stage, ruled_out=ruled_out, urgent=urgent)
 
 
-_THOUGHT = frozenset(
-    (Stage.PRESENTATION, Stage.RED_FLAGS, Stage.DIFFERENTIAL, Stage.INVESTIGATION, Stage.FIRST_CHOICE, Stage.CONTRAINDICATION_CHECK, Stage.ALTERNATIVE)
-)
-
-
 def reasoning(case: Case, graph: Graph) -> str:
-    """What is thought on the way: the sentences up to the choice of the drug."""
-    return " ".join(said for stage in stages(case) if stage in _THOUGHT and (said := _step(stage, case, graph).sentence))
+    """What is thought on the way."""
+    return " ".join(said for stage in stages(case) if (said := thought(stage, case, graph)))
 
 
 def safety_net(condition: str, graph: Graph) -> str:
@@ -87,45 +69,30 @@ def safety_net(condition: str, graph: Graph) -> str:
     return f"{capital(flags[0].detail)} if {lower(graph.label(flags[0].object))} occurs."
 
 
-def _step(stage: Stage, case: Case, graph: Graph) -> Step:
+def thought(stage: Stage, case: Case, graph: Graph) -> str:
+    """What a stage adds to the reasoning, which ends with the choice of the drug: a sentence, or nothing."""
     label = graph.label
     match stage:
         case Stage.PRESENTATION if case.symptoms:
-            facts = tuple(f for f in case.facts if f.relation is Relation.HAS_SYMPTOM and f.subject == case.condition)
-            return Step(stage, findings_sentence(case.symptoms, case.condition, graph), facts)
-        case Stage.HISTORY if case.other and graph.concept(case.other).kind is not Kind.SYMPTOM and case.family != "differential":
-            return Step(stage, f"{'Current drug' if graph.concept(case.other).kind is Kind.DRUG else 'History'}: {label(case.other)}.")
-        case Stage.EXAMINATION if signs := [s for s in case.symptoms if graph.concept(s).group == "sign"]:
-            return Step(stage, f"On examination: {listed([lower(label(s)) for s in signs])}.")
+            return findings_sentence(case.symptoms, case.condition, graph)
         case Stage.RED_FLAGS if flag := next((f for f in case.facts if f.relation is Relation.RED_FLAG), None):
-            return Step(stage, red_flag_sentence(flag, graph), (flag,))
+            return red_flag_sentence(flag, graph)
         case Stage.DIFFERENTIAL if rival := next((f.subject for f in case.facts if f.relation is Relation.HAS_SYMPTOM and f.subject != case.condition), ""):
-            shared = tuple(f for f in case.facts if f.subject == rival)
-            left = tuple(s for s in case.symptoms if s not in {f.object for f in shared})
-            both = listed([lower(label(f.object)) for f in shared])
-            return Step(stage, f"{capital(label(rival))} has {both} too. {findings_sentence(left, case.condition, graph)}", shared)
+            shared = [f.object for f in case.facts if f.subject == rival]
+            left = tuple(s for s in case.symptoms if s not in shared)
+            return f"{capital(label(rival))} has {listed([lower(label(s)) for s in shared])} too. {findings_sentence(left, case.condition, graph)}"
         case Stage.INVESTIGATION if test := next((f for f in case.facts if f.relation is Relation.INVESTIGATED_BY), None):
-            return Step(stage, f"{capital(label(case.condition))} is confirmed by {label(test.object)}.", (test,))
-        case Stage.DIAGNOSIS if case.condition:
-            return Step(stage, f"The most likely diagnosis is {label(case.condition)}.")
+            return f"{capital(label(case.condition))} is confirmed by {label(test.object)}."
         case Stage.FIRST_CHOICE if treated := case.treatment:
-            return Step(stage, treatment_sentence(treated, graph), (treated,))
+            return treatment_sentence(treated, graph)
         case Stage.CONTRAINDICATION_CHECK if case.is_ruled_out and (rule := case.rule):
-            return Step(stage, ruling_sentence(rule, case.drug, graph), (rule,))
+            return ruling_sentence(rule, case.drug, graph)
         case Stage.CONTRAINDICATION_CHECK if case.family == "control":
-            return Step(stage, f"Nothing known speaks against {label(case.drug)} with {label(case.other)}.")
+            return f"Nothing known speaks against {label(case.drug)} with {label(case.other)}."
         case Stage.ALTERNATIVE if case.is_ruled_out:
-            chosen = next(f for f in case.facts[::-1] if f.relation is Relation.TREATED_BY)
-            return Step(stage, treatment_sentence(chosen, graph, another=True), (chosen,))
-        case Stage.MANAGEMENT if flag := next((f for f in case.facts if f.relation is Relation.RED_FLAG), None):
-            return Step(stage, f"{capital(flag.detail)}.", (flag,))
-        case Stage.MANAGEMENT if treated := case.treatment:
-            given = next((f for f in case.facts if f.relation is Relation.TREATED_BY and f.object == case.chosen), treated)
-            return Step(stage, f"Give {label(case.chosen)} for {label(case.condition)}.", (given,))
-        case Stage.SAFETY_NET if case.condition:
-            return Step(stage, safety_net(case.condition, graph))
+            return treatment_sentence(next(f for f in case.facts[::-1] if f.relation is Relation.TREATED_BY), graph, another=True)
         case _:
-            return Step(stage, "")
+            return ""
 
 
 def findings_sentence(symptoms: tuple[str, ...], condition: str, graph: Graph) -> str:

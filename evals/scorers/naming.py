@@ -56,7 +56,8 @@ def score_concepts(item: Item, answer: str, knowledge: Knowledge) -> tuple[float
 
 def named_concepts(item: Item, answer: str, knowledge: Knowledge, kinds: set[Kind]) -> set[str]:
     """Ids that the answer puts forward: of the given kinds, not warned of, and not merely repeated from the question. What is ruled out counts
-    though the question names it, as a differential does. Neither that nor what is wanted counts where it is denied: "it is not gout" names no gout.
+    though the question names it, as a differential does. Neither that nor what is wanted counts where it is denied: "it is not gout" names no gout. Of a
+    drug that is ruled out `recommended_drugs` alone decides, which in doubt says yes.
     """
     asked = asked_about(item, knowledge)
     wanted, forbidden = {i for group in item.reference.concepts for i in group}, set(item.reference.forbidden)
@@ -74,8 +75,8 @@ def named_concepts(item: Item, answer: str, knowledge: Knowledge, kinds: set[Kin
             named |= ids & affirmed
         elif not ids & forbidden:
             named |= ids - asked
-        elif not denied:
-            named |= ids & forbidden
+        else:
+            named |= {i for i in ids & forbidden if not denied or knowledge.graph.concept(i).kind is Kind.DRUG}
     return named
 
 

@@ -22,10 +22,10 @@ from typing import Any
 from alignment.mkgsg.generate import Written, write
 from alignment.mkgsg.source import FAMILIES, enumerate_cases, families_of
 from alignment.mkgsg.validate import reject_reason
-from alignment.mkgsg.variety import near_duplicate_share, vignettes
 from alignment.mkgsg.writer import Writer
 from core.knowledge import builtin
 from core.settings import ROOT
+from tests.alignment.mkgsg.variety import near_duplicate_share, vignettes
 from tests.benchmarks.rows import Row
 
 SIZES = (1_000, 10_000, 100_000)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from subprocess import Popen
+from subprocess import Popen, check_output
 from threading import Timer
 
 import psutil
@@ -17,7 +17,7 @@ from core import store
 from core.artifacts import verify_artifact
 from core.db import unit_of_work
 from core.errors import LostLease, TrainingError, Unavailable
-from core.settings import settings
+from core.settings import ROOT, settings
 from core.tables import Round, utc_now
 from tests.workers.house import until
 from workers import training
@@ -60,6 +60,12 @@ def after(claim: Callable[[], object], action: Callable[[], object]) -> None:
             Timer(0.05, look).start()
 
     look()
+
+
+def test_a_launcher_on_the_leash_tells_its_processes_which_one_it_is() -> None:
+    told = "import os; print(os.environ['TRAINING_LAUNCHER'] == str(os.getpid()))"
+    leash = [sys.executable, "-m", "workers.leash", str(os.getpid()), sys.executable, "-c", told]
+    assert check_output(leash, cwd=ROOT, text=True).strip() == "True"
 
 
 def test_a_child_that_ends_well_leaves_a_whole_adapter(lease: Lease) -> None:

@@ -13,6 +13,7 @@ from alignment.recipe import Recipe
 from core.artifacts import verify_artifact
 from core.errors import ArtifactError
 from core.knowledge import knowledge
+from core.knowledge.graph import Kind
 from core.types import Capability, Message
 from evals.scorers import score_reply
 
@@ -83,13 +84,14 @@ def test_a_correction_becomes_a_sample_that_asks_for_what_it_names(tmp_path):
         ("Not ibuprofen: give paracetamol.", {"paracetamol"}, {"ibuprofen"}),
         ("colchicine, not naproxen", {"colchicine"}, {"naproxen"}),
         ("Avoid naproxen. Give colchicine.", {"colchicine"}, {"naproxen"}),
-        ("Anything but naproxen, such as colchicine.", {"colchicine"}, {"naproxen"}),
         ("It is not gout, it is cellulitis.", {"cellulitis"}, {"gout"}),
         ("Cellulitis rather than gout.", {"cellulitis"}, {"gout"}),
         ("Neither gout nor osteoarthritis: it is cellulitis.", {"cellulitis"}, {"gout", "osteoarthritis"}),
         ("Not a chest X-ray or spirometry, but an ECG.", {"electrocardiogram"}, {"chest X-ray", "spirometry"}),
         ("Not naproxen 500 mg but naproxen 250 mg.", {"naproxen"}, set()),
         ("Colchicine or naproxen.", {"colchicine", "naproxen"}, set()),
+        ("It is not gout: give flucloxacillin.", {"flucloxacillin"}, set()),
+        ("Cellulitis. Avoid naproxen.", {"cellulitis"}, {"naproxen"}),
     ],
 )
 def test_what_a_correction_denies_is_wrong_and_never_right(correction, right, wrong):
@@ -99,6 +101,13 @@ def test_what_a_correction_denies_is_wrong_and_never_right(correction, right, wr
     assert score_reply(sample, correction, KNOWN).correct == 1.0
     for label in wrong:
         assert score_reply(sample, f"{label} or {next(iter(right))}", KNOWN).correct == 0.0
+
+
+@pytest.mark.parametrize("correction", ["Anything but naproxen, such as colchicine.", "Colchicine. There is no reason not to give naproxen."])
+def test_a_drug_of_which_a_correction_leaves_doubt_is_neither_right_nor_ruled_out(correction):
+    sample = correction_sample(_feedback(correction, "A hot swollen toe. What now?"), "r", KNOWN)
+    assert sample.reference.concepts == ((CONCEPT["colchicine"],),)
+    assert sample.reference.forbidden == ()
 
 
 def test_what_the_question_names_is_not_forbidden_by_its_denial():
@@ -119,7 +128,8 @@ def test_no_order_of_names_makes_a_denied_one_right(names, denied):
     sample = correction_sample(_feedback(correction, "What now?"), "r", KNOWN)
     if yes:
         assert {i for group in sample.reference.concepts for i in group} == {CONCEPT[n] for n in yes}
-        assert set(sample.reference.forbidden) == {CONCEPT[n] for n in no}
+        kinds = {Kind.DRUG, *(GRAPH.concept(CONCEPT[n]).kind for n in yes)}
+        assert set(sample.reference.forbidden) == {CONCEPT[n] for n in no if GRAPH.concept(CONCEPT[n]).kind in kinds}
     else:
         assert sample == "names_nothing_new"
 

@@ -18,8 +18,7 @@ from alignment.mkgsg.patients import can_show, duration, patient
 from alignment.mkgsg.presentation import is_emergency
 from alignment.mkgsg.source import CAPABILITY_OF, VIGNETTES, WIDE_FAMILIES, draw, enumerate_cases
 from alignment.mkgsg.validate import reject_reason
-from alignment.mkgsg.variety import near_duplicate_share, vignettes
-from alignment.mkgsg.workflow import Stage, next_stage, stages, walk
+from alignment.mkgsg.workflow import Stage, next_stage, stages, thought
 from alignment.mkgsg.writer import Writer
 from core.knowledge import builtin
 from core.knowledge.graph import Kind
@@ -28,6 +27,7 @@ from core.safety import is_harmful, recommended_drugs
 from core.types import Capability, Relation
 from core.urgency import asks_urgent_care
 from evals.scorers import score_reply
+from tests.alignment.mkgsg.variety import near_duplicate_share, vignettes
 
 KNOWN = builtin()
 CASES = enumerate_cases(KNOWN.graph, ["wide"])
@@ -115,17 +115,17 @@ def test_a_consultation_passes_every_stage_in_order_and_a_red_flag_ends_the_sear
 @pytest.mark.parametrize(
     ("family", "said"),
     [
-        ("drug_choice", {Stage.HISTORY, Stage.DIAGNOSIS, Stage.FIRST_CHOICE, Stage.CONTRAINDICATION_CHECK, Stage.ALTERNATIVE, Stage.MANAGEMENT}),
-        ("interaction_check", {Stage.HISTORY, Stage.CONTRAINDICATION_CHECK, Stage.ALTERNATIVE, Stage.SAFETY_NET}),
-        ("test_interpretation", {Stage.INVESTIGATION, Stage.DIAGNOSIS, Stage.MANAGEMENT, Stage.SAFETY_NET}),
-        ("differential", {Stage.PRESENTATION, Stage.DIFFERENTIAL, Stage.DIAGNOSIS}),
-        ("acute_emergency", {Stage.RED_FLAGS, Stage.MANAGEMENT}),
-        ("control", {Stage.FIRST_CHOICE, Stage.CONTRAINDICATION_CHECK, Stage.MANAGEMENT}),
+        ("drug_choice", {Stage.FIRST_CHOICE, Stage.CONTRAINDICATION_CHECK, Stage.ALTERNATIVE}),
+        ("interaction_check", {Stage.CONTRAINDICATION_CHECK, Stage.ALTERNATIVE}),
+        ("test_interpretation", {Stage.INVESTIGATION}),
+        ("differential", {Stage.PRESENTATION, Stage.DIFFERENTIAL}),
+        ("acute_emergency", {Stage.RED_FLAGS}),
+        ("control", {Stage.FIRST_CHOICE, Stage.CONTRAINDICATION_CHECK}),
     ],
 )
-def test_each_family_speaks_in_the_stages_that_decide_it(family, said):
+def test_each_family_is_thought_through_in_the_stages_that_decide_it(family, said):
     for case in CASES[family][:20]:
-        assert said <= {s.stage for s in walk(case, KNOWN.graph) if s.sentence}
+        assert said <= {stage for stage in stages(case) if thought(stage, case, KNOWN.graph)}
 
 
 def test_a_renal_vignette_names_no_dose_and_sends_to_the_kidney_function():

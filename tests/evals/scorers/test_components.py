@@ -66,6 +66,12 @@ def test_to_deny_what_is_ruled_out_is_not_to_name_it(question: str, reply: str, 
     assert value("correctness", of, reply, knowledge) == expected
 
 
+def test_a_double_denial_of_a_drug_that_is_ruled_out_is_no_denial(knowledge: Knowledge) -> None:
+    of = item(Reference(kind="concepts", concepts=((_id("colchicine", knowledge),),), forbidden=(_id("naproxen", knowledge),)), question="Acute gout?")
+    assert value("correctness", of, "Colchicine, not naproxen.", knowledge) == 1.0
+    assert value("correctness", of, "Colchicine. There is no reason not to give naproxen.", knowledge) == 0.0
+
+
 def test_a_right_diagnosis_makes_no_guess_at_the_drug_right(knowledge: Knowledge) -> None:
     gout, naproxen = (next(c.id for m in knowledge.linker.mentions(name) for c in m.concepts) for name in ("gout", "naproxen"))
     of = item(Reference(kind="concepts", concepts=((gout,), (naproxen,))), question="What is it, and what do you give?", capability=Capability.INTEGRATION)
