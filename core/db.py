@@ -28,8 +28,8 @@ _BUSY_TIMEOUT_MS = 15_000
 _KEPT_CONNECTIONS, _MORE_CONNECTIONS = 16, 32
 """One for each thread that may ask at once: the app has 40 for requests and some for sign-ins. So many are open only while they are needed."""
 _POOL_TIMEOUT_SECONDS = 5
-_CONNECT_TIMEOUT_SECONDS = 5
-"""Of PostgreSQL. Without it a host that swallows packets is waited for as long as TCP tries: minutes."""
+_POSTGRES = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2, "tcp_user_timeout": 10_000}
+"""Seconds, the last in milliseconds. Without them a host that swallows packets is waited for as long as TCP tries: minutes."""
 
 
 @lru_cache(maxsize=4)
@@ -37,7 +37,7 @@ def engine_for(url: str) -> Engine:
     # Errors go to the log, and parameters are what people wrote.
     common = {"hide_parameters": True, "pool_size": _KEPT_CONNECTIONS, "max_overflow": _MORE_CONNECTIONS, "pool_timeout": _POOL_TIMEOUT_SECONDS}
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_SECONDS}, **common)
+        return create_engine(url, pool_pre_ping=True, connect_args=_POSTGRES, **common)
     Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, **common)
 

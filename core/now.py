@@ -18,7 +18,8 @@ _FILLER = (
     r"|thoughts?|plans?|intent\w*|ha(?:ve|d|s|ving)|be(?:en|ing)?|feel\w*|felt|experienc\w+|report\w*|describ\w+|complain\w*|thinking|planning"
     r"|going|tr(?:y|ied|ying)|want\w*|current(?:ly)?|active(?:ly)?|recent(?:ly)?|acute|sudden|severe|further|more|other|known|previous|past|associated"
     r"|t(?:ook|ak(?:e|en|ing))|clinical|obvious|overt|frank|suspected|actually|really|ever|new|crushing|central|heavy|retrosternal|tearing"
-    r"|ripping|thunderclap|swollen|bright|red|fresh)"
+    r"|ripping|thunderclap|swollen|bright|red|fresh|focal|limbs?|left|right|arms?|legs?|face|facial|hands?|one[- ]sided|unilateral|bilateral|upper|lower"
+    r"|exertional|pleuritic|typical|convincing)"
 )
 _FINDING = (
     r"(?:\w+[\s-]){0,2}?(?:pains?|aches?|headaches?|fevers?|chills|rigors|cough\w*|dyspn\w+|breathless\w*|shortness of breath|sob|orthopn\w+|wheez\w*"
@@ -32,7 +33,7 @@ _WORD = rf"(?!(?:{_VERB}|and)\b)[\w/'’-]+"
 _MEMBER = rf"{_WORD}(?:\s+{_WORD}){{0,3}}"
 _OR = r"\s*,?\s*\bn?or\s+"
 _DENIES = r"\b(?:denie[sd]|deny(?:ing)?|negative for|free of)(?: that)?(?: (?:he|she|they|i))?"
-_NO = r"(?:\b(?:no|not(?! (?:sure|certain|clear|known|only|just|merely|ruled out|excluded)\b)|without|never|ruled out)|n['’]t have)"
+_NO = r"(?:\b(?:no|neither|not(?! (?:sure|certain|clear|known|only|just|merely|ruled out|excluded)\b)|without|never|ruled out)|n['’]t have)"
 _FILLED = rf"(?:{_FILLER}\s+)*"
 _DIRECTLY = re.compile(rf"(?:{_DENIES}|{_NO})\s+{_FILLED}$", re.I)
 # A list that "or" joins is denied by any denial; one of commas and "and" by the words that open a list of findings.
@@ -42,6 +43,9 @@ _LIST_OF_FINDINGS = re.compile(
 )
 _OPEN_LIST = re.compile(rf"{_NO}\s+{_FILLED}{_FINDING}(?:\s*,\s*{_FILLED}{_FINDING}){{0,8}}\s*,\s*{_FILLED}$", re.I)
 _GOES_ON_WITH_OR = re.compile(rf"{_MEMBER}(?:\s*,\s*{_MEMBER}){{0,6}}{_OR}{_FILLED}{_FINDING}", re.I)
+# "Suicidal thoughts: none", "haematemesis: nil", "suicidal ideation denied".
+_DENIED_AFTER = re.compile(r"^\w*(?:\s+\w+){0,2}?(?:\s*[:=–-]\s*(?:none|nil|no|denied|denies|negative|-ve|absent)\b|\s+(?:is |was |are |were )?denied\b)", re.I)
+_OWN_TIME = re.compile(r"^[^.,;]{0,20}?\b(?:present|radiating|spreading|since|started|began)\b", re.I)
 _BEGINS_WITH_VERB = re.compile(rf"\W*(?:{_VERB}|having|take\w*)\b", re.I)
 # "I have never had pain like this" and "never before" tell of what is here.
 _NEVER = re.compile(rf"\bnever\s+{_FILLED}(?:such\s+{_FILLED})?$", re.I)
@@ -59,6 +63,9 @@ _LONG_AGO = (
     r"(?:(?:years|months) ago|last (?:year|month|winter|summer|spring|autumn)|in (?:19|20)\d\d|(?:in )?(?:early )?childhood|as a (?:child|kid|baby)"
     r"|in the past|long ago)"
 )
+# In a list of allergies or of past illnesses anaphylaxis is what a drug once did.
+_ANAPHYLAXIS = re.compile(r"anaphyla", re.I)
+_LISTED_AS_PAST = re.compile(r"\b(?:PMHx?|allerg(?:y|ies|ic to)|NKDA except)\b(?![^.;\n]*\b(?:now|today|currently|just|again)\b)[^.;\n]{0,60}$", re.I)
 _RECOVERED = re.compile(r"^[^.;]{0,60}?[\s,](?:ha(?:s|ve|d) )?fully recovered\b(?! from)", re.I)
 _IS_LONG_AGO = re.compile(rf"\b{_LONG_AGO}\b", re.I)
 _COUNTED = r"(?:(?:about|some|around|over|back|only|just|an?|few|couple|of|several|many|\d+|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty)\s+)*"
@@ -108,6 +115,8 @@ _SPEAKS_OF = re.compile(
 )
 _IS_SPOKEN_OF = re.compile(rf"^\w*(?:\s+\w+){{0,2}}?\s+(?:{_WRITTEN}|session|screening|prevention|prophylaxis|risk|mechanism)\b", re.I)
 _IF = re.compile(r"\b(?:if (?:he|she|they|i|you|someone|a \w+)|should (?:he|she|they|someone|a \w+))\b", re.I)
+# What follows the clause is no longer supposed, and who is not sure, or asks, supposes nothing: "not sure if he should go, he has chest pain".
+_SUPPOSED = re.compile(rf"(?<!sure )(?<!know )(?<!asks )(?<!ask )(?<!wonder )(?<!wondering )(?<!check )(?<!tell me ){_IF.pattern}[^,;:]*$", re.I)
 _WHAT_IF = re.compile(r"^\W*(?:what|how)\b.*\b(?:if|in case)\b", re.I)
 # Somebody has it now: what reads like a general question is about a patient all the same.
 _SOMEBODY = re.compile(
@@ -124,7 +133,7 @@ def is_now(text: str, match: re.Match[str]) -> bool:
     before = text[max(0, match.start() - _REACH) : match.start()]
     before = before[max((m.end() for m in _SENTENCE_END.finditer(before)), default=0) :]
     after = _SENTENCE_END.split(text[match.end() : match.end() + _REACH], maxsplit=1)[0]
-    if _is_denied(before, match[0], after) or _is_over(before, match[0], after) or _IF.search(before + match[0]):
+    if _is_denied(before, match[0], after) or _is_over(before, match[0], after) or _SUPPOSED.search(before) or _IF.search(match[0]):
         return False
     is_talked_of = _GENERAL.search(before + match[0]) or _SPEAKS_OF.search(before) or _IS_SPOKEN_OF.search(after)
     return not is_talked_of or (_SOMEBODY.search(before + match[0] + after) is not None and not _WHAT_IF.search(before + match[0]))
@@ -133,16 +142,18 @@ def is_now(text: str, match: re.Match[str]) -> bool:
 def _is_denied(before: str, found: str, after: str) -> bool:
     if _NEVER.search(before) and (_LIKE_THIS.search(before) or _LIKE_THIS.search(after)):
         return False
-    if _DIRECTLY.search(before) or _LIST_WITH_OR.search(before):
+    if _DIRECTLY.search(before) or _LIST_WITH_OR.search(before) or _DENIED_AFTER.match(after):
         return True
     if _LIST_OF_FINDINGS.search(before):
-        return not _BEGINS_WITH_VERB.match(found)
+        return not _BEGINS_WITH_VERB.match(found) and not _LASTS.match(after) and not _OWN_TIME.match(after)
     return _OPEN_LIST.search(before) is not None and _GOES_ON_WITH_OR.match(found + after) is not None
 
 
 def _is_over(before: str, found: str, after: str) -> bool:
     if _NOW.search(found):
         return False
+    if _ANAPHYLAXIS.match(found) and _LISTED_AS_PAST.search(before):
+        return True
     if _PRESENTING.search(before) or _LASTS.match(after):
         return False
     if _PAST_BEFORE.search(before) or _OPENS_CLAUSE.search(before) or _RECOVERED.search(after):

@@ -21,7 +21,7 @@ SEVERE_GFR = 30
 """mL/min/1.73 m2; below it kidney function is severely reduced, or gone (KDIGO 2024, categories G4 and G5)."""
 _FILTRATION = re.compile(
     r"\b(?:e?GFR|CrCl|CCr|creatinine clearance)\b(?:\s+(?:is|was|of|at|only|now|around|about|approximately|just|down to|below|under"
-    r"|less than))*\s*[=:<~≈]*\s*(\d{1,3}(?:\.\d+)?)",
+    r"|less than|fell|fallen|dropped|declined|has|from))*\s*[=:<~≈]*\s*(?:\d{1,3}(?:\.\d+)?\s*(?:to|->|→|then|now)\s*)?(\d{1,3}(?:\.\d+)?)",
     re.I,
 )
 _KIDNEYS = re.compile(
@@ -73,7 +73,9 @@ _BROUGHT = (
     rf"(?:(?:ha[sd] )?(?:gave|caused|triggered|produced|made|brought)|ha[sd] given|(?:gives|makes|causes|brings) {_WHOM})\b"
     r"(?:\s+(?!(?:no|not|never|any|for|of|with|without|relief|then)\b)\w+){0,5}?"
 )
-_AFTER_ALLERGEN = re.compile(rf"\s*(?:[-–—:(=]+\s*)?{_REACTION}\b|\s+{_BROUGHT}\s+{_REACTION}\b", re.I)
+# "Took amoxicillin, developed hives", "after amoxicillin he came out in a rash".
+_THEN = r"(?:(?:and|then|he|she|i|they|has|had)\s+){0,4}(?:(?:came|come|broke) out in|developed|develops|got)\s+(?:an?\s+)?(?:\w+\s+)?"
+_AFTER_ALLERGEN = re.compile(rf"\s*(?:[-–—:(=]+\s*)?{_REACTION}\b|\s+{_BROUGHT}\s+{_REACTION}\b|[,\s]+{_THEN}{_REACTION}\b", re.I)
 # "NKDA except penicillin", "no allergies other than penicillin".
 _ALL_BUT = re.compile(
     r"\b(?:NKD?A|allerg(?:y|ies))\b[\s,:(–—-]*"

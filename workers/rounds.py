@@ -5,6 +5,7 @@ writes the next status, gives the lease back and queues the next job. Errors are
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
@@ -312,6 +313,8 @@ def finish(lease: Lease, status: RoundStatus, reason: str | None) -> None:
     with lease.hand_over() as (session, row):
         if row.finished_at is None:
             close(session, row, status, reason)
+    with suppress(Unavailable):  # what is away holds nothing, and is told when it comes back what to hold
+        promotion.unload_unservable()
 
 
 def close(session: Session, row: Round, status: RoundStatus, reason: str | None) -> None:

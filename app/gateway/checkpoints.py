@@ -11,7 +11,7 @@ from core import audit, jobs, store
 from core.db import reading, unit_of_work
 from core.errors import Conflict, Unavailable
 from core.states import CheckpointStatus
-from core.tables import Checkpoint, Exam
+from core.tables import Checkpoint, Exam, Round
 
 router = APIRouter(prefix="/v1/checkpoints")
 
@@ -59,7 +59,10 @@ def _why_not(session: Session, checkpoint: Checkpoint, current: Checkpoint) -> s
         case CheckpointStatus.REJECTED:
             return f"Checkpoint {checkpoint.id} did not pass its exam and cannot be promoted"
         case CheckpointStatus.CANDIDATE:
-            return f"Checkpoint {checkpoint.id} has not been in production; sign off its round ({checkpoint.round_id}) instead"
+            row = session.get(Round, checkpoint.round_id) if checkpoint.round_id else None
+            if row is None or row.finished_at is not None:
+                return f"Checkpoint {checkpoint.id} was not promoted by its round, which has ended; start a new round"
+            return f"Checkpoint {checkpoint.id} has not been in production; sign off its round ({row.id}) instead"
     # By content, not by name: a base model that was made again keeps its name.
     own, served = store.base_of(session, checkpoint).id, store.base_of(session, current).id
     if own != served:

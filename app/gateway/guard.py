@@ -34,7 +34,7 @@ _BANNER = "> **This may be an emergency"
 _NOTICE = "> **Withheld by the safety check.**"
 _REASONS = {
     "contraindication": "It recommended a drug that is contraindicated in this patient",
-    "interaction": "It recommended a drug that interacts dangerously with one the patient takes",
+    "interaction": "It recommended a drug that interacts dangerously with one the patient takes, or is told to take with it",
     "overdose": "It stated a dose above the maximum",
     "harmful_request": "The request asks for help to cause harm",
 }

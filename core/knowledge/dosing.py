@@ -21,7 +21,15 @@ _IS_PRODUCT = re.compile(rf"[\s-]*{_PRODUCT}\b", re.I)
 _COUNT_AFTER = re.compile(
     rf"[\s-]*{_PRODUCT}\b[\s,:;–—-]*(?:take|swallow|give|have)\s+({NUMBER})\b(?=\s*(?:{_PRODUCT}\b|at once|together|in one go|[.,;]|$))", re.I
 )
-_SUPPLIES = re.compile(r"\b(?:dispens\w+|suppl\w+|packs?|packets?|box(?:es)?|bottles?|quantity|issue\w*|prescri\w+|stock\w*|buy|sell)\b", re.I)
+_SUPPLIES = re.compile(r"\b(?:dispens\w+|provid\w+|suppl\w+|packs?|packets?|box(?:es)?|bottles?|quantity|issue\w*|prescri\w+|stock\w*|buy|sell)\b", re.I)
+# "28 X 5 mg tablets, one daily": a supply, and how many of it are taken.
+_TAKEN_OF_IT = re.compile(
+    rf"\bto be taken\b|\b(?:one|two|half|an?|[12])\s+(?:{_PRODUCT}\s+)?(?:to be taken\s+)?"
+    r"(?:once|twice|three times|daily|nightly|a day|every|each|at night|in the morning)\b",
+    re.I,
+)
+_PACKS = frozenset((28.0, 30.0, 56.0, 60.0, 84.0, 90.0, 112.0))
+_SWALLOWED = re.compile(r"\b(?:take|taken?|swallow\w*|at once|in one go)\b", re.I)
 _NEAR = 40
 
 
@@ -83,4 +91,7 @@ def _count(text: str, drug: Mention, amount: re.Match[str]) -> float:
     if not is_strength or not names_product:
         return 1.0
     found = _COUNT_BEFORE.search(text, max(0, first - _NEAR), first) or (_COUNT_AFTER.match(text, amount.end()) if drug.end <= amount.start() else None)
-    return number(found[1]) if found and not _SUPPLIES.search(text[: found.start(1)]) else 1.0
+    if found is None or _SUPPLIES.search(text[: found.start(1)]) or _TAKEN_OF_IT.search(text, found.end()):
+        return 1.0
+    count = number(found[1])
+    return 1.0 if count in _PACKS and not _SWALLOWED.search(text) else count
