@@ -169,7 +169,7 @@ def test_who_finds_every_connection_in_use_is_told_to_come_again(
 
 
 def test_a_postgresql_that_takes_a_connection_and_says_nothing_is_unavailable(test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "_CONNECT_TIMEOUT_SECONDS", 2)
+    monkeypatch.setitem(db._POSTGRES, "connect_timeout", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("DATABASE_URL", f"postgresql+psycopg://bb@127.0.0.1:{silent.getsockname()[1]}/bb")
         settings.cache_clear()
