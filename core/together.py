@@ -34,6 +34,13 @@ _ADDS = re.compile(
     re.I,
 )
 _PLAIN_ORDER = re.compile(rf"^\W*(?:\d+[.)]\s*)?(?:(?:then|also|and|please)\s+)?{_VERB}\b", re.I)
+# "Sildenafil 50 mg as needed", after a bullet or a number: a line of a prescription, which is how models answer most. Without an amount, or with a
+# verb ("X 50 mg is usual"), it is none.
+_AMOUNT_ONLY = re.compile(
+    r"\W*\d[\d.,]*(?:\s*(?:to|-|–)\s*\d[\d.,]*)?\s*(?:mg|g|mcg|micrograms?|units?|ml|puffs?)\b"
+    r"(?!.*\b(?:is|are|was|were|has|have|had|can|could|may|might|should|must|will|would|do|does)\b)",
+    re.I,
+)
 _IS_TO_HAVE = re.compile(
     r"\b(?:should|must|needs? to|ought to) (?:also )?(?:be (?:given|started on|offered|prescribed|put on)|have|get|take|receive|start)\b", re.I
 )
@@ -51,13 +58,13 @@ def ordered_together(reply: Sequence[Sentence], recommended: Sequence[tuple[Conc
     if len({drug.id for drug, _ in recommended}) < 2:
         return
     chooses_from = next((n for n, sentence in enumerate(reply) if _CHOICE.search(sentence.text)), len(reply))
-    plain = {sentence.text for sentence in reply[:chooses_from] if _PLAIN_ORDER.search(sentence.text)}
+    plain = {sentence.text for sentence in reply[:chooses_from] if _PLAIN_ORDER.search(sentence.text) or _is_line(sentence)}
     earlier: dict[str, tuple[Concept, bool]] = {}
     for _, group in groupby(recommended, key=lambda found: found[1].text):
         here = list(group)
         drugs, sentence = list({drug.id: drug for drug, _ in here}.values()), here[0][1]
         yield from _in_one_order(drugs, sentence)
-        if not _is_order(sentence.text) or _CHOICE.search(sentence.text) or _ON_PURPOSE.search(sentence.text):
+        if not _is_order(sentence) or _CHOICE.search(sentence.text) or _ON_PURPOSE.search(sentence.text):
             continue
         adds, is_plain = _ADDS.search(sentence.text) is not None, sentence.text in plain
         yield from (Together(first, drug, sentence) for first, was_plain in earlier.values() for drug in drugs if adds or (was_plain and is_plain))
@@ -68,7 +75,7 @@ def _in_one_order(drugs: Sequence[Concept], sentence: Sentence) -> Iterator[Toge
     """Of a list that ends in a joining word all members: "X 5 mg, Y and Z"."""
     named = {drug.id for drug in drugs}
     mentions = [m for m in sentence.mentions if (drug := m.of_kind(Kind.DRUG)) and drug.id in named]
-    if len(mentions) < 2 or not _is_order(sentence.text[: mentions[0].start]) or _ON_PURPOSE.search(sentence.text):
+    if len(mentions) < 2 or not _orders(sentence.text[: mentions[0].start]) or _ON_PURPOSE.search(sentence.text):
         return
     runs = [[mentions[0]]]
     is_joined = [False]
@@ -86,5 +93,15 @@ def _in_one_order(drugs: Sequence[Concept], sentence: Sentence) -> Iterator[Toge
                 yield Together(first, second, sentence)
 
 
-def _is_order(text: str) -> bool:
+def _is_order(sentence: Sentence) -> bool:
+    return _orders(sentence.text) or _is_line(sentence)
+
+
+def _orders(text: str) -> bool:
     return is_order(text) or _PLAIN_ORDER.search(text) is not None or _IS_TO_HAVE.search(text) is not None
+
+
+def _is_line(sentence: Sentence) -> bool:
+    """Whether the sentence is a drug with its amount and nothing before it."""
+    first = next((m for m in sentence.mentions if m.of_kind(Kind.DRUG)), None)
+    return first is not None and not sentence.text[: first.start].strip("-*•– \t") and _AMOUNT_ONLY.match(sentence.text, first.end) is not None
