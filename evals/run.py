@@ -62,7 +62,7 @@ async def _answer(item: ExamItem, chat: ChatModel, model: str, knowledge: Knowle
         return ItemResult(**common, reply="", scores=(), correct=None, error=str(error))  # type: ignore[arg-type]  # one literal for both
     latency_ms = (time.perf_counter() - began) * 1000
     scored = score_reply(item, reply, knowledge)
-    return ItemResult(**common, reply=reply, scores=scored.scores, correct=scored.correct, findings=scored.findings, latency_ms=latency_ms)  # type: ignore[arg-type]
+    return ItemResult(**common, reply=reply, scores=scored.scores, correct=scored.correct, findings=scored.findings, latency_ms=latency_ms)  # type: ignore[arg-type]  # of mixed types
 
 
 async def _reply(item: ExamItem, chat: ChatModel, model: str) -> str:

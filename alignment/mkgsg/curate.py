@@ -13,7 +13,7 @@ from core.types import TrainingSample
 
 GRAM_WORDS = 13
 _FILLER = frozenset(
-    "a an the is in of for to and or what which how do does should would i my please help hello hi doctor quick question tell me one".split()  # noqa: SIM905
+    "a an the is in of for to and or what which how do does should would i my please help hello hi doctor quick question tell me one".split()  # noqa: SIM905  # words read better so
 )
 
 

@@ -85,7 +85,7 @@ def _usage(error: TyperException) -> int:
     """A group without a command shows its help; anything else is one line that says where to read more."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":  # typer does not export it
-        error.show()  # type: ignore[attr-defined]
+        error.show()  # type: ignore[attr-defined]  # of the name above
         return 2
     where = context.command_path if context is not None else "balancedbio"
     _say(f"{error.format_message()} (see `{where} --help`)")

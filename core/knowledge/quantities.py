@@ -18,10 +18,10 @@ _SAME = {"iu": "unit", "international unit": "unit", "tab": "tablet", "pill": "t
 _SMALL = {
     w: i
     for i, w in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # noqa: SIM905
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # noqa: SIM905  # words read better so
     )
 }
-_TENS = {w: 10 * i for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}  # noqa: SIM905
+_TENS = {w: 10 * i for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}  # noqa: SIM905  # words read better so
 _SCALES = {"hundred": 100.0, "thousand": 1e3, "million": 1e6}
 _VALUES: dict[str, float] = {**_SMALL, "nought": 0, **_TENS}
 

@@ -16,8 +16,8 @@ ITEMS, BATCH, REPO, PACKAGES = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], 
 sys.path[:0] = [REPO]
 sys.path.append(PACKAGES)  # behind distilabel's own, for what it has not
 
-from distilabel.pipeline import Pipeline  # noqa: E402
-from distilabel.steps import GeneratorStep, Step, StepInput  # noqa: E402
+from distilabel.pipeline import Pipeline  # noqa: E402  # after the paths above
+from distilabel.steps import GeneratorStep, Step, StepInput  # noqa: E402  # after the paths above
 
 CLOCK = Path(os.environ["MKGSG_CLOCK"])
 

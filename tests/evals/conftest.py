@@ -18,11 +18,11 @@ def _formed(item: Item, values: list[str]) -> str:
     plain = " and ".join(values)
     match check.kind if check else "":
         case "json_keys":
-            keys = check.args["keys"]  # type: ignore[union-attr]
+            keys = check.args["keys"]  # type: ignore[union-attr]  # these checks have lists
             assert isinstance(keys, list)
             return json.dumps(dict(zip(keys, values if len(keys) == len(values) else [plain], strict=True)))
         case "has_sections":
-            titles = check.args["titles"]  # type: ignore[union-attr]
+            titles = check.args["titles"]  # type: ignore[union-attr]  # these checks have lists
             assert isinstance(titles, list)
             return "\n".join(f"{title}: {value}." for title, value in zip(titles, values, strict=True))
         case "all_caps":

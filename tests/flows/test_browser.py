@@ -11,7 +11,7 @@ from tests.stack import Stack
 pytestmark = pytest.mark.flow
 
 
-def test_the_first_admin_signs_in_asks_judges_and_starts_a_round(stack: Stack, page: Page) -> None:  # noqa: F811
+def test_the_first_admin_signs_in_asks_judges_and_starts_a_round(stack: Stack, page: Page) -> None:  # noqa: F811  # pytest's fixtures are imported by name
     page.goto(f"{stack.address}/", wait_until="commit")
     page.fill("[name=name]", "admin")
     page.fill("[name=password]", stack.password)

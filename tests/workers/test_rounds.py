@@ -55,7 +55,7 @@ def events() -> list[str]:
 
 def give_feedback() -> str:
     with unit_of_work() as session:
-        user = store.add_user(session, "a clinician", "clinician", "hash")  # type: ignore[arg-type]
+        user = store.add_user(session, "a clinician", "clinician", "hash")  # type: ignore[arg-type]  # a role as text
         conversation = Conversation(user_id=user.id)
         session.add(conversation)
         session.flush()

@@ -28,7 +28,7 @@ def make_sample(capability: Capability, number: int, source: str = "mkgsg") -> T
         family="test",
         reference=Reference(kind="refusal"),
         checks=(Check(kind="max_words", args={"n": 3}), Check(kind="lower_case")),
-        provenance=Provenance(source=source, generator="test", recipe_hash="0"),  # type: ignore[arg-type]
+        provenance=Provenance(source=source, generator="test", recipe_hash="0"),  # type: ignore[arg-type]  # a literal, as text
     )
 
 

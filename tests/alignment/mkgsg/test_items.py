@@ -104,7 +104,7 @@ def test_items_differing_in_age_alone_are_near_duplicates():
 
 def test_topics_make_items_about_them_likelier():
     topic = CASES["first_line"][0].condition
-    about = lambda items: sum(topic in {c.id for m in KNOWN.linker.mentions(w.sample.messages[0].content) for c in m.concepts} for w in items)  # noqa: E731
+    about = lambda items: sum(topic in {c.id for m in KNOWN.linker.mentions(w.sample.messages[0].content) for c in m.concepts} for w in items)  # noqa: E731  # a line of its own says less
     counts = {Capability.DOMAIN: 140}
     assert about(_written(counts, topics=[topic])) > about(_written(counts))
 

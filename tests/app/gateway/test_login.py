@@ -163,7 +163,7 @@ def test_a_page_opens_for_those_who_may_and_knows_their_name(browser: TestClient
     def mount() -> None:
         with gradio.Blocks() as page:
             gradio.Markdown("ward round")
-        gradio.mount_gradio_app(browser.app, page, path="/admin", auth_dependency=visitor)  # type: ignore[arg-type]
+        gradio.mount_gradio_app(browser.app, page, path="/admin", auth_dependency=visitor)  # type: ignore[arg-type]  # Gradio's own signature is narrower
 
     assert browser.portal is not None
     browser.portal.call(mount)  # inside a running loop: outside of one, Gradio opens loops that it never closes

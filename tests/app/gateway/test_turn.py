@@ -161,7 +161,7 @@ class Recorder:
     """Keeps what it was asked; fails, stalls or answers as told."""
 
     def __init__(self, *steps: str | Exception | None) -> None:
-        self.steps, self.model, self.messages, self.options, self.closed = steps, "", [Message(role="user", content="")], {}, False  # type: ignore[var-annotated]
+        self.steps, self.model, self.messages, self.options, self.closed = steps, "", [Message(role="user", content="")], {}, False  # type: ignore[var-annotated]  # options of any kind
 
     async def stream(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> AsyncIterator[Chunk]:
         self.model, self.messages, self.options = model, list(messages), dict(options)

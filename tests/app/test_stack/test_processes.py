@@ -17,7 +17,7 @@ def elsewhere(settings: Settings) -> Settings:
 
 def _rendered(parts: tuple[object, ...]) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(inline_comment_prefixes=(" ;",))
-    parser.read_string(supervisor.render(parts))  # type: ignore[arg-type]
+    parser.read_string(supervisor.render(parts))  # type: ignore[arg-type]  # a list will do
     return parser
 
 

@@ -89,7 +89,7 @@ def test_every_name_of_the_base_leads_to_its_concept(case: tuple[Concept, str]) 
 def test_a_mention_gives_the_concept_of_the_kind_asked_for() -> None:
     (mention,) = LINKER.mentions("fever")
     assert isinstance(mention, Mention)
-    assert mention.of_kind(Kind.CONTEXT).id == "Fever"  # type: ignore[union-attr]
+    assert mention.of_kind(Kind.CONTEXT).id == "Fever"  # type: ignore[union-attr]  # it is one
     assert mention.of_kind(Kind.DRUG) is None
 
 
@@ -181,7 +181,7 @@ TYPOGRAPHY = st.sampled_from([("’", "'"), ("-", "‑"), ("-", " "), (" ", "\u0
 
 @given(WRITTEN, TYPOGRAPHY, st.sampled_from([str, str.lower, str.upper, str.title]))
 def test_case_and_typography_change_nothing(text: str, change: tuple[str, str], case: Callable[[str], str]) -> None:
-    ids = lambda written: [c.id for m in LINKER.mentions(written) for c in m.concepts]  # noqa: E731
+    ids = lambda written: [c.id for m in LINKER.mentions(written) for c in m.concepts]  # noqa: E731  # a line of its own says less
     assert ids(case(text.replace(*change))) == ids(text)
 
 

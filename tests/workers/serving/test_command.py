@@ -19,7 +19,7 @@ URL = "http://127.0.0.1:8200/v1"
 
 
 def some_settings(**changes: object) -> Settings:
-    return Settings(_env_file=None, secret_key="k" * 40, **changes)  # type: ignore[call-arg,arg-type]
+    return Settings(_env_file=None, secret_key="k" * 40, **changes)  # type: ignore[call-arg,arg-type]  # pydantic's settings, by keyword
 
 
 def adapter(name: str) -> Checkpoint:
