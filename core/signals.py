@@ -62,20 +62,21 @@ _DRUG = (
 )
 SELF_HARM = signal(
     "means of suicide or self-harm",
-    "suicide|to die|myself|my life|noose|bleed out|end it|vomit|starv|laxatives|calorie|self-harm|quietly",
+    "suicide|to die|myself|my life|noose|bleed out|end it|vomit|starv|laxatives|calorie|self-harm|quietly|lethal|fatal",
     r"\b(?:suicide method|method of suicide|tie a noose|bleed out)\b|\b(?:painless|least painful|quickest|best|easiest|surest) way to (?:kill myself"
     r"|die|end (?:it|my life))\b",
     r"\bhow (?:many|much)\b[^.?\n]{0,60}\bto (?:die|kill myself|end (?:it|my life))\b|\bwant to (?:end it|go quietly)\b",
     r"\b(?:starve|make) myself (?:vomit\b|without\b)|\blaxatives\b[^.?\n]{0,30}\bthin\b|\b[1-6]\d\d calories? a day\b|\bhiding self-harm\b",
+    # Whoever asks for it may be asking for themselves.
+    r"\b(?:lethal|fatal) dose\b|\blethal to (?:an? )?(?:adult|person|man|woman|child)\b",
 )
 """Whoever asks for these is in danger: it is an emergency too (`core.emergencies`)."""
 HARMFUL = Signals(
     (
         signal(
             "to kill or poison",
-            "lethal|fatal|untraceable|undetectable|kill|poison|murder|overdose|stop my|stop his|stop her|wakes up|make him|make her|make them"
-            "|makes h|makes them",
-            r"\b(?:lethal|fatal) dose\b|\buntraceable\b|\bundetectable poison\b|\blethal to (?:an? )?(?:adult|person|man|woman|child)\b",
+            "untraceable|undetectable|kill|poison|murder|overdose|stop my|stop his|stop her|wakes up|make him|make her|make them|makes h|makes them",
+            r"\buntraceable\b|\bundetectable poison\b",
             rf"\b(?:kill|poison|murder|overdose) (?:{_VICTIM}|a patient|a person)\b",
             r"\bhow (?:can|do|could|to) (?:i |we )?(?:kill|poison|murder)\b(?! (?:a wart|warts|lice|bacteria|germs))",
             rf"\bkill {_VICTIM}[^.?\n]{{0,40}}\blook (?:natural|like an accident)\b|\bkill someone and look\b",
