@@ -19,18 +19,21 @@ _WORDS = {str: "text", int: "number", float: "number", bool: "true or false", Pa
 
 def settings_table() -> str:
     """`docs/settings.md`"""
-    return _table(Settings, "Variable", str.upper)
+    return _table(Settings, "Variable", str.upper, mapping="JSON")
 
 
 def field_table(model: type[BaseModel]) -> str:
     """Of a TOML file: a recipe, a gate policy or its canary."""
-    return _table(model, "Field", str)
+    return _table(model, "Field", str, mapping="table")
 
 
-def _table(model: type[BaseModel], head: str, called: Callable[[str], str]) -> str:
-    """Markdown: one row per field, in the order of the file."""
+def _table(model: type[BaseModel], head: str, called: Callable[[str], str], mapping: str) -> str:
+    """Markdown: one row per field, in the order of the file. `mapping`: how one is written there."""
     meanings = _texts_under_fields(model)
-    rows = [f"| `{called(name)}` | {_type(field.annotation)} | {_default(field)} | {meanings.get(name, '')} |" for name, field in model.model_fields.items()]
+    rows = [
+        f"| `{called(name)}` | {_type(field.annotation, mapping)} | {_default(field)} | {meanings.get(name, '')} |"
+        for name, field in model.model_fields.items()
+    ]
     return "\n".join([f"| {head} | Type | Default | Meaning |", "|---|---|---|---|", *rows])
 
 
@@ -45,17 +48,15 @@ def _texts_under_fields(model: type[BaseModel]) -> dict[str, str]:
     return texts
 
 
-def _type(annotation: object) -> str:
+def _type(annotation: object, mapping: str) -> str:
     if annotation in (SecretStr, SecretStr | None):
         return "secret"
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(f"`{choice}`" for choice in typing.get_args(annotation))
-    if typing.get_origin(annotation) is dict:
-        return "JSON" if annotation == Settings.model_fields["oidc_roles"].annotation else "table"
     if typing.get_origin(annotation) is tuple:
         return "list"
-    if isinstance(annotation, types.UnionType) or (inspect.isclass(annotation) and issubclass(annotation, BaseModel)):
-        return "table"
+    if typing.get_origin(annotation) is dict or isinstance(annotation, types.UnionType) or (inspect.isclass(annotation) and issubclass(annotation, BaseModel)):
+        return mapping
     return _WORDS.get(typing.cast(type, annotation), "")
 
 

@@ -196,10 +196,14 @@ def test_a_round_that_ends_in_an_error_gives_its_feedback_back_and_its_candidate
         assert store.claim_feedback(session, a_round.id)
 
     def fail(*_: object) -> None:
+        with reading() as session:
+            trained = store.get_checkpoint(session, rounds.candidate_id(a_round.id))
+        adapters.load(trained)
         raise error
 
     monkeypatch.setattr(rounds, "examine", fail)
     run_to(a_round.id, status)
+    assert adapters.served() == {a_round.parent_id}
     with reading() as session:
         assert session.get_one(Feedback, feedback_id).round_id is None
         assert store.get_checkpoint(session, rounds.candidate_id(a_round.id)).status == candidate

@@ -116,6 +116,19 @@ def test_only_what_was_in_production_before_can_be_put_back(
     assert actions() == (["checkpoint.promote"] if expected == 202 else [])
 
 
+def test_a_candidate_is_told_of_its_round_as_long_as_that_goes_on(ward: Ward, sent_jobs: Jobs) -> None:
+    round_id = started(ward)
+    with unit_of_work() as session:
+        session.add(
+            Checkpoint(id="cp-new", parent_id=ward.checkpoint_id, base_model="starter", uri="x", sha256="1" * 64, status="candidate", round_id=round_id)
+        )
+    told = [post(ward, "/v1/checkpoints/cp-new/promote").json()["error"]["message"]]
+    move(round_id, RoundStatus.HELD, "hold")
+    told.append(post(ward, "/v1/checkpoints/cp-new/promote").json()["error"]["message"])
+    assert f"sign off its round ({round_id})" in told[0]
+    assert "its round, which has ended; start a new round" in told[1]
+
+
 def retire_one(ward: Ward) -> None:
     with unit_of_work() as session:
         session.add(Checkpoint(id="cp-old", parent_id=ward.checkpoint_id, base_model="starter", uri="x", sha256="1" * 64, status=CheckpointStatus.RETIRED))
