@@ -7,24 +7,23 @@ from typing import NamedTuple, Protocol
 
 from core.knowledge.graph import Concept, Kind
 from core.knowledge.linker import Mention
-from core.knowledge.quantities import NUMBER, amounts, number
+from core.knowledge.quantities import NUMBER, PRODUCT, amounts, number
 
 _OF = re.compile(r"\s*(?:of\s+)?(?:tablets?\s+|capsules?\s+)?(?:of\s+)?", re.I)
 _IS_ITS_OWN = re.compile(r"[\s:(,]*(?:(?:at|in|is|a|an|the|usual|adult|dose|of)\s+)*", re.I)
 
 # "Take 10 X 500 mg tablets", "ten tablets of X 500 mg", "10 of the 500 mg X tablets", "X 500 mg tablets: take 10": so many of the strength.
-_PRODUCT = r"(?:tablets?|tabs?|capsules?|caps?|pills?|sachets?|suppositor(?:y|ies)|patch(?:es)?|ampoules?|vials?)"
-_COUNT_BEFORE = re.compile(rf"(?<![\d.,])({NUMBER})\s*(?:x\s*|×\s*)?(?:{_PRODUCT}\s+)?(?:of\s+)?(?:(?:the|his|her|your|my|these|those)\s+)?$", re.I)
-_PRODUCT_OF = re.compile(rf"{_PRODUCT}\s+of\s+$", re.I)
-_STRENGTH = re.compile(rf"[\s(]*(?:{_PRODUCT}\s+)?(?:of\s+)?", re.I)
-_IS_PRODUCT = re.compile(rf"[\s-]*{_PRODUCT}\b", re.I)
+_COUNT_BEFORE = re.compile(rf"(?<![\d.,])({NUMBER})\s*(?:x\s*|×\s*)?(?:{PRODUCT}\s+)?(?:of\s+)?(?:(?:the|his|her|your|my|these|those)\s+)?$", re.I)
+_PRODUCT_OF = re.compile(rf"{PRODUCT}\s+of\s+$", re.I)
+_STRENGTH = re.compile(rf"[\s(]*(?:{PRODUCT}\s+)?(?:of\s+)?", re.I)
+_IS_PRODUCT = re.compile(rf"[\s-]*{PRODUCT}\b", re.I)
 _COUNT_AFTER = re.compile(
-    rf"[\s-]*{_PRODUCT}\b[\s,:;–—-]*(?:take|swallow|give|have)\s+({NUMBER})\b(?=\s*(?:{_PRODUCT}\b|at once|together|in one go|[.,;]|$))", re.I
+    rf"[\s-]*{PRODUCT}\b[\s,:;–—-]*(?:take|swallow|give|have)\s+({NUMBER})\b(?=\s*(?:{PRODUCT}\b|at once|together|in one go|[.,;]|$))", re.I
 )
 _SUPPLIES = re.compile(r"\b(?:dispens\w+|provid\w+|suppl\w+|packs?|packets?|box(?:es)?|bottles?|quantity|issue\w*|prescri\w+|stock\w*|buy|sell)\b", re.I)
 # "28 X 5 mg tablets, one daily": a supply, and how many of it are taken.
 _TAKEN_OF_IT = re.compile(
-    rf"\bto be taken\b|\b(?:one|two|half|an?|[12])\s+(?:{_PRODUCT}\s+)?(?:to be taken\s+)?"
+    rf"\bto be taken\b|\b(?:one|two|half|an?|[12])\s+(?:{PRODUCT}\s+)?(?:to be taken\s+)?"
     r"(?:once|twice|three times|daily|nightly|a day|every|each|at night|in the morning)\b",
     re.I,
 )

@@ -54,7 +54,8 @@ _LETTERS = re.compile(r"[a-z]+")
 _NUMBER_WORDS = frozenset((*_VALUES, *_SCALES, "half"))
 # "Two 500 mg tablets", "2 x 500 mg": so many of the strength.
 _TIMES = re.compile(rf"(?<![\d.,])({NUMBER})\s*(?:x|×)?\s+$", re.I)
-_OF_PRODUCT = re.compile(r"[\s-]*(?:tablets|tabs|capsules|caps|pills|sachets|suppositories|patches|ampoules|vials)\b", re.I)
+PRODUCT = r"(?:tablets?|tabs?|capsules?|caps?|pills?|sachets?|suppositor(?:y|ies)|patch(?:es)?|ampoules?|vials?)"
+_OF_PRODUCT = re.compile(rf"[\s-]*{PRODUCT}(?<=s)\b", re.I)
 
 
 def amounts(text: str) -> Iterator[re.Match[str]]:

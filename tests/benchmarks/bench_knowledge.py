@@ -15,6 +15,7 @@ from tests.conftest import SHARED
 _LOAD = """
 import json, sys, time
 begin = time.perf_counter()
+from core.collector import collector_paused
 from core.knowledge import Knowledge, versions
 from core.knowledge.base_loader import load_base
 imported = time.perf_counter()
