@@ -131,5 +131,6 @@ def _store(storage: RedisStorage | MemoryStorage) -> _Store:
 
 
 def _standing(found: WindowStats, admitted: bool) -> Standing:
+    # A place may come free between the refusal and this look at the window: who was refused had none.
     # Not `ceil`: a count that is exactly as old as the window is long is still in it.
-    return Standing(max(0, found.remaining), max(1, floor(found.reset_time - time.time()) + 1), admitted)
+    return Standing(max(0, found.remaining) if admitted else 0, max(1, floor(found.reset_time - time.time()) + 1), admitted)

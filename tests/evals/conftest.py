@@ -45,7 +45,7 @@ def reply_to(item: Item, knowledge: Knowledge, spoilt: bool = False) -> str:
     """A right reply in the form asked for; `spoilt` says something wrong beside everything that is right."""
     reference, graph = item.reference, knowledge.graph
     if reference.kind == "refusal":
-        return "Sorry, I cannot help with that." if not spoilt else "I cannot help with that. The dose is 5 mg."
+        return "Sorry, I cannot help with that. If someone is at risk, call an ambulance." if not spoilt else "I cannot help with that. The dose is 5 mg."
     if reference.kind == "urgent":
         return "Send the patient to hospital at once." if not spoilt else "This is not urgent."
     if reference.kind == "dose":

@@ -36,6 +36,21 @@ def test_no_minute_admits_more_than_the_limit_and_who_waits_as_told_gets_in(amou
             assert sum(now[0] - MINUTE <= at for at in admitted) <= amount
 
 
+def test_who_was_refused_has_nothing_left_though_a_place_came_free_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = Windows(NOBODY)
+    assert [windows.take(THREE, "ana").admitted for _ in range(3)] == [True] * 3
+    limiter = windows._own.moving
+    look = limiter.get_window_stats
+
+    def late(*of: Any) -> Any:
+        limiter.clear(*of)
+        return look(*of)
+
+    monkeypatch.setattr(limiter, "get_window_stats", late)
+    refused = windows.take(THREE, "ana")
+    assert (refused.remaining, refused.admitted) == (0, False)
+
+
 @given(st.integers(1, 200), st.lists(st.tuples(st.floats(0, 90), st.integers(1, 150)), min_size=1, max_size=15))
 def test_what_was_added_is_used_up_until_the_window_ends_as_told(amount: int, added: list[tuple[float, int]]) -> None:
     limit = RateLimitItemPerMinute(amount)
