@@ -4,6 +4,7 @@ Read from the reply's first sentence that says something; a sentence that also o
 """
 
 import re
+from functools import lru_cache
 
 _END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _COURTESY = re.compile(
@@ -58,6 +59,11 @@ def agrees(question: str, reply: str) -> bool:
     first = _END.split(opening, maxsplit=1)[0]
     if (no_or_yes := _NO_OR_YES.match(first)) and _ASKS_AGAINST.search(question):
         return no_or_yes["no"] is not None
+    return _says_yes(first)
+
+
+@lru_cache(maxsize=4096)  # the replies to many questions begin alike
+def _says_yes(first: str) -> bool:
     rest = _WHY_NOT.sub(" ", _NOTHING_AGAINST.sub(" ", first))
     says_yes = rest != first or _AGREES.match(rest) or _GO_AHEAD.search(rest)
     return bool(says_yes) and not _OBJECTS.search(rest) and not _TO_TREATING.search(rest)

@@ -148,7 +148,7 @@ _AS_IT_IS = re.compile(r"^\W*(?:as it is|however|but|here|in (?:his|her|this) ca
 _IF, _WERE = re.compile(r"^\W*if\s+(?:the\s+)?$", re.I), re.compile(r"^\s+(?:were|was|had)\b", re.I)  # "if X were essential, ..."
 
 
-@lru_cache(maxsize=64)  # the guard, the score and the validator ask for those of one reply
+@lru_cache(maxsize=512)  # the guard, the score and the validator ask for those of one reply
 def recommended_drugs(text: str, knowledge: Knowledge) -> tuple[tuple[Concept, Sentence], ...]:
     """Drugs that `text` names without warning of them, each with its sentence. In doubt a drug counts as recommended."""
     found = sentences(text, knowledge)

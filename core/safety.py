@@ -66,7 +66,7 @@ def check_input(messages: Sequence[Message], knowledge: Knowledge) -> tuple[Safe
     return tuple(found)
 
 
-@lru_cache(maxsize=256)  # a question is read again with every sentence of its reply
+@lru_cache(maxsize=1024)  # a question is read again with every sentence of its reply
 def _emergencies(text: str) -> tuple[SafetyFinding, ...]:
     return tuple(
         SafetyFinding(

@@ -5,13 +5,15 @@ asked in `attempts`.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from alignment.mkgsg.near import WINDOW, BloomFilter, NearDuplicates, Place, words
+from alignment.mkgsg.near import BloomFilter, NearDuplicates, Place, words
 from core.types import TrainingSample
 
 GRAM_WORDS = 13
+_ROWS_PER_QUESTION = 16
+"""So that a slot is seldom taken over, and a short run does not wander through the memory of a long one (a tenth of its time)."""
 _FILLER = frozenset(
     "a an the is in of for to and or what which how do does should would i my please help hello hi doctor quick question tell me one".split()  # noqa: SIM905  # words read better so
 )
@@ -37,7 +39,7 @@ class Curator:
     def __init__(self, exam_hashes: frozenset[str] = frozenset(), exam_grams: frozenset[str] = frozenset(), capacity: int = 2**14) -> None:
         self._exam_hashes, self._exam_grams = exam_hashes, exam_grams
         self._ids, self._keys = BloomFilter(capacity), BloomFilter(capacity)
-        self._near = NearDuplicates(min(capacity, WINDOW))
+        self._near = NearDuplicates(_ROWS_PER_QUESTION * capacity)
 
     def drop_reason(self, sample: TrainingSample) -> str | None:
         """None when the sample is new, and then it counts as kept."""
@@ -45,7 +47,7 @@ class Curator:
         if isinstance(found, str):
             return found
         # Only what is kept is remembered: a run that goes on rebuilds this memory from the items that it has.
-        self._ids.add(sample.id)
+        self._ids.add(found.id)
         self._keys.add(found.key)
         self._near.add(found.place)
         return None
@@ -61,21 +63,22 @@ class Curator:
         texts = [m.content for m in sample.messages]
         if self._exam_grams and any(word_grams(text) & self._exam_grams for text in texts):
             return "exam_overlap"
-        if sample.id in self._ids:
+        if (own := self._ids.bits_of(sample.id)) in self._ids:
             return "duplicate"
         # Another answer, or evidence to answer from, makes another item of the same words.
         group = f"{sample.family} {bool(sample.evidence)} {sample.reference.model_dump_json(exclude_defaults=True)}"
-        key = f"{group} {content_key(texts)}"
+        key = self._keys.bits_of(f"{group} {content_key(texts)}")
         # The cheap test first: the same words but for numbers and filler, in any order. It finds most.
         if key in self._keys or (place := self._near.place(texts, group)) in self._near:
             return "near_duplicate"
-        return _New(key, place)
+        return _New(own, key, place)
 
 
 class _New(NamedTuple):
     """What a new sample is remembered by."""
 
-    key: str
+    id: Sequence[int]
+    key: Sequence[int]
     place: Place
 
 

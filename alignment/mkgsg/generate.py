@@ -16,7 +16,7 @@ from alignment.mkgsg.workflow import lower
 from alignment.mkgsg.writer import Writer
 from core.types import Message, Provenance, Relation, TrainingSample
 
-GENERATOR = "mkgsg-2"
+GENERATOR = "mkgsg-3"
 
 __all__ = ["GENERATOR", "Written", "generate", "statement", "write", "write_pair"]
 

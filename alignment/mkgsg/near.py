@@ -9,7 +9,7 @@ missed only when all of them were taken over since. Why not a growing index: doc
 import hashlib
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,15 +37,16 @@ class BloomFilter:
         self._bits = max(1024, capacity * _BLOOM_BITS_PER_KEY)
         self._bytes = bytearray(self._bits // 8 + 1)
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, bits: Sequence[int]) -> bool:
         held = self._bytes
-        return all(held[place >> 3] >> (place & 7) & 1 for place in self._places(key))
+        return all(held[bit >> 3] >> (bit & 7) & 1 for bit in bits)
 
-    def add(self, key: str) -> None:
-        for place in self._places(key):
-            self._bytes[place >> 3] |= 1 << (place & 7)
+    def add(self, bits: Sequence[int]) -> None:
+        for bit in bits:
+            self._bytes[bit >> 3] |= 1 << (bit & 7)
 
-    def _places(self, key: str) -> list[int]:
+    def bits_of(self, key: str) -> list[int]:
+        """What stands for the key in this filter."""
         digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
         start, step, bits = int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:], "big") | 1, self._bits
         return [(start + probe * step) % bits for probe in _PROBES]

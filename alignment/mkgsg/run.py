@@ -6,7 +6,6 @@ and gone on with writes what an undisturbed one writes.
 """
 
 import gc
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,6 @@ from alignment.mkgsg.case import Case
 from alignment.mkgsg.curate import Curator
 from alignment.mkgsg.generate import Written
 from alignment.mkgsg.manifest import DatasetManifest, Shard, load_manifest, manifest_of, write_manifest
-from alignment.mkgsg.near import WINDOW
 from alignment.mkgsg.pipeline import ATTEMPTS_PER_ITEM, Books, Line
 from alignment.mkgsg.plan import Plan, claim, quotas, same_plan
 from alignment.mkgsg.shards import Rows, read_about, read_samples, shard_name, shard_paths, shuffled
@@ -89,7 +87,7 @@ def run(
         return load_manifest(target)
     with resumed_artifact(target) as draft:
         claim(draft, plan)
-        curator = Curator(exam.hashes, exam.grams, capacity=max(plan.items, WINDOW))
+        curator = Curator(exam.hashes, exam.grams, capacity=plan.items)
         state = _resume(draft, plan, curator)
         on_progress(state.tally.kept)
         line = _line(plan, knowledge, curator, teacher, attempts)
@@ -164,8 +162,8 @@ def _items(number: int, plan: Plan, line: Line, cases: Mapping[str, Sequence[Cas
     patience = ATTEMPTS_PER_ITEM if line.teacher or line.attempts else 1
     while missing and (living := [f for f in plan.families if f not in dry and cases.get(f)]):
         for family, quota in quotas(missing, living).items():
-            rng, before = random.Random(f"{plan.seed}:{number}:{family}:{turn}"), missing
-            for written in line.items(cases[family], quota, rng, max(_FEWEST_MISSES, patience * quota)):
+            before = missing
+            for written in line.items(cases[family], quota, f"{plan.seed}:{number}:{family}:{turn}", max(_FEWEST_MISSES, patience * quota)):
                 missing -= 1
                 yield written
             if before - missing < quota:

@@ -4,7 +4,7 @@ Every item passes here, whether a grammar, a teacher model or a clinician wrote 
 general, so that the reason names what is wrong: a dose that is out of range also makes a false claim, and that says less.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from alignment.mkgsg.generate import Written
 from alignment.mkgsg.validity import asked, doses, form, safety, truth
@@ -30,8 +30,16 @@ REASONS = frozenset(
 
 def reject_reason(written: Written, knowledge: Knowledge) -> str | None:
     """Why the item must not be used: one of `REASONS`, or None."""
-    case = read_case(written.sample, written.completion, knowledge)
-    return next((reason for check in CHECKS if (reason := check(case))), None)
+    return reject_reasons((written,), knowledge)[0]
+
+
+def reject_reasons(batch: Sequence[Written], knowledge: Knowledge) -> list[str | None]:
+    """The same for several items: one check after the other over all of them, as a check whose code and tables are at hand is nearly twice as fast."""
+    cases = [read_case(written.sample, written.completion, knowledge) for written in batch]
+    reasons: list[str | None] = [None] * len(cases)
+    for check in CHECKS:
+        reasons = [reason or check(case) for case, reason in zip(cases, reasons, strict=True)]
+    return reasons
 
 
 def text_reason(text: str, knowledge: Knowledge) -> str | None:

@@ -59,7 +59,7 @@ class Field(NamedTuple):
     sentence: Sentence
 
 
-@lru_cache(maxsize=128)  # the guard, the claims, each score and the validator read the same reply
+@lru_cache(maxsize=1024)  # the guard, the claims, each score and the validator read the same reply
 def sentences(text: str, knowledge: Knowledge) -> tuple[Sentence, ...]:
     """The sentences of `text` with their mentions; line breaks and semicolons end a sentence too."""
     found: list[Sentence] = []

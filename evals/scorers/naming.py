@@ -66,9 +66,10 @@ def named_concepts(item: Item, answer: str, knowledge: Knowledge, kinds: set[Kin
     else:
         put_forward = frozenset(drug.id for drug, _ in recommended_drugs(answer, knowledge))
     mentions = knowledge.linker.mentions(answer)
-    affirmed = wanted & _affirmed(answer, mentions, wanted, knowledge)
+    denied_ones = denials(answer, mentions)
+    affirmed = wanted & _affirmed(answer, mentions, denied_ones, wanted, knowledge)
     named = set()
-    for mention, denied in zip(mentions, denials(answer, mentions), strict=True):
+    for mention, denied in zip(mentions, denied_ones, strict=True):
         ids = {c.id for c in mention.concepts if c.kind in kinds and (c.kind is not Kind.DRUG or c.id in put_forward)}
         # A name that several concepts share counts as the right one when one of them is right.
         if ids & wanted:
@@ -107,10 +108,11 @@ def denials(text: str, mentions: Sequence[Mention]) -> list[bool]:
     return found
 
 
-def _affirmed(answer: str, mentions: tuple[Mention, ...], wanted: set[str], knowledge: Knowledge) -> set[str]:
+def _affirmed(answer: str, mentions: Sequence[Mention], denied_ones: Sequence[bool], wanted: set[str], knowledge: Knowledge) -> set[str]:
     """Of what is mentioned, that which is not denied wherever it stands, nor all that is said of it a denial of what the graph holds."""
-    found = {c.id for m, denied in zip(mentions, denials(answer, mentions), strict=True) if not denied for c in m.concepts}
-    if not found & wanted or not any(cue.search(answer.lower()) for cue in _DENIALS):
+    found = {c.id for m, denied in zip(mentions, denied_ones, strict=True) if not denied for c in m.concepts}
+    low = answer.lower()
+    if not found & wanted or not any(cue.search(low) for cue in _DENIALS):
         return found
     claims = [(c.verdict is Verdict.CONTRADICTED, {c.subject, c.object}) for c in check_claims(answer, knowledge)]
     denied, held = ({i for is_denial, ends in claims if is_denial is which for i in ends} for which in (True, False))

@@ -94,8 +94,9 @@ class Check(Step):
     def process(self, inputs: StepInput) -> Any:
         from alignment.mkgsg.generate import Written
 
-        for row in inputs:
-            row["reason"] = self._cases.reason(Written.model_validate_json(row["item"])) or ""
+        reasons = self._cases.reasons([Written.model_validate_json(row["item"]) for row in inputs])
+        for row, reason in zip(inputs, reasons, strict=True):
+            row["reason"] = reason or ""
         note("check", sum(not row["reason"] for row in inputs))
         yield inputs
 

@@ -6,10 +6,11 @@ from alignment.mkgsg.validity.case import Case
 from core.knowledge.citations import without_citations
 from core.knowledge.sentences import fields
 from core.reply import END_THINK, THINK
+from core.signals import Signal, Signals, fold
 from evals.scorers.format import passes
 
 # What no question and no reply of ours holds: mark-up, chat templates, orders to the model, its talk of itself, turns of another dialogue.
-_FOREIGN = re.compile(
+_FOREIGN_TEXT = re.compile(
     r"<\|[^>]{0,40}\|>|\[/?INST\]|</?s>|</?(?:div|p|br|b|i|a|img|span|html|body|script|style|iframe|h[1-6]|ul|li|table)\b[^>]*>|<!--|https?://|\bwww\.\w"
     r"|\b(?:ignore|disregard|forget) (?:all |any |the |your )*(?:previous|prior|above|earlier) (?:instructions?|rules|text|prompts?)\b"
     r"|\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b|\b(?:i am|i'm) (?:an? )?(?:ai|(?:large )?language model|chatbot)\b|\bsystem prompt\b"
@@ -21,11 +22,11 @@ _FOREIGN = re.compile(
     r"|let me know if|hope (?:this|that) helps)\b",
     re.I | re.M,
 )
-_SIGNS = (
+_STEMS = (
     "<", "inst]", "http", "www.", "ignore", "disregard", "forget", "language model", "chatbot", " ai", "system", "user", "assistant", "human", "ai:", "here is",
     "here are", "here\u2019s", "here's", "requested", "you asked", "rewr", "rephrased", "training", "let me know", "hope th",
 )  # fmt: skip
-"""One of them is in every foreign text: most texts have none, and that is seen before the slow search."""
+_FOREIGN = Signals((Signal("foreign text", _FOREIGN_TEXT, _STEMS),))
 _THINK_TAG = re.compile(f"{THINK}|{END_THINK}")
 _HOLLOW = re.compile(
     r"\W*(?:n/?a|none|nil|nothing|see (?:above|below)|as above|tbd|to be (?:determined|added)|unknown|not (?:applicable|available)|same|x+)?\W*", re.I
@@ -37,15 +38,8 @@ _FILLED = ("diagnosis", "treatment", "test")
 
 
 def foreign_text(case: Case) -> str | None:
-    return "foreign_text" if any(map(_is_foreign, (_THINK_TAG.sub(" ", case.text), *(m.content for m in case.sample.messages)))) else None
-
-
-def _is_foreign(text: str) -> bool:
-    low = text.lower()
-    for sign in _SIGNS:
-        if sign in low:
-            return _FOREIGN.search(text) is not None
-    return False
+    texts = (_THINK_TAG.sub(" ", case.text), *(m.content for m in case.sample.messages))
+    return "foreign_text" if any(_FOREIGN.first(text, fold(text)) for text in texts) else None
 
 
 def form(case: Case) -> str | None:

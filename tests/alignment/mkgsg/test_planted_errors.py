@@ -10,7 +10,7 @@ import pytest
 from alignment.mkgsg.curate import Curator, word_grams
 from alignment.mkgsg.generate import Written, write
 from alignment.mkgsg.source import FAMILIES, WIDE_FAMILIES, enumerate_cases
-from alignment.mkgsg.validate import REASONS, reject_reason
+from alignment.mkgsg.validate import REASONS, reject_reason, reject_reasons
 from alignment.mkgsg.writer import Writer
 from core.knowledge import Knowledge
 from tests.alignment.mkgsg.planted import WAYS, keeps_its_form
@@ -42,6 +42,16 @@ def test_clean_items_are_kept(clean: list[Written], knowledge: Knowledge) -> Non
     reasons = Counter((w.sample.family, reject_reason(w, knowledge)) for w in clean[:ITEMS])
     rejected = {k: n for k, n in reasons.items() if k[1]}
     assert sum(rejected.values()) <= 0.01 * ITEMS, rejected
+
+
+def test_items_checked_together_get_the_reasons_that_each_gets_alone(right: list[Written], knowledge: Knowledge) -> None:
+    rng, mixed = random.Random(5), right[:100]
+    for spoil, _ in WAYS.values():
+        mixed += islice((s for w in right if (s := spoil(w, rng, knowledge))), 20)
+    rng.shuffle(mixed)
+    alone = [reject_reason(w, knowledge) for w in mixed]
+    assert len(set(alone)) > len(WAYS) / 2
+    assert reject_reasons(mixed, knowledge) == alone
 
 
 @pytest.mark.parametrize("way", WAYS)
