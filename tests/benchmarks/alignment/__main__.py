@@ -2,7 +2,7 @@
 
 --jobs N       runs at a time, one core each (default 1)
 --results DIR  where the runs' results are (default var/bench-alignment)
---regimes, --contenders  names, separated by commas (default: all regimes, all contenders but hints, warm and depth)
+--regimes, --contenders  names, separated by commas (default: all regimes, all contenders but the aids and those held by a KL term)
 --seeds N      seeds 0 to N-1 (default 5)
 --report       no run; tables and plots from whatever is there
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from core.errors import AppError
 from tests.benchmarks.alignment.driver import drive
-from tests.benchmarks.alignment.regimes import AIDS, CONTENDERS, REGIMES, START
+from tests.benchmarks.alignment.regimes import CONTENDERS, ON_REQUEST, REGIMES, START
 from tests.benchmarks.alignment.report import write_report
 from tests.benchmarks.alignment.results import Run, starter_folder
 
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--results", type=Path, default=Path("var/bench-alignment"))
     parser.add_argument("--regimes", type=_names(list(REGIMES)), default=list(REGIMES))
-    parser.add_argument("--contenders", type=_names(list(CONTENDERS)), default=[c for c in CONTENDERS if c not in (START.name, *AIDS)])
+    parser.add_argument("--contenders", type=_names(list(CONTENDERS)), default=[c for c in CONTENDERS if c not in (START.name, *ON_REQUEST)])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--report", action="store_true")
     chosen = parser.parse_args(arguments)

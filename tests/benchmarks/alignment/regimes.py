@@ -115,6 +115,15 @@ REGIMES: Final[Mapping[str, Regime]] = {r.name: r for r in _regimes()}
 STRATEGIES: Final = ("sum", "gdpo", "pcgrad", "mgda", "cagrad", "exact", "balanced")
 AIDS: Final[tuple[Literal["hints", "warm", "depth"], ...]] = ("hints", "warm", "depth")
 _CONSTRAINING: Final = ("exact", "balanced")
+HELD: Final[Mapping[str, Mapping[str, Any]]] = {
+    "kl05": {"beta": 0.05},
+    "kl20": {"beta": 0.2},
+    "slow": {"beta": 0.05, "steps": 32, "learning_rate": 7e-4},
+    "long": {"beta": 0.2, "steps": 64},
+    "long02": {"beta": 0.02, "steps": 64},
+}
+"""`balanced` held back by a KL term, and with more steps: for the question how no capability ends below its start."""
+ON_REQUEST: Final = (*AIDS, *HELD)
 START: Final = Contender("start", learns="nothing")
 CONTENDERS: Final[Mapping[str, Contender]] = {
     c.name: c
@@ -122,6 +131,7 @@ CONTENDERS: Final[Mapping[str, Contender]] = {
         *(Contender(s, recipe={"strategy": s}, anchors="constrain" if s in _CONSTRAINING else "none") for s in STRATEGIES),
         Contender("sft", learns="sft"),
         *(Contender(aid, recipe={"strategy": "balanced"}, anchors="constrain", aid=aid) for aid in AIDS),
+        *(Contender(name, recipe={"strategy": "balanced", **recipe}, anchors="constrain") for name, recipe in HELD.items()),
         Contender("replay", recipe={"strategy": "sum"}, anchors="train"),
         START,
     )
