@@ -27,18 +27,21 @@ _GIVING = (
 _REASSURES = (
     r"(?:problems?|concerns?|issues?|objections?|reservations?|worr(?:y|ies)|reasons?|need|contra-?indications?|interactions?|harm|danger|risk|bar|trouble)"
 )
+_WRONG = r"(?:wrong|mistake|unwise|unsafe|dangerous|harmful|negligent|risky|foolish)"
 # Denies a warning: "do not delay X", "not contraindicated", "no reason to avoid". What is left after it warns, or does not.
 _UNWARNS = re.compile(
     rf"\b(?:{_NOT}|(?:no (?:reason|need)|need not)(?: not)?(?: to)?)\s+(?:be\s+|to\s+|an?\s+)*"
     r"(?:hesitat\w+|delay\w*|wait\w*|worry|forget|only|just|stop\w*|withh[eo]ld|hold back|avoid\w*|contra-?indicat\w+|unsafe|interact\w*"
     r"|problem|concern|harmful|dangerous|afraid|fear|fail|disappoint\w*|hurt|harm|go wrong|put off|deterred|chang\w+|alter|affect|preclud\w+|prevent\w*"
-    r"|exclud\w+|harmed|worsen\w*|exacerbat\w+|trigger\w*"
+    r"|exclud\w+|harmed|worsen\w*|exacerbat\w+|trigger\w*|omit\w*|skip\w*|leave out|left out|leave (?:\w+ )?off|refus\w*|den(?:y|ied)|miss(?:ed)?"
     r"|rule \w* ?out|mean|bar|forbid|prohibit|matter|cause|lead to|let\b.{1,40}\bstop)\b"
     rf"|\b(?:no|without|{_NOT} (?:see|have|find|think of)(?: an?y?)?|{_NOT}(?: really)? an?|nothing"
     rf"|never an?)\s+(?:[\w-]+\s+){{0,2}}?{_REASSURES}(?:\s+(?:not )?to \w+)?"
     r"|^\W*(?:in order )?to (?:avoid|prevent|stop)\b|\bnothing (?:against|to stop|that (?:stops|speaks against)|speaks against|wrong with|stops)\b"
     r"|\bno (?:reason|need) not to\b|\bwhy not\b|\bmyth that\b"
-    r"|\b(?:wrong|mistake|unwise|unsafe|dangerous) to (?:withhold|avoid|stop|omit|delay)\w*"
+    rf"|\b{_WRONG} to (?:withhold|avoid|stop|omit|delay|skip|refuse)\w*|\b{_WRONG} not to\b"
+    r"|\b(?:nothing|none|no (?:other )?(?:drug|medicine|antibiotic|choice|option|treatment)s?) (?:is|are|works?|would be) (?:any )?(?:safer|better"
+    r"|preferable|wiser|superior) (?:than|to)\b"
     r"|\b(?:contra-?indicated|unsafe) (?:only|merely) (?:in theory|on paper|theoretically)\b"
     r"|\b(?:unless|if not|where not) (?:\w+ )?contra-?indicat\w+"
     r"|\b(?:only|merely|just)? ?(?:a )?(?:relative|minor|theoretical|soft) (?:contra-?indication|concern|risk)\b|\bunlikely\b.{0,30}\bharm\b"
@@ -59,6 +62,17 @@ _WARNS = (
 )
 _WARNS_BEFORE = re.compile(
     rf"\b{_WARNS}\b|\b{_NOT}\b.{{0,120}}?\b{_GIVING}\b|^\s*over\s+$|\b(?:not|never|no|nor|without|cannot)\s+(?:[\w-]+\s+){{0,2}}$",
+    re.I,
+)
+# "Withholding X would be harmful", "not giving X is a mistake", "without X she will die".
+_LEAVING_OUT = re.compile(
+    r"\b(?:not (?:giving|using|starting|prescribing|offering|having)|withholding|avoiding|omitting|skipping|stopping|delaying|refusing|leaving out|without)"
+    r"\s+(?:(?:the|an?|his|her|their|this)\s+)?$",
+    re.I,
+)
+_DOES_HARM = re.compile(
+    rf"[^,.;:]{{0,40}}?\b(?:(?:is|are|would be|could be|can be|may be|might be|will be) (?:(?:an?|very|quite|far|more|simply) )*(?:{_WRONG}|unacceptable|fatal"
+    r"|not an option|no option)|(?:will|would|could|may|might|can) (?:\w+ )?(?:die|harm|kill|get worse|deteriorate|worsen))\b",
     re.I,
 )
 # Where a clause begins anew. A colon, "such as" and brackets carry a warning on to what they list.
@@ -211,6 +225,8 @@ def _unreal(text: str, following: str) -> tuple[int, int]:
 def _is_warned(before: str, after: str) -> bool:
     """Whether the words around a drug warn of it."""
     before = _ASIDE.sub(r"\1 ", before)
+    if _LEAVING_OUT.search(before) and _DOES_HARM.match(after):
+        return False
     order = max(_ORDERS.finditer(before), key=re.Match.start, default=None)
     if order and _FILLERS.fullmatch(before, order.end()) and not _WARNS_BEFORE.search(_UNWARNS.sub(" ", before[order.start() : order.end()])):
         return False

@@ -110,14 +110,17 @@ class Line:
     def _validated(self, items: Iterable[_Item], rng: random.Random) -> Iterator[Written]:
         """Checked as it was written, then in the book that it comes with: an evidence block holds sentences of the graph alone."""
         for chunk in chunks(items, _TOGETHER if self.teacher is None else teacher.CHUNK):
-            for item, reason in zip(chunk, reject_reasons([i.written for i in chunk], self.knowledge), strict=True):
-                if reason:
-                    self.tally.dropped[reason] += 1
-                elif (written := self._in_its_book(item, rng)) is None:
-                    self.tally.dropped["no_evidence"] += 1
-                else:
-                    self.tally.stages["validate"] += 1
-                    yield written
+            yield from list(self._valid_of(chunk, rng))  # all of them, before the next stage takes the first
+
+    def _valid_of(self, chunk: Sequence[_Item], rng: random.Random) -> Iterator[Written]:
+        for item, reason in zip(chunk, reject_reasons([i.written for i in chunk], self.knowledge), strict=True):
+            if reason:
+                self.tally.dropped[reason] += 1
+            elif (written := self._in_its_book(item, rng)) is None:
+                self.tally.dropped["no_evidence"] += 1
+            else:
+                self.tally.stages["validate"] += 1
+                yield written
 
     def _in_its_book(self, item: _Item, rng: random.Random) -> Written | None:
         if not self.books.open or rng.random() >= self.books.open:
