@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,17 @@ def chat() -> SlowScriptedChat:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, chat: SlowScriptedChat) -> Iterator[Served]:
     """Started once for all tests of a file: Gradio takes seconds to load."""
-    folder = tmp_path_factory.mktemp("hospital")
+    with hospital(tmp_path_factory.mktemp("hospital"), chat) as served:
+        yield served
+
+
+@contextmanager
+def hospital(folder: Path, chat: SlowScriptedChat, **own: str) -> Iterator[Served]:
+    """The app with its data in `folder`, under settings of its `own`."""
     values = {"DATA_DIR": str(folder), "SECRET_KEY": "k" * 40, "DATABASE_URL": "", "REDIS_URL": "redis://127.0.0.1:1/0", "PORT": str(free_port())}
+    values |= {"HOST": "127.0.0.1", "PUBLIC_URL": "", "LOG_LEVEL": "ERROR", "GRADIO_ANALYTICS_ENABLED": "False", **own}
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in (values | {"HOST": "127.0.0.1", "PUBLIC_URL": "", "LOG_LEVEL": "ERROR", "GRADIO_ANALYTICS_ENABLED": "False"}).items():
+        for name, value in values.items():
             environment.setenv(name, value)
         settings.cache_clear()
         furnish()

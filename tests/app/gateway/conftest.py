@@ -11,7 +11,7 @@ from core import jobs
 from core.db import engine_for
 from core.llm import ScriptedChat
 from core.settings import settings
-from tests.app.gateway.provider import CLIENT_ID, CLIENT_SECRET, Provider, providing
+from tests.app.gateway.provider import Provider, providing
 from tests.app.gateway.ward import Ward, count_rows, furnish
 from tests.redis_server import RedisServer
 
@@ -72,13 +72,7 @@ def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServ
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     """The organisation's OpenID provider, set up for apps made from now on."""
     with providing() as found:
-        for name, value in (
-            ("OIDC_ISSUER", found.issuer),
-            ("OIDC_CLIENT_ID", CLIENT_ID),
-            ("OIDC_CLIENT_SECRET", CLIENT_SECRET),
-            ("OIDC_ROLES", '{"ward-doctors": "clinician", "readers": "reviewer", "model-board": "admin"}'),
-            ("NO_PROXY", "127.0.0.1"),
-        ):
+        for name, value in found.settings.items():
             monkeypatch.setenv(name, value)
         settings.cache_clear()
         yield found

@@ -36,6 +36,13 @@ class Provider:
         """Code -> the authorization request it answers; a code is taken once."""
         self.tokens_given = 0
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What an app that trusts it is started with."""
+        roles = {"ward-doctors": "clinician", "readers": "reviewer", "model-board": "admin"}
+        known = {"OIDC_ISSUER": self.issuer, "OIDC_CLIENT_ID": CLIENT_ID, "OIDC_CLIENT_SECRET": CLIENT_SECRET, "OIDC_ROLES": json.dumps(roles)}
+        return known | {"NO_PROXY": "127.0.0.1"}
+
     def authorize(self, query: dict[str, str]) -> str:
         assert query["client_id"] == CLIENT_ID
         assert query["response_type"] == "code"
