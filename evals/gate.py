@@ -78,18 +78,18 @@ def _pairs(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability
 def _compared(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability, policy: GatePolicy) -> Comparison | None:
     """None where nothing is asked.
 
-    What the candidate has no score of counts as lost. In a vignette that it gained otherwise that would narrow what clusters vary by, and give
-    power to what has none: so it is read as gained too, and the more cautious of both readings decides.
+    What has no score speaks against the candidate. That can narrow what is seen to vary (a loss in a vignette that it gained otherwise, a gain
+    that is none because the other side has no reply) and give power to what has none: so it is read in its favour too, and the more cautious of
+    both readings decides.
     """
     asked = [c for c in sat(suite, baseline, candidate) if c.item.capability is capability]
     if not asked:
         return None
     margin = policy.margin_of(capability)
-    as_lost = compare([Pair(c.item.cluster, *c.scores) for c in asked], policy, margin)
-    if all(c.after.correct is not None for c in asked):
-        return as_lost
-    as_gained = [Pair(c.item.cluster, *((0.0, 1.0) if c.after.correct is None else c.scores)) for c in asked]
-    return more_cautious(as_lost, compare(as_gained, policy, margin))
+    against = [Pair(c.item.cluster, *c.scores) for c in asked]
+    in_favour = [Pair(c.item.cluster, *c.scores_in_favour) for c in asked]
+    found = compare(against, policy, margin)
+    return found if in_favour == against else more_cautious(found, compare(in_favour, policy, margin))
 
 
 def _coverage(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> Iterator[GateCheck]:

@@ -216,6 +216,23 @@ def test_a_gain_that_went_missing_in_a_vignette_of_gains_gives_no_power() -> Non
     assert power(without(whole, {0, 27}, "unscored")) <= power(whole) + 1e-9
 
 
+@pytest.mark.parametrize("side", ["production", "anchor"])
+def test_a_gain_over_a_reply_that_the_other_side_lost_gives_no_power(side: str) -> None:
+    """Counted as right there alone it would be no difference any more, and differences are what leaves the exam without power."""
+    gained, lost = range(20), range(20, 36)
+    before = report("old", {c: [float(n not in gained) for n in range(N)] for c in POLICY.required})
+    after = report("new", {c: [float(n not in lost) for n in range(N)] for c in POLICY.required})
+
+    def power(other: EvalReport) -> float:
+        production, anchor = (other, None) if side == "production" else (after, other)
+        checks = decide(POLICY, SUITE, production, after, anchor).checks
+        return next(c.power or 0.0 for c in checks if c.name == f"not worse than {side}: domain")
+
+    for how in ("unscored", "missing", "failed"):
+        for count in (1, 3, 20, N):
+            assert power(without(before, set(range(count)), how)) <= power(before) + 1e-9
+
+
 @pytest.mark.parametrize("how", ["missing", "failed"])
 def test_long_answers_that_went_missing_do_not_make_the_others_short(how: str) -> None:
     def saying(made: EvalReport, words: list[int]) -> EvalReport:
