@@ -95,7 +95,7 @@ class GatePolicy(Value):
     judges: tuple[str, ...] = ()
     """Models that judge in exams under this policy, by name or address; the judge of a recipe may be none of them. The shipped suite asks none."""
     min_clusters: int = Field(default=50, ge=2)
-    """Independent vignettes (or conditions, or drugs) that a capability needs: of fewer, how much they vary is not known well enough."""
+    """Independent vignettes (or conditions, or drugs), as of one size, that a capability needs: of fewer, how much they vary is not known well enough."""
     resamples: int = Field(default=9999, ge=999)
     """Of the test of superiority, where clusters make it one by resampling."""
     seed: int = Field(default=0, ge=0)

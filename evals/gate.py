@@ -118,7 +118,7 @@ def _not_worse(policy: GatePolicy, against: str, comparisons: dict[Capability, C
         if c.low > -margin:
             believed = powered or (c.low >= 0 and c.clusters >= policy.min_clusters)
             outcome = Outcome.PROMOTE if believed else Outcome.HOLD
-            why = "not worse" if believed else f"not worse, but with too little power to be believed ({c.clusters} vignettes)"
+            why = "not worse" if believed else f"not worse, but with too little power to be believed (worth {c.clusters} vignettes of one size)"
         else:
             # Worse beyond doubt is a reject whatever the power; otherwise an underpowered failure only says that we do not know.
             outcome = Outcome.REJECT if powered or c.high < 0 else Outcome.HOLD

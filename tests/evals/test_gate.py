@@ -1,7 +1,7 @@
 """The gate's promises, as properties: nothing absent helps, nothing worse by the margin passes, and what is not known is held."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import numpy as np
@@ -307,8 +307,10 @@ def test_a_capability_may_have_a_margin_of_its_own() -> None:
     assert outcomes["not worse than production: domain"].margin == POLICY.margin
 
 
-def test_a_capability_of_few_vignettes_is_held_however_many_items_they_have() -> None:
-    grouped = Suite("test", tuple(i.model_copy(update={"cluster": f"{i.capability}-{n % 20}"}) for n, i in enumerate(SUITE.items)))
+@pytest.mark.parametrize("vignette", [lambda n: n % 20, lambda n: n // 10 if n < N // 2 else n], ids=["few", "few of which are large"])
+def test_a_capability_of_few_vignettes_is_held_however_many_items_they_have(vignette: Callable[[int], int]) -> None:
+    """As many as there are may be enough, and those that most items are about too few."""
+    grouped = Suite("test", tuple(i.model_copy(update={"cluster": f"{i.capability}-{vignette(n % N)}"}) for n, i in enumerate(SUITE.items)))
     old, new = (r.model_copy(update={"suite_hash": grouped.hash}) for r in (report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8))))
     assert decide(POLICY, grouped, old, new).outcome is Outcome.HOLD
 
