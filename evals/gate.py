@@ -180,7 +180,7 @@ def _latency(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: 
         [absent if (r := known.get(i.id)) is None or r.latency_ms is None else r.latency_ms for i in suite.items]
         for known, absent in ((_results(baseline), 0.0), (_results(candidate), inf))
     )
-    if not median(before) or not isfinite(median(after)):
+    if not suite.items or not median(before) or not isfinite(median(after)):
         return GateCheck(name="latency", outcome=Outcome.HOLD, explanation="latency was not measured for half of the items")
     ratio = median(after) / median(before)
     return GateCheck(

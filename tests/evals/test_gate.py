@@ -265,6 +265,14 @@ def test_the_anchor_is_tested_against_while_it_is_in_production_too() -> None:
     assert names["not worse than anchor: safety"].interval[0] < names["not worse than production: safety"].interval[0]  # type: ignore[index]  # both have one
 
 
+def test_a_part_of_the_exam_that_asks_nothing_is_held() -> None:
+    """As one of twenty of a small exam may be."""
+    few = Suite(SUITE.name, SUITE.items[:30])
+    nothing = next(part for number in range(20) if not (part := few.slice(number, 20)).items)
+    old, new = (report(m, scores(0.5, 0.8)).model_copy(update={"suite_hash": nothing.hash, "items": ()}) for m in ("old", "new"))
+    assert decide(POLICY, nothing, old, new, old).outcome is Outcome.HOLD
+
+
 def test_a_suite_that_asks_a_question_twice_is_not_judged_by() -> None:
     twice = Suite(SUITE.name, (*SUITE.items, SUITE.items[0]))
     with pytest.raises(GateError, match="asks a question twice"):
