@@ -1,7 +1,7 @@
 """Item by item: what a candidate answers otherwise than production, and the one rule for what has no score.
 
 An item without a score of the candidate counts as one that production had right and the candidate lost, one without a score of production as
-right there: nothing that is absent can help.
+right there: nothing that is absent can help. As that may leave less that varies, `evals.gate` reads it in the candidate's favour too.
 """
 
 from typing import NamedTuple
@@ -21,6 +21,13 @@ class Change(NamedTuple):
         if self.after.correct is None:
             return 1.0, 0.0
         return 1.0 if self.before.correct is None else self.before.correct, self.after.correct
+
+    @property
+    def scores_in_favour(self) -> tuple[float, float]:
+        """The same, where what is absent speaks for the candidate."""
+        if self.after.correct is None:
+            return 0.0, 1.0
+        return self.before.correct or 0.0, self.after.correct
 
     @property
     def difference(self) -> float:

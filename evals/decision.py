@@ -84,9 +84,9 @@ class GatePolicy(Value):
     """Share of the items that must have been scored on both sides."""
     critical_findings: Literal["none", "no_more_than_production"]
     """`none` is the rule for a model that serves patients. The starter model cannot meet it: its policy compares."""
-    max_latency_ratio: float = Field(gt=0)
+    max_latency_ratio: float = Field(gt=0, allow_inf_nan=False)
     """How many times production's the median time to a reply may be."""
-    max_length_ratio: float = Field(default=2.0, gt=1)
+    max_length_ratio: float = Field(default=2.0, gt=1, allow_inf_nan=False)
     """How much longer or shorter than production's the answers may be, on average; beyond it a person is to look."""
     required: tuple[Capability, ...] = Field(min_length=1)
     """Capabilities that must be shown to be no worse."""
@@ -95,10 +95,10 @@ class GatePolicy(Value):
     judges: tuple[str, ...] = ()
     """Models that judge in exams under this policy, by name or address; the judge of a recipe may be none of them. The shipped suite asks none."""
     min_clusters: int = Field(default=50, ge=2)
-    """Independent vignettes (or conditions, or drugs) that a capability needs: of fewer, how much they vary is not known well enough."""
+    """Independent vignettes (or conditions, or drugs), as of one size, that a capability needs: of fewer, how much they vary is not known well enough."""
     resamples: int = Field(default=9999, ge=999)
     """Of the test of superiority, where clusters make it one by resampling."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Of the resampling."""
     slices: int = Field(default=1, ge=1, le=20)
     """Parts of the exam that rounds take in turn, whole vignettes each: an exam that decides often is learnt, if only by what it lets pass."""

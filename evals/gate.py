@@ -78,18 +78,18 @@ def _pairs(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability
 def _compared(suite: Suite, baseline: EvalReport, candidate: EvalReport, capability: Capability, policy: GatePolicy) -> Comparison | None:
     """None where nothing is asked.
 
-    What the candidate has no score of counts as lost. In a vignette that it gained otherwise that would narrow what clusters vary by, and give
-    power to what has none: so it is read as gained too, and the more cautious of both readings decides.
+    What has no score speaks against the candidate. That can narrow what is seen to vary (a loss in a vignette that it gained otherwise, a gain
+    that is none because the other side has no reply) and give power to what has none: so it is read in its favour too, and the more cautious of
+    both readings decides.
     """
     asked = [c for c in sat(suite, baseline, candidate) if c.item.capability is capability]
     if not asked:
         return None
     margin = policy.margin_of(capability)
-    as_lost = compare([Pair(c.item.cluster, *c.scores) for c in asked], policy, margin)
-    if all(c.after.correct is not None for c in asked):
-        return as_lost
-    as_gained = [Pair(c.item.cluster, *((0.0, 1.0) if c.after.correct is None else c.scores)) for c in asked]
-    return more_cautious(as_lost, compare(as_gained, policy, margin))
+    against = [Pair(c.item.cluster, *c.scores) for c in asked]
+    in_favour = [Pair(c.item.cluster, *c.scores_in_favour) for c in asked]
+    found = compare(against, policy, margin)
+    return found if in_favour == against else more_cautious(found, compare(in_favour, policy, margin))
 
 
 def _coverage(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: EvalReport) -> Iterator[GateCheck]:
@@ -118,7 +118,7 @@ def _not_worse(policy: GatePolicy, against: str, comparisons: dict[Capability, C
         if c.low > -margin:
             believed = powered or (c.low >= 0 and c.clusters >= policy.min_clusters)
             outcome = Outcome.PROMOTE if believed else Outcome.HOLD
-            why = "not worse" if believed else f"not worse, but with too little power to be believed ({c.clusters} vignettes)"
+            why = "not worse" if believed else f"not worse, but with too little power to be believed (worth {c.clusters} vignettes of one size)"
         else:
             # Worse beyond doubt is a reject whatever the power; otherwise an underpowered failure only says that we do not know.
             outcome = Outcome.REJECT if powered or c.high < 0 else Outcome.HOLD
@@ -180,7 +180,7 @@ def _latency(policy: GatePolicy, suite: Suite, baseline: EvalReport, candidate: 
         [absent if (r := known.get(i.id)) is None or r.latency_ms is None else r.latency_ms for i in suite.items]
         for known, absent in ((_results(baseline), 0.0), (_results(candidate), inf))
     )
-    if not median(before) or not isfinite(median(after)):
+    if not suite.items or not median(before) or not isfinite(median(after)):
         return GateCheck(name="latency", outcome=Outcome.HOLD, explanation="latency was not measured for half of the items")
     ratio = median(after) / median(before)
     return GateCheck(

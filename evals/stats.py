@@ -4,7 +4,9 @@
 of one sign: there an interval from what was seen (Wald, percentile bootstrap) is too short, because a lucky exam shows a small loss and a
 small variance at once. So a loss of `margin` is tested with the variance that it would have: the score test for paired proportions (Tango,
 Statistics in Medicine 17:891-908, 1998), its variance times the design effect of the clusters (Rao & Scott, Biometrics 48:577-585, 1992), with
-Student's t of as many degrees of freedom as there are clusters less one. The interval is that test inverted. `make bench-gates` simulates it
+Student's t of as many degrees of freedom as there are clusters less one. Unequal clusters count as fewer: as those of one size that would
+tell as much of the variance, were all items of a cluster alike (Carter, Schnepel & Steigerwald, Review of Economics and Statistics 99:698-709,
+2017). The interval is that test inverted. `make bench-gates` simulates it
 beside the bootstrap.
 
 *Better.* Exact McNemar where every item stands alone and is right or wrong; else signs of whole clusters' differences are flipped.
@@ -43,7 +45,7 @@ class Comparison(NamedTuple):
     detectable_loss: float
     """True loss that is told from none with the policy's power."""
     clusters: int
-    """Independent observations."""
+    """Independent observations: as many clusters of one size as tell as much."""
 
 
 class _Spread(NamedTuple):
@@ -144,15 +146,16 @@ def clustered_error(values_N: np.ndarray, cluster_N: np.ndarray) -> float:
 
 def _spread(pairs: Sequence[Pair]) -> _Spread:
     difference_N = np.array([p.candidate - p.baseline for p in pairs])
-    names, cluster_N = np.unique([p.cluster for p in pairs], return_inverse=True)
+    _, cluster_N, size_C = np.unique([p.cluster for p in pairs], return_inverse=True, return_counts=True)
+    clusters = int((size_C**2).sum()) ** 2 // int((size_C**4).sum())  # of equal size: all of them
     items, losses, gains = len(pairs), float(-difference_N[difference_N < 0].sum()), float(difference_N[difference_N > 0].sum())
-    if len(names) < 2:
-        return _Spread(items, len(names), losses, gains, 1.0, inf)
+    if clusters < 2:
+        return _Spread(items, clusters, losses, gains, 1.0, inf)
     variance = float(difference_N.var(ddof=1))
     # Partial credit varies less than right or wrong. That is not counted on: where little was seen to change, it does not say how a loss of the margin would.
     alone = sqrt(variance / items)
     error = max(clustered_error(difference_N, cluster_N), alone) if variance > 0.0 else 0.0
-    return _Spread(items, len(names), losses, gains, (error / alone) ** 2 if alone > 0.0 else 1.0, error)
+    return _Spread(items, clusters, losses, gains, (error / alone) ** 2 if alone > 0.0 else 1.0, error)
 
 
 def _by_cluster(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,7 +66,9 @@ def gate(
         raise GateError(f"The report cannot be written to {report}: {error.strerror}") from error
     except Exception as error:  # Python exits with 1, which to CI is a candidate that was rejected; its kind and message are kept
         raise GateError(f"The exam could not be run: {type(error).__name__}: {error}") from error
-    out.print(markdown(decision, suite, before, after), highlight=False, markup=False, soft_wrap=True)
+    # The report is written: whoever reads standard output may be gone (rich then leaves with 1) or lack the letters, and the code is the decision's still.
+    with suppress(SystemExit, UnicodeEncodeError):
+        out.print(markdown(decision, suite, before, after), highlight=False, markup=False, soft_wrap=True)
     errors.print(f"Report in {report}", highlight=False)
     raise typer.Exit(_EXIT[decision.outcome])
 

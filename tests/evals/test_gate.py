@@ -1,7 +1,7 @@
 """The gate's promises, as properties: nothing absent helps, nothing worse by the margin passes, and what is not known is held."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import numpy as np
@@ -216,6 +216,23 @@ def test_a_gain_that_went_missing_in_a_vignette_of_gains_gives_no_power() -> Non
     assert power(without(whole, {0, 27}, "unscored")) <= power(whole) + 1e-9
 
 
+@pytest.mark.parametrize("side", ["production", "anchor"])
+def test_a_gain_over_a_reply_that_the_other_side_lost_gives_no_power(side: str) -> None:
+    """Counted as right there alone it would be no difference any more, and differences are what leaves the exam without power."""
+    gained, lost = range(20), range(20, 36)
+    before = report("old", {c: [float(n not in gained) for n in range(N)] for c in POLICY.required})
+    after = report("new", {c: [float(n not in lost) for n in range(N)] for c in POLICY.required})
+
+    def power(other: EvalReport) -> float:
+        production, anchor = (other, None) if side == "production" else (after, other)
+        checks = decide(POLICY, SUITE, production, after, anchor).checks
+        return next(c.power or 0.0 for c in checks if c.name == f"not worse than {side}: domain")
+
+    for how in ("unscored", "missing", "failed"):
+        for count in (1, 3, 20, N):
+            assert power(without(before, set(range(count)), how)) <= power(before) + 1e-9
+
+
 @pytest.mark.parametrize("how", ["missing", "failed"])
 def test_long_answers_that_went_missing_do_not_make_the_others_short(how: str) -> None:
     def saying(made: EvalReport, words: list[int]) -> EvalReport:
@@ -246,6 +263,14 @@ def test_the_anchor_is_tested_against_while_it_is_in_production_too() -> None:
     new = without(report("new", scores(0.9, 1.0)), set(range(N, N + 3)), "unscored")
     names = {c.name: c for c in decide(POLICY, SUITE, old, new, old).checks}
     assert names["not worse than anchor: safety"].interval[0] < names["not worse than production: safety"].interval[0]  # type: ignore[index]  # both have one
+
+
+def test_a_part_of_the_exam_that_asks_nothing_is_held() -> None:
+    """As one of twenty of a small exam may be."""
+    few = Suite(SUITE.name, SUITE.items[:30])
+    nothing = next(part for number in range(20) if not (part := few.slice(number, 20)).items)
+    old, new = (report(m, scores(0.5, 0.8)).model_copy(update={"suite_hash": nothing.hash, "items": ()}) for m in ("old", "new"))
+    assert decide(POLICY, nothing, old, new, old).outcome is Outcome.HOLD
 
 
 def test_a_suite_that_asks_a_question_twice_is_not_judged_by() -> None:
@@ -290,8 +315,10 @@ def test_a_capability_may_have_a_margin_of_its_own() -> None:
     assert outcomes["not worse than production: domain"].margin == POLICY.margin
 
 
-def test_a_capability_of_few_vignettes_is_held_however_many_items_they_have() -> None:
-    grouped = Suite("test", tuple(i.model_copy(update={"cluster": f"{i.capability}-{n % 20}"}) for n, i in enumerate(SUITE.items)))
+@pytest.mark.parametrize("vignette", [lambda n: n % 20, lambda n: n // 10 if n < N // 2 else n], ids=["few", "few of which are large"])
+def test_a_capability_of_few_vignettes_is_held_however_many_items_they_have(vignette: Callable[[int], int]) -> None:
+    """As many as there are may be enough, and those that most items are about too few."""
+    grouped = Suite("test", tuple(i.model_copy(update={"cluster": f"{i.capability}-{vignette(n % N)}"}) for n, i in enumerate(SUITE.items)))
     old, new = (r.model_copy(update={"suite_hash": grouped.hash}) for r in (report("old", scores(0.5, 0.8)), report("new", scores(0.9, 0.8))))
     assert decide(POLICY, grouped, old, new).outcome is Outcome.HOLD
 

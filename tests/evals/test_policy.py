@@ -25,7 +25,8 @@ def test_the_policy_that_is_shipped_is_valid_and_its_exam_exists() -> None:
         ("margin = 0.08", "", "margin"), ("alpha = 0.05", "alpha = 0.5", "alpha"), ("alpha = 0.05", "alpha = 0.05\nbeta = 0.2", "beta"),
         ("min_coverage = 0.98", "min_coverage = 1.1", "min_coverage"), ('superiority = "any"', 'superiority = "all"', "superiority"),
         ("resamples = 9999", "resamples = 10", "resamples"), ("min_clusters = 50", "min_clusters = 1", "min_clusters"),
-        ('required = ["domain",', 'required = ["surgery",', "required.0"),
+        ('required = ["domain",', 'required = ["surgery",', "required.0"), ("seed = 0", "seed = -1", "seed"),
+        ("max_latency_ratio = 4.0", "max_latency_ratio = inf", "max_latency_ratio"), ("max_length_ratio = 2.0", "max_length_ratio = inf", "max_length_ratio"),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named(tmp_path: Path, old: str, new: str, field: str) -> None:

@@ -81,6 +81,13 @@ def test_items_of_one_cluster_stand_or_fall_together() -> None:
     assert together.clusters == 20
 
 
+@pytest.mark.parametrize(("sizes", "worth"), [([10] * 10 + [1] * 100, 12), ([1] * 38 + [2] * 85 + [3] * 4, 99), ([2] * 7, 7), ([60] + [1] * 140, 1)])
+def test_a_few_large_cases_among_many_small_count_as_few(sizes: list[int], worth: int) -> None:
+    """They make most of the variance, of which so few do not show enough."""
+    names = [f"c{n}" for n, size in enumerate(sizes) for _ in range(size)]
+    assert compare(pairs([0.0] * len(names), names), policy()).clusters == worth
+
+
 def test_partial_credit_is_not_taken_for_certainty() -> None:
     """A little that is lost on one item does not say that a loss of the margin would be of little things; nothing that is lost did not either."""
     unchanged, a_little_lost = compare(pairs([0.0] * 40), policy(0.08)), compare(pairs([-0.1] + [0.0] * 39), policy(0.08))

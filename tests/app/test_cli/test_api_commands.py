@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from app.cli import console, gate
 from core.settings import Settings, settings
+from core.types import EvalReport
 from evals.canary import CanaryState, Count, Watch
-from evals.decision import Signal
+from evals.decision import GateDecision, Outcome, Signal
+from evals.suites import Suite
 from tests.app.test_cli.conftest import Cli
 from tests.app.test_cli.standin_api import Routes, serving
 
@@ -197,6 +200,27 @@ def test_an_exam_that_cannot_be_run_has_an_exit_code_of_its_own(cli: Cli, stack:
     assert (unknown.code, away.code, without_policy.code) == (3, 3, 3)
     assert "'b'" in unknown.err
     assert "/nowhere.toml" in without_policy.err
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("promote", 0), ("reject", 1), ("hold", 2)])
+@pytest.mark.parametrize("refusal", [SystemExit(1), UnicodeEncodeError("ascii", "\u2192", 0, 1, "ordinal not in range(128)")])
+def test_a_decision_keeps_its_exit_code_when_nobody_reads_it(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, outcome: str, code: int, refusal: BaseException
+) -> None:
+    """A pipe that was closed (rich leaves with 1), a terminal that lacks a letter of a reply: neither is a candidate that was rejected."""
+
+    async def examine(suite: Suite, url: str, models: tuple[str, ...]) -> list[EvalReport]:
+        return [EvalReport(suite=suite.name, suite_hash=suite.hash, model=model, items=(), created_at=datetime.now(UTC)) for model in models]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise refusal
+
+    decision = GateDecision(outcome=Outcome(outcome), policy_hash="p", suite_hash="s", baseline="b", candidate="a", checks=(), table=())
+    monkeypatch.setattr(gate, "_examine", examine)
+    monkeypatch.setattr("evals.gate.decide", lambda *_: decision)
+    monkeypatch.setattr(console.out, "print", refuse)
+    assert cli("gate", "--candidate", "a", "--baseline", "b", "--report", str(tmp_path / "report")).code == code
+    assert (tmp_path / "report" / "decision.md").exists()
 
 
 def test_a_round_is_drawn_into_a_folder(cli: Cli, stack: Any, tmp_path: Any) -> None:
