@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 a gate said no, 2 bad input, a part that does not answer o
 """
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -12,7 +14,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from app.cli import audit, demo, doctor, gate, key, knowledge, mkgsg, rounds, stack, starter, talk, user
-from app.cli.console import errors, settings_message
+from app.cli.console import errors, out, settings_message
 from core.errors import AppError, GateError
 
 
@@ -30,6 +32,18 @@ app = typer.Typer(
     help="A biomedical assistant that learns from clinicians' feedback and is promoted only when it is nowhere worse.",
     epilog="Begin with `balancedbio up`. Settings come from the environment or `.env`: see `balancedbio doctor --settings`.",
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        out.print(f"balancedbio {version('balancedbio')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(shown: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")] = False) -> None:
+    """Its help is that of `app`."""
+
 
 _RUN, _USE, _ALIGN, _ADMIN = "Run", "Use", "Align", "Administer"
 app.command("up", rich_help_panel=_RUN)(stack.up)

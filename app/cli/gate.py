@@ -14,7 +14,7 @@ from app.api_rows import ExamRow
 from app.cli import api
 from app.cli.console import errors, out, settings_message
 from app.history import cell, histories
-from core.errors import AppError, GateError, NotFound
+from core.errors import AppError, BadInput, GateError, NotFound
 from core.knowledge import builtin
 from core.llm import OpenAIChat
 from core.settings import settings
@@ -44,7 +44,7 @@ def gate(
     if context.invoked_subcommand:
         return
     if missing := [name for name, value in (("--candidate", candidate), ("--baseline", baseline)) if not value]:
-        raise typer.BadParameter(f"Missing option {missing[0]!r}")
+        raise BadInput(f"Missing option {missing[0]!r} (see `balancedbio gate --help`)")
     from evals.gate import decide
     from evals.report import markdown, write_report
 
