@@ -109,12 +109,17 @@ def _away_is_unavailable() -> Iterator[None]:
         yield
     except (OperationalError, ProgrammingError) as error:
         if _is_of_another_schema(error):
-            raise Unavailable(f"The database is empty or of another version; `balancedbio up` brings it up to date ({error.orig})") from error
+            raise Unavailable(f"The database is empty or of another version; `balancedbio up` brings it up to date ({_said(error)})") from error
         if isinstance(error, ProgrammingError):
             raise
-        raise Unavailable(f"The database did not answer; try again shortly ({error.orig})") from error
+        raise Unavailable(f"The database did not answer; try again shortly ({_said(error)})") from error
     except PoolTimeout as error:  # every connection is in use, and stayed so
         raise Unavailable("The database is busy; try again shortly") from error
+
+
+def _said(error: DBAPIError) -> str:
+    """In one line: PostgreSQL's client adds advice in a second."""
+    return " ".join(str(error.orig).split())
 
 
 def _is_of_another_schema(error: DBAPIError) -> bool:

@@ -1,7 +1,7 @@
 """The `balancedbio` command. One file per group; this one wires them and turns every expected error into one line and an exit code.
 
-Exit codes: 0 done, 1 a gate said no, 2 bad input, a part that does not answer or a gate that held, 3 an exam that could not be run or compared,
-130 interrupted.
+Exit codes: 0 done, 1 a gate said no or a round that was watched failed, 2 bad input, a part that does not answer or a gate that held, 3 an exam
+that could not be run or compared, 130 interrupted.
 """
 
 import sys

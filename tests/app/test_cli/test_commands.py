@@ -15,6 +15,7 @@ from core.settings import ROOT, Settings, settings
 from core.states import Role
 from evals.decision import CanaryMargins, CanaryPolicy, GatePolicy
 from tests.app.test_cli.conftest import Cli
+from tests.redis_server import RedisServer
 
 GROUPS = ("up", "down", "status", "doctor", "ask", "chat", "knowledge", "round", "gate", "promote", "rollback", "mkgsg", "starter", "user", "key", "audit")
 
@@ -243,6 +244,29 @@ def test_the_doctor_says_what_to_do_about_a_missing_model(cli: Cli, test_setting
     outcome = cli("doctor")
     assert outcome.code == 2
     assert "BASE_MODEL" in outcome.out
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_the_doctor_asks_the_parts_that_are_elsewhere(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setenv("REDIS_URL", "redis://127.9.9.9:1/0")
+    settings.cache_clear()
+    outcome = cli("doctor")
+    assert outcome.code == 2
+    assert "Redis: does not answer at 127.9.9.9:1; check REDIS_URL" in outcome.out
+    assert "check DATABASE_URL" in next(line for line in outcome.out.splitlines() if "database" in line)
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_the_doctor_takes_a_redis_that_was_chosen_and_answers(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    try:
+        monkeypatch.setenv("REDIS_URL", server.url)
+        settings.cache_clear()
+        assert f"Redis: answers at {server.url.removeprefix('redis://').removesuffix('/0')}" in cli("doctor").out
+    finally:
+        server.kill()
 
 
 def test_the_doctor_warns_of_a_secret_that_others_can_read(cli: Cli, test_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
