@@ -102,5 +102,5 @@ def _usage(error: TyperException) -> int:
         error.show()  # type: ignore[attr-defined]  # of the name above
         return 2
     where = context.command_path if context is not None else "balancedbio"
-    _say(f"{error.format_message()} (see `{where} --help`)")
+    _say(f"{' '.join(error.format_message().split())} (see `{where} --help`)")
     return 2

@@ -17,6 +17,7 @@ from app.history import cell, histories
 from core.errors import AppError, BadInput, GateError, NotFound
 from core.knowledge import builtin
 from core.llm import OpenAIChat
+from core.logging import mask_secrets
 from core.settings import settings
 from core.types import EvalReport
 from evals.decision import Outcome
@@ -53,7 +54,10 @@ def gate(
         frozen = load_policy(named)
         suite = load_suite(frozen.suite, named.parent)
         address = endpoint or settings().vllm_replicas["vllm"]
-        before, after = asyncio.run(_examine(suite, address, (baseline, candidate)))
+        try:
+            before, after = asyncio.run(_examine(suite, address, (baseline, candidate)))
+        except AppError as error:
+            raise GateError(f"{error} (endpoint {mask_secrets(address)})") from error
         decision = decide(frozen, suite, before, after)
         write_report(decision, report, suite, before, after)
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """One transaction is committed once at the edge; jobs leave after it; writers queue up and readers never wait."""
 
+import os
 import socket
 import stat
 import subprocess
@@ -156,11 +157,15 @@ def test_a_database_without_our_tables_says_how_to_get_them(test_settings: Setti
 
 
 def test_the_file_can_be_read_by_its_owner_alone(tmp_path: Path, test_settings: Settings) -> None:
-    (tmp_path / "var").mkdir(mode=0o755)
-    db.migrate()
-    with unit_of_work() as session:
-        store.list_users(session)
-        assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "var").glob("balancedbio.db*")} == {0o600}
+    before = os.umask(0o022)
+    try:
+        (tmp_path / "var").mkdir()
+        db.migrate()
+        with unit_of_work() as session:
+            store.list_users(session)
+            assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "var").glob("balancedbio.db*")} == {0o600}
+    finally:
+        os.umask(before)
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path, test_settings: Settings) -> None:

@@ -300,13 +300,29 @@ def test_up_with_a_taken_port_is_one_line_and_starts_nothing(cli: Cli, test_sett
 
 @pytest.mark.usefixtures("test_settings")
 @pytest.mark.parametrize(
-    "argv", [("ask",), ("user", "add", "x", "--role", "king"), ("rounds",), ("up", "--frobnicate"), ("key", "add", "x", "--label", "y", "--days", "0")]
+    "argv",
+    [
+        ("ask",),
+        ("user", "role", "x"),
+        ("user", "add", "x", "--role", "king"),
+        ("rounds",),
+        ("up", "--frobnicate"),
+        ("key", "add", "x", "--label", "y", "--days", "0"),
+    ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_code_2(cli: Cli, argv: tuple[str, ...]) -> None:
     outcome = cli(*argv)
     assert outcome.code == 2
     assert len(outcome.err.strip().splitlines()) == 1
     assert "--help" in outcome.err
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_a_gate_whose_endpoint_is_away_names_it_without_its_password(cli: Cli) -> None:
+    outcome = cli("gate", "--candidate", "a", "--baseline", "b", "--endpoint", "http://ann:hunter2@127.0.0.1:1/v1")
+    assert outcome.code == 3
+    assert "127.0.0.1:1/v1" in outcome.err
+    assert "hunter2" not in outcome.err
 
 
 @pytest.mark.usefixtures("test_settings")
