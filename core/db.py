@@ -14,13 +14,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from core import jobs
-from core.errors import Unavailable
+from core.errors import BadInput, Unavailable
 from core.settings import ROOT, settings
 from core.tables import Table
 
@@ -38,7 +38,7 @@ def engine_for(url: str) -> Engine:
     common = {"hide_parameters": True, "pool_size": _KEPT_CONNECTIONS, "max_overflow": _MORE_CONNECTIONS, "pool_timeout": _POOL_TIMEOUT_SECONDS}
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, connect_args=_POSTGRES, **common)
-    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    _make_file(Path(make_url(url).database or ""))
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, **common)
 
     @event.listens_for(engine, "connect")
@@ -53,6 +53,16 @@ def engine_for(url: str) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
     return engine
+
+
+def _make_file(path: Path) -> None:
+    """Where there is none: readable by its owner alone, whatever command comes first. What SQLite puts beside it takes after it."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)
+    except OSError as error:
+        raise BadInput(f"The database {path} cannot be made: {error.strerror}; choose another folder with DATA_DIR, or check DATABASE_URL") from error
 
 
 def _use_wal(connection: Any) -> None:
@@ -97,10 +107,25 @@ def reading() -> Iterator[Session]:
 def _away_is_unavailable() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        raise Unavailable(f"The database did not answer; try again shortly ({error.orig})") from error
+    except (OperationalError, ProgrammingError) as error:
+        if _is_of_another_schema(error):
+            raise Unavailable(f"The database is empty or of another version; `balancedbio up` brings it up to date ({_said(error)})") from error
+        if isinstance(error, ProgrammingError):
+            raise
+        raise Unavailable(f"The database did not answer; try again shortly ({_said(error)})") from error
     except PoolTimeout as error:  # every connection is in use, and stayed so
         raise Unavailable("The database is busy; try again shortly") from error
+
+
+def _said(error: DBAPIError) -> str:
+    """In one line: PostgreSQL's client adds advice in a second."""
+    return " ".join(str(error.orig).split())
+
+
+def _is_of_another_schema(error: DBAPIError) -> bool:
+    """A table or column is missing: SQLite says so in words, PostgreSQL with a code."""
+    words = ("no such table", "no such column", "has no column named")
+    return getattr(error.orig, "sqlstate", None) in ("42P01", "42703") or any(said in str(error.orig) for said in words)
 
 
 def lock_table(session: Session, table: type[Table]) -> None:

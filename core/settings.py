@@ -3,14 +3,15 @@
 Secrets have no default: `balancedbio up` creates `.env` with random ones, and nothing starts without them.
 """
 
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.states import Role
 
@@ -66,7 +67,7 @@ class Settings(BaseSettings):
     """What the provider gave for it."""
     oidc_role_claim: str = "groups"
     """The claim of the id token, a text or a list of texts, that says what a person may do."""
-    oidc_roles: dict[str, Role] = {}
+    oidc_roles: Annotated[dict[str, Role], NoDecode] = {}
     """What its values mean, as JSON: `{"ward-doctors": "clinician", "model-board": "admin"}`. Of several the highest counts; who has none does not get in."""
 
     evidence_tokens: int = Field(default=300, ge=0, le=4_000)
@@ -130,10 +131,35 @@ class Settings(BaseSettings):
     def address(self) -> str:
         return self.public_url or f"http://{self.host}:{self.port}"
 
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _roles_are_json(cls, value: Any) -> Any:
+        """Decoded here and not by pydantic-settings, whose complaint is no ValidationError."""
+        try:
+            return json.loads(value or "{}") if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError('must be JSON, such as {"ward-doctors": "clinician"}') from None
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_one_of_two(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql+psycopg:// or sqlite:///, or be empty")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_is_an_address(cls, value: str) -> str:
+        if not value.startswith(("redis://", "rediss://")):
+            raise ValueError("must begin with redis:// or rediss://")
+        return value
+
     @field_validator("vllm_url")
     @classmethod
     def _each_replica_once(cls, value: str) -> str:
         addresses = _separated(value)
+        if not all(address.startswith(("http://", "https://")) for address in addresses if address):
+            raise ValueError("an address of vLLM begins with http:// or https://")
         if "" in addresses or len(set(addresses)) < len(addresses):
             raise ValueError("an address of vLLM, or several different ones separated by commas")
         return value

@@ -1,10 +1,12 @@
 """The `balancedbio` command. One file per group; this one wires them and turns every expected error into one line and an exit code.
 
-Exit codes: 0 done, 1 a gate said no, 2 bad input, a part that does not answer or a gate that held, 3 an exam that could not be run or compared,
-130 interrupted.
+Exit codes: 0 done, 1 a gate said no or a round that was watched failed, 2 bad input, a part that does not answer or a gate that held, 3 an exam
+that could not be run or compared, 130 interrupted.
 """
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -12,7 +14,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from app.cli import audit, demo, doctor, gate, key, knowledge, mkgsg, rounds, stack, starter, talk, user
-from app.cli.console import errors, settings_message
+from app.cli.console import errors, out, settings_message
 from core.errors import AppError, GateError
 
 
@@ -30,6 +32,18 @@ app = typer.Typer(
     help="A biomedical assistant that learns from clinicians' feedback and is promoted only when it is nowhere worse.",
     epilog="Begin with `balancedbio up`. Settings come from the environment or `.env`: see `balancedbio doctor --settings`.",
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        out.print(f"balancedbio {version('balancedbio')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(shown: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")] = False) -> None:
+    """Its help is that of `app`."""
+
 
 _RUN, _USE, _ALIGN, _ADMIN = "Run", "Use", "Align", "Administer"
 app.command("up", rich_help_panel=_RUN)(stack.up)
@@ -88,5 +102,5 @@ def _usage(error: TyperException) -> int:
         error.show()  # type: ignore[attr-defined]  # of the name above
         return 2
     where = context.command_path if context is not None else "balancedbio"
-    _say(f"{error.format_message()} (see `{where} --help`)")
+    _say(f"{' '.join(error.format_message().split())} (see `{where} --help`)")
     return 2

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from sqlalchemy import text
 
 from app.cli.console import out
 from app.cli.field_tables import settings_table
-from app.stack import first_run, ports, requirements, supervisor
+from app.stack import first_run, health, ports, requirements, supervisor
 from app.stack.processes import app_endpoint, is_local, own_vllms, redis_endpoint
 from app.stack.requirements import Finding
-from core.settings import settings
+from core.db import reading
+from core.errors import AppError
+from core.settings import Settings, settings
 
 
 def doctor(as_table: Annotated[bool, typer.Option("--settings", help="Print every setting as a Markdown table and stop.")] = False) -> None:
@@ -45,8 +48,15 @@ def _machine() -> list[Finding]:
         os.environ["SECRET_KEY"] = "0" * 32
     current = settings()
     is_running = supervisor.is_running()
-    findings = list(requirements.examine(current, own_redis=is_local(current.redis_url), own_vllm=bool(own_vllms(current))))
-    ours = [(app_endpoint(current), "app"), *((endpoint, name) for name, endpoint in own_vllms(current).items()), (redis_endpoint(current), "Redis")]
+    given = _given_redis(current)
+    findings = list(requirements.examine(current, own_redis=given is None, own_vllm=bool(own_vllms(current))))
+    ours = [(app_endpoint(current), "app"), *((endpoint, name) for name, endpoint in own_vllms(current).items())]
+    if given is None:
+        ours.append((redis_endpoint(current), "Redis"))
+    else:
+        findings.append(given)
+    if current.database_url.startswith("postgresql"):
+        findings.append(_database())
     for endpoint, purpose in ours:
         if endpoint.host not in ("127.0.0.1", "localhost", "0.0.0.0", "::1"):
             continue
@@ -55,3 +65,23 @@ def _machine() -> list[Finding]:
         findings.append(Finding(f"port {endpoint.port} ({purpose})", free or is_running, detail))
     findings.append(Finding("stack", True, "running" if is_running else "not running"))
     return findings
+
+
+def _given_redis(current: Settings) -> Finding | None:
+    """One that `up` would use as it is: elsewhere, or somebody's choice that answers. None: `up` starts its own."""
+    endpoint = redis_endpoint(current)
+    answers = "redis_url" in current.model_fields_set and not ports.is_free(endpoint) and health.redis_answers(current.redis_url)
+    if is_local(current.redis_url) and not answers:
+        return None
+    answers = answers or health.redis_answers(current.redis_url)
+    where = f"{endpoint.host}:{endpoint.port}"
+    return Finding("Redis", answers, f"answers at {where}" if answers else f"does not answer at {where}; check REDIS_URL")
+
+
+def _database() -> Finding:
+    try:
+        with reading() as session:
+            session.execute(text("SELECT 1"))
+    except AppError as error:
+        return Finding("database", False, f"{error}; check DATABASE_URL")
+    return Finding("database", True, "answers")

@@ -15,9 +15,10 @@ from app.api_rows import ExamRow
 from app.cli import api
 from app.cli.console import errors, out, settings_message
 from app.history import cell, histories
-from core.errors import AppError, GateError, NotFound
+from core.errors import AppError, BadInput, GateError, NotFound
 from core.knowledge import builtin
 from core.llm import OpenAIChat
+from core.logging import mask_secrets
 from core.settings import settings
 from core.types import EvalReport
 from evals.decision import Outcome
@@ -45,7 +46,7 @@ def gate(
     if context.invoked_subcommand:
         return
     if missing := [name for name, value in (("--candidate", candidate), ("--baseline", baseline)) if not value]:
-        raise typer.BadParameter(f"Missing option {missing[0]!r}")
+        raise BadInput(f"Missing option {missing[0]!r} (see `balancedbio gate --help`)")
     from evals.gate import decide
     from evals.report import markdown, write_report
 
@@ -54,7 +55,10 @@ def gate(
         frozen = load_policy(named)
         suite = load_suite(frozen.suite, named.parent)
         address = endpoint or settings().vllm_replicas["vllm"]
-        before, after = asyncio.run(_examine(suite, address, (baseline, candidate)))
+        try:
+            before, after = asyncio.run(_examine(suite, address, (baseline, candidate)))
+        except AppError as error:
+            raise GateError(f"{error} (endpoint {mask_secrets(address)})") from error
         decision = decide(frozen, suite, before, after)
         write_report(decision, report, suite, before, after)
     except ValidationError as error:

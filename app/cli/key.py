@@ -32,7 +32,7 @@ def add(
     with unit_of_work() as session:
         owner = store.get_user(session, user)
         if beyond := [s for s in scopes if s not in SCOPES[Role(owner.role)]]:
-            raise BadInput(f"{user} is {owner.role} and may not {', '.join(beyond)}; change the role first, or ask for less")
+            raise BadInput(f"A key of a {owner.role} may not have the scope {', '.join(beyond)}; change the role of {user} first, or ask for less")
         key = store.add_api_key(session, owner, label, scopes, utc_now() + timedelta(days=days) if days else None)
         audit.record(session, _ACTOR, "key.added", user, label=label, scopes=[str(s) for s in scopes])
     out.print(key, highlight=False, markup=False, soft_wrap=True)

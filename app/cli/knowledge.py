@@ -1,5 +1,6 @@
 """knowledge: what the knowledge base holds, and how more comes in."""
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -227,6 +228,7 @@ def _find(graph: Graph, name: str) -> tuple[Concept, ...]:
     if linked := [m for m in knowledge().linker.mentions(name) if m.text.strip().lower() == wanted]:
         return linked[0].concepts
     near = sorted(c.label for c in graph.concepts.values() if wanted and any(wanted in n.lower() for n in (c.label, *c.synonyms)))[:5]
+    near = near or difflib.get_close_matches(wanted, {n.lower() for c in graph.concepts.values() for n in (c.label, *c.synonyms)}, n=3)
     hint = f"; near it: {', '.join(near)}" if near else ""
     raise NotFound(f"The knowledge base has no concept {name!r}{hint}")
 

@@ -66,12 +66,26 @@ def deactivate(name: _Name) -> None:
     out.print(f"{name} can no longer sign in", highlight=False, markup=False)
 
 
+@app.command("activate")
+def activate(name: _Name) -> None:
+    """Let a deactivated user in again, with the role and password they had."""
+    with unit_of_work() as session:
+        user = store.get_user(session, name)
+        if user.active:
+            raise Conflict(f"{name} is active already")
+        user.active = True
+        audit.record(session, _ACTOR, "user.activated", name)
+    out.print(f"{name} can sign in again, and API keys that were not revoked or expired work again", highlight=False, markup=False, soft_wrap=True)
+
+
 @app.command("reset-password")
 def reset_password(name: _Name) -> None:
     """Give a user a new one-time password."""
     password = one_time_password()
     with unit_of_work() as session:
         user = _with_password(session, name)
+        if not user.active:
+            raise Conflict(f"{name} is deactivated and could not sign in with it; `balancedbio user activate {name}` first")
         user.password_hash, user.must_change_password = hash_password(password), True
         audit.record(session, _ACTOR, "user.password_reset", name)
     out.print(f"One-time password of {name}: {password}", highlight=False, markup=False, soft_wrap=True)

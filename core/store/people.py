@@ -48,6 +48,8 @@ def list_users(session: Session) -> Sequence[User]:
 
 def add_api_key(session: Session, user: User, label: str, scopes: Sequence[Scope], expires_at: datetime | None = None) -> str:
     """Returns the key in clear, once; only its hash is kept."""
+    if not label.strip() or len(label) > 80:
+        raise BadInput("The label of a key has 1 to 80 characters")
     key = f"bb-{secrets.token_urlsafe(32)}"
     session.add(ApiKey(user_id=user.id, label=label, digest=_digest(key), scopes=[str(s) for s in scopes], expires_at=expires_at))
     session.flush()
@@ -70,7 +72,9 @@ def list_api_keys(session: Session) -> Sequence[tuple[ApiKey, User]]:
 def revoke_api_key(session: Session, key_id: str) -> ApiKey:
     key = session.get(ApiKey, key_id)
     if key is None:
-        raise NotFound(f"There is no key {key_id!r}")
+        if key_id.startswith("bb-"):  # never repeated: it opens doors until it is revoked
+            raise BadInput("That is a key, not its id; `balancedbio key list` shows the ids")
+        raise NotFound(f"There is no key {key_id!r}; `balancedbio key list` shows the ids")
     key.revoked_at = key.revoked_at or utc_now()
     return key
 

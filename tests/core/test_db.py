@@ -1,6 +1,8 @@
 """One transaction is committed once at the edge; jobs leave after it; writers queue up and readers never wait."""
 
+import os
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -18,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from core import db, jobs, store
 from core.db import migrate, reading, send_after_commit, unit_of_work
-from core.errors import Unavailable
+from core.errors import BadInput, Unavailable
 from core.settings import ROOT, Settings, settings
 from core.states import Role
 from core.tables import ApiKey, Table, User
@@ -146,6 +148,30 @@ def test_a_database_that_cannot_be_opened_is_unavailable_at_once(tmp_path: Path,
     with pytest.raises(Unavailable), reading() as session:
         store.list_users(session)
     assert time.monotonic() - began < 5
+
+
+def test_a_database_without_our_tables_says_how_to_get_them(test_settings: Settings) -> None:
+    for transaction in (reading, unit_of_work):
+        with pytest.raises(Unavailable, match="balancedbio up"), transaction() as session:
+            store.list_users(session)
+
+
+def test_the_file_can_be_read_by_its_owner_alone(tmp_path: Path, test_settings: Settings) -> None:
+    before = os.umask(0o022)
+    try:
+        (tmp_path / "var").mkdir()
+        db.migrate()
+        with unit_of_work() as session:
+            store.list_users(session)
+            assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "var").glob("balancedbio.db*")} == {0o600}
+    finally:
+        os.umask(before)
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path, test_settings: Settings) -> None:
+    (tmp_path / "var").write_text("a file")
+    with pytest.raises(BadInput, match="DATA_DIR"), reading() as session:
+        store.list_users(session)
 
 
 def test_every_thread_of_the_app_can_read_at_once(database: None) -> None:

@@ -61,6 +61,31 @@ def test_half_a_sign_in_through_the_organisation_does_not_start(bare: pytest.Mon
     assert "hunter2" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("DATABASE_URL", "postgres://u:hunter2@h/n", "begin with postgresql"),
+        ("DATABASE_URL", "nonsense", "begin with postgresql"),
+        ("REDIS_URL", "127.0.0.1:6379", "begin with redis"),
+        ("VLLM_URL", "127.0.0.1:8200/v1", "begins with http"),
+        ("OIDC_ROLES", "doctors=hunter2", "must be JSON"),
+    ],
+)
+def test_an_address_that_cannot_be_one_is_refused_by_its_setting(bare: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+    bare.setenv("SECRET_KEY", "x" * 40)
+    bare.setenv(name, value)
+    with pytest.raises(ValidationError, match=says) as refusal:
+        Settings()
+    assert refusal.value.errors(include_input=False)[0]["loc"] == (name.lower(),)
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_a_table_of_roles_that_is_empty_is_none(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("SECRET_KEY", "x" * 40)
+    bare.setenv("OIDC_ROLES", "")
+    assert Settings().oidc_roles == {}
+
+
 def test_a_secret_is_read_from_the_file_and_never_printed(bare: pytest.MonkeyPatch) -> None:
     Path(".env").write_text(f"SECRET_KEY={'s3cret' * 8}\nPORT=9000\n")
     found = Settings()

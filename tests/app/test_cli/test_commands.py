@@ -1,6 +1,7 @@
 """The commands that need no running stack: what they do, what they print, and how they fail."""
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from core.settings import ROOT, Settings, settings
 from core.states import Role
 from evals.decision import CanaryMargins, CanaryPolicy, GatePolicy
 from tests.app.test_cli.conftest import Cli
+from tests.redis_server import RedisServer
 
 GROUPS = ("up", "down", "status", "doctor", "ask", "chat", "knowledge", "round", "gate", "promote", "rollback", "mkgsg", "starter", "user", "key", "audit")
 
@@ -75,7 +77,7 @@ def test_a_key_may_not_do_what_its_owner_may_not(cli: Cli) -> None:
     cli("user", "add", "grace")
     outcome = cli("key", "add", "grace", "--label", "x", "--scope", "admin")
     assert outcome.code == 2
-    assert "may not admin" in outcome.err
+    assert "may not have the scope admin" in outcome.err
 
 
 @pytest.mark.usefixtures("database")
@@ -84,11 +86,13 @@ def test_a_key_may_not_do_what_its_owner_may_not(cli: Cli) -> None:
     [
         (("user", "role", "nobody", "admin"), "There is no user 'nobody'"),
         (("key", "add", "nobody", "--label", "x"), "There is no user 'nobody'"),
-        (("key", "revoke", "key-0"), "There is no key 'key-0'"),
+        (("key", "revoke", "key-0"), "There is no key 'key-0'; `balancedbio key list`"),
+        (("key", "revoke", "bb-secret"), "That is a key, not its id"),
+        (("knowledge", "show", "asthmma"), "near it: asthma"),
         (("knowledge", "show", "flurbosis"), "no concept 'flurbosis'"),
         (("round", "list"), "No API key here"),
         (("ask", "   "), "The question is empty"),
-        (("gate", "--candidate", "a"), "--baseline"),
+        (("gate", "--candidate", "a"), "Missing option '--baseline' (see"),
     ],
 )
 def test_an_expected_error_is_one_line_and_exit_code_2(cli: Cli, argv: tuple[str, ...], said: str) -> None:
@@ -96,6 +100,45 @@ def test_an_expected_error_is_one_line_and_exit_code_2(cli: Cli, argv: tuple[str
     assert outcome.code == 2
     assert said in outcome.err
     assert len(outcome.err.strip().splitlines()) == 1
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_the_version_is_that_of_the_package(cli: Cli) -> None:
+    outcome = cli("--version")
+    assert (outcome.code, outcome.out.strip()) == (0, f"balancedbio {version('balancedbio')}")
+
+
+@pytest.mark.usefixtures("test_settings")
+@pytest.mark.parametrize("argv", [("user", "list"), ("user", "add", "grace"), ("key", "list"), ("audit", "verify"), ("status",)])
+def test_before_the_first_start_it_says_what_makes_the_database(cli: Cli, argv: tuple[str, ...]) -> None:
+    outcome = cli(*argv)
+    assert outcome.code == 2
+    assert "`balancedbio up`" in outcome.err
+    assert "try again" not in outcome.err
+
+
+@pytest.mark.usefixtures("database")
+def test_who_was_deactivated_gets_no_password_and_can_be_let_in_again(cli: Cli) -> None:
+    cli("user", "add", "grace")
+    key = cli("key", "add", "grace", "--label", "notebook").out.strip()
+    cli("user", "deactivate", "grace")
+    refused = cli("user", "reset-password", "grace")
+    assert refused.code == 2
+    assert "user activate grace" in refused.err
+    assert cli("user", "activate", "grace").code == 0
+    with db.reading() as session:
+        assert store.find_api_key(session, key)[1].active
+        assert audit.newest(session, 1)[0].action == "user.activated"
+    assert cli("user", "activate", "grace").code == 2
+
+
+@pytest.mark.usefixtures("database")
+def test_a_label_that_is_empty_or_too_long_is_refused(cli: Cli) -> None:
+    cli("user", "add", "grace")
+    for label in (" ", "x" * 81):
+        outcome = cli("key", "add", "grace", "--label", label)
+        assert outcome.code == 2
+        assert "1 to 80 characters" in outcome.err
 
 
 def test_brackets_in_names_and_labels_are_no_markup(cli: Cli, database: None) -> None:
@@ -108,11 +151,13 @@ def test_brackets_in_names_and_labels_are_no_markup(cli: Cli, database: None) ->
 def test_a_setting_that_is_wrong_is_named_without_its_value(cli: Cli, test_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "eighty")
     monkeypatch.setenv("SECRET_KEY", "tooshort-but-secret")
+    monkeypatch.setenv("OIDC_ROLES", "tooshort")
     settings.cache_clear()
     outcome = cli("status")
     assert outcome.code == 2
     assert "PORT" in outcome.err
-    assert "SECRET_KEY" in outcome.err
+    assert "SECRET_KEY: must have at least 32 characters" in outcome.err
+    assert "OIDC_ROLES: must be JSON" in outcome.err
     assert "tooshort" not in outcome.err
 
 
@@ -201,6 +246,29 @@ def test_the_doctor_says_what_to_do_about_a_missing_model(cli: Cli, test_setting
     assert "BASE_MODEL" in outcome.out
 
 
+@pytest.mark.usefixtures("test_settings")
+def test_the_doctor_asks_the_parts_that_are_elsewhere(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setenv("REDIS_URL", "redis://127.9.9.9:1/0")
+    settings.cache_clear()
+    outcome = cli("doctor")
+    assert outcome.code == 2
+    assert "Redis: does not answer at 127.9.9.9:1; check REDIS_URL" in outcome.out
+    assert "check DATABASE_URL" in next(line for line in outcome.out.splitlines() if "database" in line)
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_the_doctor_takes_a_redis_that_was_chosen_and_answers(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    try:
+        monkeypatch.setenv("REDIS_URL", server.url)
+        settings.cache_clear()
+        assert f"Redis: answers at {server.url.removeprefix('redis://').removesuffix('/0')}" in cli("doctor").out
+    finally:
+        server.kill()
+
+
 def test_the_doctor_warns_of_a_secret_that_others_can_read(cli: Cli, test_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text(f"SECRET_KEY={'s' * 40}\n")
@@ -232,13 +300,29 @@ def test_up_with_a_taken_port_is_one_line_and_starts_nothing(cli: Cli, test_sett
 
 @pytest.mark.usefixtures("test_settings")
 @pytest.mark.parametrize(
-    "argv", [("ask",), ("user", "add", "x", "--role", "king"), ("rounds",), ("up", "--frobnicate"), ("key", "add", "x", "--label", "y", "--days", "0")]
+    "argv",
+    [
+        ("ask",),
+        ("user", "role", "x"),
+        ("user", "add", "x", "--role", "king"),
+        ("rounds",),
+        ("up", "--frobnicate"),
+        ("key", "add", "x", "--label", "y", "--days", "0"),
+    ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_code_2(cli: Cli, argv: tuple[str, ...]) -> None:
     outcome = cli(*argv)
     assert outcome.code == 2
     assert len(outcome.err.strip().splitlines()) == 1
     assert "--help" in outcome.err
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_a_gate_whose_endpoint_is_away_names_it_without_its_password(cli: Cli) -> None:
+    outcome = cli("gate", "--candidate", "a", "--baseline", "b", "--endpoint", "http://ann:hunter2@127.0.0.1:1/v1")
+    assert outcome.code == 3
+    assert "127.0.0.1:1/v1" in outcome.err
+    assert "hunter2" not in outcome.err
 
 
 @pytest.mark.usefixtures("test_settings")
