@@ -141,6 +141,15 @@ class CapabilityTrainer(GRPOTrainer):
         self._learnt = self._learnt.after(self.report, self.recipe)
         return loss
 
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """A finite loss may have a gradient that is not, and a step along it would be in every checkpoint from then on.
+
+        Relies on transformers calling this after clipping and before the optimizer's step, with the length that all processes share.
+        """
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        self._must_be_finite("gradient", float(norm))
+        return norm
+
     def _step_at_once(self, model: Any, rows: Any) -> torch.Tensor:
         """One backward pass over the re-weighted advantages; a probe looks on, for the coefficients of the steps to come."""
         batch = self._batch

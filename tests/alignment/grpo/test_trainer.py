@@ -291,6 +291,16 @@ def test_a_reward_that_fails_stops_the_run_with_its_item(make_trainer):
         make_trainer(score=score).train()
 
 
+@pytest.mark.parametrize("strategy", ["sum", "balanced", "exact"])
+def test_a_gradient_that_is_not_finite_stops_the_run_before_its_step(make_trainer, strategy):
+    trainer = make_trainer(strategy=strategy, steps=3, save_every=1)
+    weight = next(p for p in trainer.model.parameters() if p.requires_grad)
+    weight.register_hook(lambda gradient: gradient * (float("nan") if trainer.state.global_step == 1 else 1.0))
+    with pytest.raises(TrainingError, match="gradient is not finite at step 2"):
+        trainer.train()
+    assert [p.name for p in trainer._kept.iterdir()] == ["step-000001"]
+
+
 def test_training_raises_the_reward(make_trainer):
     def score(item, reply):
         return {"format": Score(name="format", value=sum(c.isalpha() for c in reply) / max(len(reply), 1))}
