@@ -144,10 +144,12 @@ class CapabilityTrainer(GRPOTrainer):
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         """A finite loss may have a gradient that is not, and a step along it would be in every checkpoint from then on.
 
-        Relies on transformers calling this after clipping and before the optimizer's step, with the length that all processes share.
+        Relies on transformers calling this after clipping and before the optimizer's step, with the length that all processes share; DeepSpeed may
+        not tell it.
         """
         norm = super()._get_grad_norm(model, grad_norm=grad_norm)
-        self._must_be_finite("gradient", float(norm))
+        if norm is not None:
+            self._must_be_finite("gradient", float(norm))
         return norm
 
     def _step_at_once(self, model: Any, rows: Any) -> torch.Tensor:
