@@ -196,7 +196,7 @@ class _EachStep(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
         if self._journal is None or logs is None or "grad_norm" not in logs:  # the summary at the very end
             return
-        upstream = {"kl": "kl", "entropy": "entropy", "loss": "loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate"}
+        upstream = {"entropy": "entropy", "loss": "loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate"}
         upstream |= {"completions/mean_length": "reply_tokens", "completions/clipped_ratio": "cut_short"}
         values = {ours: logs[theirs] for theirs, ours in upstream.items() if logs.get(theirs) is not None}
         models = {"models": dict(self._left_out)} if self._left_out else {}  # those that the recipe asks for and the reward goes without

@@ -132,10 +132,12 @@ class CapabilityTrainer(GRPOTrainer):
         self._must_be_finite("loss", self.accelerator.gather(loss.reshape(1)).cpu().numpy())  # all processes stop, or none
         self.accelerator.gradient_state._set_sync_gradients(True)  # accelerate's optimizer makes its step only then
         self._step += 1
-        seconds, tokens = time.perf_counter() - started, int(self._tokens_N.sum())
-        self.report |= {"completion_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds}
+        seconds, generated = time.perf_counter() - started, int(self._tokens_N.sum())
+        self.report |= {"completion_tokens": generated, "seconds": seconds, "tokens_per_second": generated / seconds}
         self.report |= {"unscored_models": unscored} if (unscored := self._scorer.tally()) else {}
-        kl = {part: float(total / tokens) for part, (total, tokens) in self._kl.items() if tokens}
+        whole, tokens = sum(self._kl.values(), np.zeros(2))
+        self.report |= {"kl": float(whole / tokens)} if tokens else {}  # upstream's own is a mean over passes, however many tokens each holds
+        kl = {part: float(total / seen) for part, (total, seen) in self._kl.items() if seen}
         self.report["kl_by_capability"] = {part: value for part, value in kl.items() if not is_anchor_part(part)}
         self.report["kl_of_anchors"] = {capability_of(part): value for part, value in kl.items() if is_anchor_part(part)}
         self._learnt = self._learnt.after(self.report, self.recipe)

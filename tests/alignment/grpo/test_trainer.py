@@ -23,7 +23,7 @@ class Record(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **_):
         if "grad_norm" in logs:
-            self.steps.append({**self.trainer.report, "grad_norm": logs["grad_norm"], "kl": logs.get("kl")})
+            self.steps.append({**self.trainer.report, "grad_norm": logs["grad_norm"]})
 
 
 def adapter(trainer):
@@ -171,6 +171,16 @@ def test_micro_batches_change_results_only_by_rounding(make_trainer, strategy):
     parts = make_trainer("parts", steps=1, strategy=strategy, micro_batch=3)
     parts.train()
     assert parts.report["gradient_norms"] == pytest.approx(whole.report["gradient_norms"], rel=1e-4)
+
+
+def test_the_divergence_that_is_told_is_of_tokens_whatever_the_passes(make_trainer):
+    told = []
+    for micro_batch in (64, 1):
+        trainer = make_trainer(f"by{micro_batch}", micro_batch=micro_batch, steps=2, learning_rate=3e-2)
+        trainer.train()
+        told.append(trainer.report["kl"])
+    assert told[0] > 0.01
+    assert told[1] == pytest.approx(told[0], rel=1e-4)
 
 
 def test_only_the_adapter_that_learns_is_trained(make_trainer):
