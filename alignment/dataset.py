@@ -5,6 +5,7 @@ answer, but it says where to look: its concepts make synthetic items about them 
 """
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,12 +28,15 @@ from core.artifacts import new_artifact
 from core.errors import ArtifactError
 from core.knowledge import Knowledge
 from core.knowledge.graph import Kind
+from core.reply import split_reply
 from core.safety import check_reply, patient_concepts, recommended_drugs
 from core.types import Capability, Provenance, Reference, Severity, TrainingSample
 from evals.scorers.naming import denials
 
 _ANCHOR_SEED = 7_919
 """Added to the recipe's seed: anchors are other draws than the round's own items."""
+_LISTS = re.compile(r"(?:\s|[,/+&]|\b(?:and|or|plus|with|then|an?|the)\b)+", re.I)
+"""Between two names that are put forward alike."""
 _ANSWER_KINDS = (Kind.DRUG, Kind.INVESTIGATION, Kind.CONDITION, Kind.SYMPTOM)
 
 
@@ -129,6 +133,8 @@ def correction_sample(example: FeedbackExample, recipe_hash: str, knowledge: Kno
     answers = sorted(put_forward - question)
     if not answers:
         return "names_nothing_new"
+    if _may_quote(correction, example.reply, set(answers), knowledge):
+        return "may_quote_the_reply"
     kinds = {knowledge.graph.concept(i).kind for i in answers}
     # Several things of one kind ("amoxicillin or doxycycline") are choices; things of different kinds are all wanted.
     groups = tuple(tuple(i for i in answers if knowledge.graph.concept(i).kind is k) for k in _ANSWER_KINDS if k in kinds)
@@ -166,6 +172,23 @@ def _stances(correction: str, knowledge: Knowledge) -> tuple[set[str], set[str]]
             elif is_warned or concept.kind is not Kind.DRUG:
                 denied.add(concept.id)
     return put_forward, denied - put_forward
+
+
+def _may_quote(correction: str, reply: str, answers: set[str], knowledge: Knowledge) -> bool:
+    """Whether one of the answers may be named only because the reply did: "it said cellulitis; it is gout", "naproxen -> colchicine".
+
+    No list of words knows every way to say that something was wrong. So where a correction names two of one kind, of which the reply named one, and
+    does not simply list them ("colchicine or naproxen"), which of the two is right is left open.
+    """
+    said = {c.id for mention in knowledge.linker.mentions(split_reply(reply).answer) for c in mention.concepts}
+    before: dict[Kind, tuple[str, int]] = {}
+    for mention in knowledge.linker.mentions(correction):
+        if (concept := mention.of_kind(*_ANSWER_KINDS)) and concept.id in answers:
+            other, end = before.get(concept.kind, (concept.id, 0))
+            if other != concept.id and {other, concept.id} & said and not _LISTS.fullmatch(correction, end, mention.start):
+                return True
+            before[concept.kind] = (concept.id, mention.end)
+    return False
 
 
 def _topics(feedback: Iterable[FeedbackExample], knowledge: Knowledge) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ class Recipe(Value):
     micro_batch: int = Field(default=64, ge=1)
     """Most replies in one forward and backward pass; bounds memory, changes results only by rounding."""
     lora_rank: int = Field(default=16, ge=1, le=512)
-    """Rank of the adapter, at most the setting LORA_RANK."""
+    """Rank of a fresh adapter, at most the setting LORA_RANK; one that is continued keeps its own rank and `lora_alpha`."""
     lora_alpha: int = Field(default=32, ge=1, le=4096)
     """The adapter counts `lora_alpha / lora_rank` times."""
     beta: float = Field(default=0.02, ge=0.0, le=10.0)
@@ -155,14 +155,14 @@ class Recipe(Value):
     def _teacher_is_whole(self) -> "Recipe":
         if bool(self.teacher_url) != bool(self.teacher_model):
             raise ValueError("teacher_url and teacher_model go together")
+        _require_address("teacher_url", self.teacher_url)
         return self
 
     @model_validator(mode="after")
     def _judge_is_whole(self) -> "Recipe":
         if bool(self.judge_url) != bool(self.judge_model):
             raise ValueError("judge_url and judge_model go together")
-        if self.judge_url and not self.judge_url.startswith(("http://", "https://")):
-            raise ValueError("judge_url begins with http:// or https://")
+        _require_address("judge_url", self.judge_url)
         return self
 
     @model_validator(mode="after")
@@ -186,6 +186,17 @@ class Recipe(Value):
     @property
     def hash(self) -> str:
         return content_hash(self.model_dump(mode="json"))
+
+
+def _require_address(field: str, url: str) -> None:
+    """Raises ValueError when a URL is given with which nobody could be asked."""
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:  # half of an IPv6 address
+        is_whole = False
+    if url and not is_whole:
+        raise ValueError(f"{field} begins with http:// or https:// and names a host")
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:

@@ -76,7 +76,8 @@ def whitened_advantages(values_PGF: Floats, components: Sequence[str], weights_P
     """
     raw_PG = np.stack([component_advantages(v_GF, components) @ _in_order(components, w) for v_GF, w in zip(values_PGF, weights_P, strict=True)])
     raw_PG[~np.isfinite(values_PGF).any(axis=2)] = np.nan
-    return normalised(raw_PG.reshape(-1)).reshape(raw_PG.shape)
+    # A group without signal has none, whatever the rounding of the batch's mean would make of it.
+    return np.where(np.nan_to_num(raw_PG).any(axis=1, keepdims=True), normalised(raw_PG.reshape(-1)).reshape(raw_PG.shape), 0.0)
 
 
 def bands(values_GF: Floats, components: Sequence[str]) -> Ints:

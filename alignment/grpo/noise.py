@@ -1,8 +1,9 @@
 """How much of a gradient is signal: without it a cosine near 0 between two objectives means nothing.
 
 Over prompts drawn anew, a sampled gradient is g + noise. Its square holds the noise, |g|^2 + noise; the product of two halves with different
-prompts does not. The cosine between an objective's two halves (split-half reliability, Spearman and Brown, 1910) is what a true cosine of 1
-would look like through the noise, so it is the ceiling that cosines between objectives are read against.
+prompts does not. The cosine c between an objective's two halves (split-half reliability) is what a true cosine of 1 would look like through the
+noise of half of the prompts. Cosines between objectives are of all prompts, which keep 2c / (1 + c) (Spearman and Brown, 1910): they are read
+against the root of the product of two such numbers.
 """
 
 import numpy as np

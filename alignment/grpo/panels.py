@@ -57,8 +57,8 @@ def signal(axes: Axes, rows: Rows) -> None:
 
 
 def cosines(axes: Axes, rows: Rows) -> None:
-    """Mean over the steps. The diagonal is not 1 but the split-half cosine of an objective with itself: more than the root of two such
-    numbers no pair with different prompts can show. Objectives on the same replies share their noise as well.
+    """Mean over the steps. The diagonal is not 1 but the split-half cosine c of an objective with itself: more than the root of two
+    numbers 2c / (1 + c) no pair with different prompts shows but by chance. Objectives on the same replies share their noise as well.
     """
     names, mean_KK = _mean_cosines(rows)
     _matrix(axes, mean_KK, names, names, "Cosines of gradients; diagonal: noise ceiling", "RdBu", 1.0, "{:+.2f}")

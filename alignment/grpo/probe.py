@@ -10,8 +10,9 @@ gives no weight to, get a small pass of their own.
 95 % noise (split-half cosine 0.05 with 5 prompts of 8 replies). A constraint <d, g_hat_k> >= 0 is then met by w_k |g_hat_k|^2 alone, whatever d
 does to the true g_k. So the programme sees products of different prompts: this step's gradient of one objective times the average of
 earlier steps' gradients of the other. Each step is paired with about 1 / (1 - keep) earlier ones, which makes the products less noisy than
-those of two halves of a step by the square root of that, and they exist where a part has one prompt. As the coefficients depend on earlier
-steps alone, E<d, g_k> is what the programme says it is, to first order and as far as the average has kept up with the policy.
+those of two halves of a step by the square root of that, and they exist where a part has one prompt. Given which objectives
+are live, the coefficients depend on earlier steps alone, so E<d, g_k> is what the programme says it is, as far as the average has kept up with the
+policy.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

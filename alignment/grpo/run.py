@@ -37,7 +37,7 @@ from alignment.rewards.judgements import read_judgements
 from core import store
 from core.artifacts import new_artifact, verify_artifact, write_text_atomically
 from core.db import reading
-from core.errors import AppError, BadInput, Conflict, NotFound, Unavailable
+from core.errors import AppError, BadInput, Conflict, NotFound, RecipeError, Unavailable
 from core.fingerprint import FILE
 from core.knowledge.evidence import with_evidence
 from core.logging import configure_logging, get_logger
@@ -133,9 +133,12 @@ def _scorer(job: Assignment) -> Callable[[Item, str], Mapping[str, Score]]:
 
 
 def _fitting(samples: Sequence[TrainingSample], policy: Policy, recipe: Recipe) -> list[TrainingSample]:
-    """Leaves out prompts that leave no room for a reply; they could not be asked in production either."""
+    """Leaves out prompts that leave no room for a reply; they could not be asked in production either. Raises RecipeError when none is left."""
     room = policy.context_tokens - recipe.max_completion_tokens
     fitting = [sample for sample in samples if _prompt_tokens(sample, policy) <= room]
+    if samples and not fitting:
+        window = f"the model's window of {policy.context_tokens} tokens"
+        raise RecipeError(f"max_completion_tokens: {recipe.max_completion_tokens} tokens for a reply leave no prompt any room in {window}")
     if len(fitting) < len(samples):
         get_logger("training").warning("prompts too long for the model left out", count=len(samples) - len(fitting), room=room)
     return fitting
@@ -196,7 +199,7 @@ class _EachStep(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
         if self._journal is None or logs is None or "grad_norm" not in logs:  # the summary at the very end
             return
-        upstream = {"kl": "kl", "entropy": "entropy", "loss": "loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate"}
+        upstream = {"entropy": "entropy", "loss": "loss", "grad_norm": "grad_norm", "learning_rate": "learning_rate"}
         upstream |= {"completions/mean_length": "reply_tokens", "completions/clipped_ratio": "cut_short"}
         values = {ours: logs[theirs] for theirs, ours in upstream.items() if logs.get(theirs) is not None}
         models = {"models": dict(self._left_out)} if self._left_out else {}  # those that the recipe asks for and the reward goes without

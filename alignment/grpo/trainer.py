@@ -132,14 +132,27 @@ class CapabilityTrainer(GRPOTrainer):
         self._must_be_finite("loss", self.accelerator.gather(loss.reshape(1)).cpu().numpy())  # all processes stop, or none
         self.accelerator.gradient_state._set_sync_gradients(True)  # accelerate's optimizer makes its step only then
         self._step += 1
-        seconds, tokens = time.perf_counter() - started, int(self._tokens_N.sum())
-        self.report |= {"completion_tokens": tokens, "seconds": seconds, "tokens_per_second": tokens / seconds}
+        seconds, generated = time.perf_counter() - started, int(self._tokens_N.sum())
+        self.report |= {"completion_tokens": generated, "seconds": seconds, "tokens_per_second": generated / seconds}
         self.report |= {"unscored_models": unscored} if (unscored := self._scorer.tally()) else {}
-        kl = {part: float(total / tokens) for part, (total, tokens) in self._kl.items() if tokens}
+        whole, tokens = sum(self._kl.values(), np.zeros(2))
+        self.report |= {"kl": float(whole / tokens)} if tokens else {}  # upstream's own is a mean over passes, however many tokens each holds
+        kl = {part: float(total / seen) for part, (total, seen) in self._kl.items() if seen}
         self.report["kl_by_capability"] = {part: value for part, value in kl.items() if not is_anchor_part(part)}
         self.report["kl_of_anchors"] = {capability_of(part): value for part, value in kl.items() if is_anchor_part(part)}
         self._learnt = self._learnt.after(self.report, self.recipe)
         return loss
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """A finite loss may have a gradient that is not, and a step along it would be in every checkpoint from then on.
+
+        Relies on transformers calling this after clipping and before the optimizer's step, with the length that all processes share; DeepSpeed may
+        not tell it.
+        """
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        if norm is not None:
+            self._must_be_finite("gradient", float(norm))
+        return norm
 
     def _step_at_once(self, model: Any, rows: Any) -> torch.Tensor:
         """One backward pass over the re-weighted advantages; a probe looks on, for the coefficients of the steps to come."""

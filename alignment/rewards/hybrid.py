@@ -74,7 +74,8 @@ def reward_models(
             card = adapter.with_name(adapter.name + JUDGE_SUFFIX)
             with main_first() as is_main:
                 judge = Judge(endpoint, recipe.judge_url, kept / "judge.jsonl", recipe.seed)
-                if is_main:
+                # A run that goes on weighs its judge as it began: asked again for what it had failed at, it could be another judge.
+                if is_main and not (card.exists() and any(kept.glob("step-*"))):
                     judge.measure(judgements)
                     card.parent.mkdir(parents=True, exist_ok=True)
                     write_text_atomically(card, judge.card.model_dump_json(indent=1))

@@ -27,6 +27,9 @@ def test_a_frozen_copy_gives_the_same_recipe():
         ("steps = 2\nwarmup_steps = 3", "warmup_steps (3) may not exceed steps (2)"),
         ("judge_model = 'm'", "judge_url and judge_model go together"),
         ("judge_model = 'm'\njudge_url = 'm'", "judge_url begins with http"),
+        ("judge_model = 'm'\njudge_url = 'http://'", "judge_url begins with http"),
+        ("judge_model = 'm'\njudge_url = 'http://[::1'", "judge_url begins with http"),
+        ("teacher_model = 'm'\nteacher_url = 'models.example/v1'", "teacher_url begins with http"),
         ("steps = = 2", "not valid TOML"),
     ],
 )

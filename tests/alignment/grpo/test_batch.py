@@ -78,3 +78,12 @@ def test_whitening_looks_at_the_whole_batch_and_plain_grpo_at_one_group():
     assert plain.advantages_NK[:4, 1].std() == pytest.approx(plain.advantages_NK[4:8, 2].std())
     assert whitened.advantages_NK.sum(axis=1).std() == pytest.approx(1.0)
     assert whitened.advantages_NK[:4, 1].std() > 1.0  # the flat groups count too
+
+
+@pytest.mark.parametrize("kind", ["sum", "gdpo", "components"])
+def test_a_flat_group_is_flat_whatever_the_others_are(kind):
+    values = np.random.default_rng(0).random((20, 3))
+    values[4:8] = 0.5  # the only group of safety
+    batch = batch_of(values, kind=kind)
+    assert batch.flat_share() == pytest.approx(1 / 5)
+    assert dict(zip(batch.names, batch.live_K, strict=True)) == {"anchor:domain": True, "domain": True, "safety": False}

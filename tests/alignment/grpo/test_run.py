@@ -197,6 +197,11 @@ def test_what_is_wrong_has_a_name(child, monkeypatch, break_it, error, message):
         train_round(run.round_id, Stop())
 
 
+def test_a_limit_of_replies_that_leaves_no_prompt_any_room_is_named(child):
+    with pytest.raises(RecipeError, match="max_completion_tokens: 16384"):
+        train_round(child("round-long", max_completion_tokens=16_384).round_id, Stop())
+
+
 def test_an_adapter_of_another_base_model_is_not_continued(child, monkeypatch, tmp_path):
     run = child("round-g")
     with unit_of_work() as session:

@@ -23,7 +23,7 @@ class Record(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **_):
         if "grad_norm" in logs:
-            self.steps.append({**self.trainer.report, "grad_norm": logs["grad_norm"], "kl": logs.get("kl")})
+            self.steps.append({**self.trainer.report, "grad_norm": logs["grad_norm"]})
 
 
 def adapter(trainer):
@@ -173,6 +173,16 @@ def test_micro_batches_change_results_only_by_rounding(make_trainer, strategy):
     assert parts.report["gradient_norms"] == pytest.approx(whole.report["gradient_norms"], rel=1e-4)
 
 
+def test_the_divergence_that_is_told_is_of_tokens_whatever_the_passes(make_trainer):
+    told = []
+    for micro_batch in (64, 1):
+        trainer = make_trainer(f"by{micro_batch}", micro_batch=micro_batch, steps=2, learning_rate=3e-2)
+        trainer.train()
+        told.append(trainer.report["kl"])
+    assert told[0] > 0.01
+    assert told[1] == pytest.approx(told[0], rel=1e-4)
+
+
 def test_only_the_adapter_that_learns_is_trained(make_trainer):
     trainer = make_trainer(steps=2)
     names = [name for name, p in trainer.model.named_parameters() if p.requires_grad]
@@ -289,6 +299,16 @@ def test_a_reward_that_fails_stops_the_run_with_its_item(make_trainer):
 
     with pytest.raises(TrainingError, match=r"reward component failed on item \w+ \(test\): ZeroDivisionError"):
         make_trainer(score=score).train()
+
+
+@pytest.mark.parametrize("strategy", ["sum", "balanced", "exact"])
+def test_a_gradient_that_is_not_finite_stops_the_run_before_its_step(make_trainer, strategy):
+    trainer = make_trainer(strategy=strategy, steps=3, save_every=1)
+    weight = next(p for p in trainer.model.parameters() if p.requires_grad)
+    weight.register_hook(lambda gradient: gradient * (float("nan") if trainer.state.global_step == 1 else 1.0))
+    with pytest.raises(TrainingError, match="gradient is not finite at step 2"):
+        trainer.train()
+    assert [p.name for p in trainer._kept.iterdir()] == ["step-000001"]
 
 
 def test_training_raises_the_reward(make_trainer):

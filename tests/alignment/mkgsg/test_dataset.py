@@ -110,6 +110,30 @@ def test_a_drug_of_which_a_correction_leaves_doubt_is_neither_right_nor_ruled_ou
     assert sample.reference.forbidden == ()
 
 
+@pytest.mark.parametrize(
+    ("correction", "reply"),
+    [
+        ("The reply suggested cellulitis; it is gout.", "This is cellulitis."),
+        ("It said cellulitis. Gout is likelier.", "Cellulitis."),
+        ("Cellulitis has been ruled out; gout.", "Cellulitis or gout."),
+        ("Naproxen is no longer recommended. Colchicine is.", "Give naproxen."),
+        ("naproxen -> colchicine", "Give naproxen."),
+    ],
+)
+def test_what_a_correction_may_only_quote_from_the_reply_is_not_taught_as_right(correction, reply):
+    example = _feedback(correction, "A hot swollen toe. What now?", reply=reply)
+    assert correction_sample(example, "r", KNOWN) == "may_quote_the_reply"
+
+
+@pytest.mark.parametrize(
+    ("correction", "reply"),
+    [("Colchicine or naproxen.", "Give naproxen."), ("Gout, and colchicine.", "It is gout."), ("Not naproxen: give colchicine.", "Give naproxen.")],
+)
+def test_what_a_correction_lists_or_denies_needs_no_look_at_the_reply(correction, reply):
+    expected = correction_sample(_feedback(correction, "A hot swollen toe. What now?"), "r", KNOWN)
+    assert correction_sample(_feedback(correction, "A hot swollen toe. What now?", reply=reply), "r", KNOWN) == expected
+
+
 def test_what_the_question_names_is_not_forbidden_by_its_denial():
     sample = correction_sample(_feedback("Not naproxen: give colchicine.", "Naproxen for a hot swollen toe?"), "r", KNOWN)
     assert sample.reference.concepts == ((CONCEPT["colchicine"],),)

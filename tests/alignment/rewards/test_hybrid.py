@@ -261,6 +261,20 @@ def test_a_process_that_is_not_main_weighs_the_judge_by_mains_card(judgements, t
         assert len(script.requests) == asked
 
 
+@pytest.mark.parametrize("steps", [(), ("step-000010",)], ids=["before a step", "after ten"])
+def test_a_run_that_goes_on_weighs_its_judge_as_it_began(judgements, tiny_model, tmp_path, steps):
+    away = True
+    with serving(lambda messages, number: 500 if away else fair(messages, number)) as script:
+        recipe = RECIPE.model_copy(update={"judge_url": script.url, "judge_model": "judge-1"})
+        with opened(recipe, judgements, tiny_model, tmp_path) as (models, left_out):
+            assert (models, set(left_out)) == ((), {"judge"})
+        for name in steps:
+            (tmp_path / "kept" / name).mkdir()
+        away = False
+        with opened(recipe, judgements, tiny_model, tmp_path) as (models, left_out):
+            assert ([m.name for m in models], set(left_out)) == (([], {"judge"}) if steps else (["judge"], set()))
+
+
 def test_a_stop_makes_no_models(judgements, tiny_model, tmp_path):
     with serving(fair) as script:
         recipe = RECIPE.model_copy(update={"preference": True, "judge_url": script.url, "judge_model": "judge-1"})
