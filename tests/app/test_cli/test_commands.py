@@ -17,7 +17,7 @@ from evals.decision import CanaryMargins, CanaryPolicy, GatePolicy
 from tests.app.test_cli.conftest import Cli
 from tests.redis_server import RedisServer
 
-GROUPS = ("up", "down", "status", "doctor", "ask", "chat", "knowledge", "round", "gate", "promote", "rollback", "mkgsg", "starter", "user", "key", "audit")
+GROUPS = ("up", "down", "status", "doctor", "ask", "chat", "knowledge", "round", "gate", "promote", "rollback", "mkgsg", "starter", "user", "key", "turn", "audit")
 
 
 @pytest.mark.usefixtures("test_settings")
