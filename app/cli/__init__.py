@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from app.cli import audit, demo, doctor, gate, key, knowledge, mkgsg, rounds, stack, starter, talk, user
+from app.cli import audit, demo, doctor, gate, key, knowledge, mkgsg, rounds, stack, starter, talk, turn, user
 from app.cli.console import errors, out, settings_message
 from core.errors import AppError, GateError
 
@@ -63,6 +63,7 @@ app.add_typer(mkgsg.app, name="mkgsg", rich_help_panel=_ALIGN)
 app.add_typer(starter.app, name="starter", rich_help_panel=_ALIGN)
 app.add_typer(user.app, name="user", rich_help_panel=_ADMIN)
 app.add_typer(key.app, name="key", rich_help_panel=_ADMIN)
+app.add_typer(turn.app, name="turn", rich_help_panel=_ADMIN)
 app.add_typer(audit.app, name="audit", rich_help_panel=_ADMIN)
 
 

@@ -1,10 +1,20 @@
 """Where commands write: results to `out`, everything else to `errors`, so that results can be piped."""
 
+import re
+
 from pydantic import ValidationError
 from rich.console import Console
 
+_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys instead of showing it, turns of direction, and halves of letters, which cannot be written at all."""
+
 out = Console()
 errors = Console(stderr=True)
+
+
+def plain(text: str) -> str:
+    """Stored text as a terminal may have it: what would command the terminal is spelt as JSON spells it. Rich lets escape sequences through."""
+    return _COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
 
 
 def settings_message(error: ValidationError) -> str:

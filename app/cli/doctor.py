@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,9 @@ from app.stack import first_run, health, ports, requirements, supervisor
 from app.stack.processes import app_endpoint, is_local, own_vllms, redis_endpoint
 from app.stack.requirements import Finding
 from core.db import reading
-from core.errors import AppError
+from core.errors import AppError, BadInput
 from core.settings import Settings, settings
+from evals.policy import load_policy
 
 
 def doctor(as_table: Annotated[bool, typer.Option("--settings", help="Print every setting as a Markdown table and stop.")] = False) -> None:
@@ -57,6 +59,7 @@ def _machine() -> list[Finding]:
         findings.append(given)
     if current.database_url.startswith("postgresql"):
         findings.append(_database())
+    findings += _round_files(current)
     for endpoint, purpose in ours:
         if endpoint.host not in ("127.0.0.1", "localhost", "0.0.0.0", "::1"):
             continue
@@ -85,3 +88,29 @@ def _database() -> Finding:
     except AppError as error:
         return Finding("database", False, f"{error}; check DATABASE_URL")
     return Finding("database", True, "answers")
+
+
+def _round_files(current: Settings) -> Iterator[Finding]:
+    """Read as a round reads them, so that a wrong one shows before a round starts."""
+    from alignment.recipe import load_recipe  # takes a third of a second to load
+
+    yield _readable("round recipe", "ROUND_RECIPE", current.round_recipe, load_recipe)
+    yield _readable("gate policy", "GATE_POLICY", current.gate_policy, load_policy)
+    if current.accelerate_config:
+        yield _readable("accelerate configuration", "ACCELERATE_CONFIG", current.accelerate_config, _read)
+
+
+def _readable(subject: str, setting: str, location: str | Path, load: Callable[..., object]) -> Finding:
+    try:
+        load(location)
+    except AppError as error:
+        return Finding(subject, False, f"{error}; check {setting}")
+    return Finding(subject, True, str(location))
+
+
+def _read(location: str) -> None:
+    """Its fields are accelerate's, which loads torch to read them."""
+    try:
+        Path(location).read_bytes()
+    except OSError as error:
+        raise BadInput(f"{location} cannot be read: {error.strerror}") from error

@@ -29,6 +29,7 @@ from core.store.conversations import (
     release_feedback,
     review_feedback,
     turn_of,
+    turn_with_user,
 )
 from core.store.people import add_api_key, add_user, find_api_key, find_member, find_user, get_user, list_api_keys, list_users, revoke_api_key
 from core.store.rounds import (
@@ -108,4 +109,5 @@ __all__ = [
     "set_round_status",
     "take_lease",
     "turn_of",
+    "turn_with_user",
 ]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import Conflict, NotFound
 from core.states import FeedbackStatus
-from core.tables import Conversation, Feedback, Turn, utc_now
+from core.tables import Conversation, Feedback, Turn, User, utc_now
 
 
 def conversation_of(session: Session, user_id: str, conversation_id: str) -> Conversation:
@@ -45,6 +45,12 @@ def get_turn(session: Session, turn_id: str) -> Turn:
     if turn is None:
         raise NotFound(f"There is no turn {turn_id!r}")
     return turn
+
+
+def turn_with_user(session: Session, turn_id: str) -> tuple[Turn, User]:
+    """Anybody's turn, and who asked."""
+    turn = get_turn(session, turn_id)
+    return turn, session.get_one(User, turn.user_id)
 
 
 def add_feedback(session: Session, feedback: Feedback) -> None:

@@ -17,7 +17,25 @@ from evals.decision import CanaryMargins, CanaryPolicy, GatePolicy
 from tests.app.test_cli.conftest import Cli
 from tests.redis_server import RedisServer
 
-GROUPS = ("up", "down", "status", "doctor", "ask", "chat", "knowledge", "round", "gate", "promote", "rollback", "mkgsg", "starter", "user", "key", "audit")
+GROUPS = (
+    "up",
+    "down",
+    "status",
+    "doctor",
+    "ask",
+    "chat",
+    "knowledge",
+    "round",
+    "gate",
+    "promote",
+    "rollback",
+    "mkgsg",
+    "starter",
+    "user",
+    "key",
+    "turn",
+    "audit",
+)
 
 
 @pytest.mark.usefixtures("test_settings")
@@ -274,6 +292,57 @@ def test_the_doctor_warns_of_a_secret_that_others_can_read(cli: Cli, test_settin
     (tmp_path / ".env").write_text(f"SECRET_KEY={'s' * 40}\n")
     (tmp_path / ".env").chmod(0o644)
     assert "chmod 600 .env" in cli("doctor").out
+
+
+@pytest.mark.usefixtures("test_settings")
+def test_the_doctor_reads_what_rounds_will_read(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("seed = 1\n")
+    monkeypatch.setenv("ROUND_RECIPE", str(own))
+    monkeypatch.setenv("ACCELERATE_CONFIG", str(ROOT / "deploy" / "accelerate" / "fsdp.yaml"))
+    settings.cache_clear()
+    lines = cli("doctor").out.splitlines()
+    assert f"✓ round recipe: {own}" in lines
+    assert f"✓ gate policy: {ROOT / 'evals' / 'policy.toml'}" in lines
+    assert f"✓ accelerate configuration: {ROOT / 'deploy' / 'accelerate' / 'fsdp.yaml'}" in lines
+    monkeypatch.delenv("ROUND_RECIPE")
+    monkeypatch.delenv("ACCELERATE_CONFIG")
+    settings.cache_clear()
+    said = cli("doctor").out
+    assert "✓ round recipe: default" in said
+    assert "accelerate" not in said
+
+
+@pytest.mark.usefixtures("test_settings")
+@pytest.mark.parametrize("setting", ["ROUND_RECIPE", "GATE_POLICY", "ACCELERATE_CONFIG"])
+def test_the_doctor_names_the_setting_whose_file_is_away(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    away = tmp_path / "away.toml"
+    monkeypatch.setenv(setting, str(away))
+    settings.cache_clear()
+    outcome = cli("doctor")
+    assert outcome.code == 2
+    (line,) = (line for line in outcome.out.splitlines() if setting in line)
+    assert line.startswith("✗")
+    assert line.endswith(f"{away} cannot be read: No such file or directory; check {setting}")
+
+
+@pytest.mark.usefixtures("test_settings")
+@pytest.mark.parametrize("setting", ["ROUND_RECIPE", "GATE_POLICY"])
+@pytest.mark.parametrize(("written", "said"), [("sead = 1\n", "sead: Extra inputs"), ("steps = \n", "Invalid value"), ("\xff", "decode")])
+def test_the_doctor_names_a_wrong_field_of_a_file_that_rounds_read(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, written: str, said: str
+) -> None:
+    wrong = tmp_path / "wrong.toml"
+    rest = (ROOT / "evals" / "policy.toml").read_bytes() if setting == "GATE_POLICY" else b""
+    wrong.write_bytes(written.encode("latin-1") + rest)
+    monkeypatch.setenv(setting, str(wrong))
+    settings.cache_clear()
+    outcome = cli("doctor")
+    assert outcome.code == 2
+    (line,) = (line for line in outcome.out.splitlines() if f"check {setting}" in line)
+    assert line.startswith("✗")
+    assert said in line
+    assert str(wrong) in line
 
 
 def test_up_with_a_taken_port_is_one_line_and_starts_nothing(cli: Cli, test_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
