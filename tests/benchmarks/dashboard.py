@@ -89,11 +89,11 @@ def _load(stack: Stack) -> Iterator[None]:
 
 def _draw(shown: Sequence[tuple[Panel, list[Series]]], target: Path) -> None:
     rows = max(p.place["y"] + p.place["h"] for p, _ in shown)
-    figure = plt.figure(figsize=(16, rows * 0.36), layout="constrained")
-    grid = figure.add_gridspec(rows, 24)
+    figure = plt.figure(figsize=(16, rows * 0.32))
     for panel, series in shown:
-        x, y, w, h = (panel.place[k] for k in ("x", "y", "w", "h"))
-        axes = figure.add_subplot(grid[y : y + h, x : x + w])
+        x, y, w, h = panel.place["x"] / 24, panel.place["y"] / rows, panel.place["w"] / 24, panel.place["h"] / rows
+        left = 0.065 if panel.kind == "bargauge" else 0.035  # room for names, or for numbers
+        axes = figure.add_axes((x + left, 1 - y - h + 0.8 / rows, w - left - 0.01, h - 2 / rows))
         axes.set_title(panel.title, fontsize=9, loc="left")
         {"stat": _stat, "bargauge": _bars}.get(panel.kind, _lines)(axes, panel, series)
     figure.savefig(target, dpi=80)
