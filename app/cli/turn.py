@@ -1,4 +1,4 @@
-"""turn: one question with its answer, as it is stored. Works on the database, whether or not the stack runs."""
+"""turn: questions with their answers, as they are stored. Works on the database, whether or not the stack runs."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ import typer
 
 from app.cli.console import out, plain
 from core import audit, store
-from core.db import unit_of_work
+from core.db import reading, unit_of_work
 from core.tables import Turn, User
 
 app = typer.Typer(no_args_is_help=True, help="Look at what was asked and answered.")
@@ -26,9 +26,16 @@ _ENDINGS = {
 _REFUSED = "by the guard; the model was not asked, the reader got a notice with the reason"
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `show` a subcommand while it is the only one."""
+@app.command("list")
+def list_turns(
+    withheld: Annotated[bool, typer.Option("--withheld", help="Only those that the guard withheld.")] = False,
+    limit: Annotated[int, typer.Option(help="So many of the newest.", min=1)] = 20,
+) -> None:
+    """List the newest turns, newest first, without anybody's words."""
+    with reading() as session:
+        turns = store.newest_turns(session, limit, "withheld" if withheld else None)
+    for turn, user in turns:
+        _print(f"{turn.id}  {turn.created_at:%Y-%m-%d %H:%M:%S} UTC  {turn.finish_reason}  by {user.name}")
 
 
 @app.command("show")

@@ -47,6 +47,13 @@ def get_turn(session: Session, turn_id: str) -> Turn:
     return turn
 
 
+def newest_turns(session: Session, limit: int, finish_reason: str | None = None) -> list[tuple[Turn, User]]:
+    """The newest first, each with who asked; only those that ended so, where it is said how."""
+    query = select(Turn, User).join(User, User.id == Turn.user_id).order_by(Turn.created_at.desc(), Turn.id).limit(limit)
+    query = query.where(Turn.finish_reason == finish_reason) if finish_reason else query
+    return [(row.Turn, row.User) for row in session.execute(query)]
+
+
 def turn_with_user(session: Session, turn_id: str) -> tuple[Turn, User]:
     """Anybody's turn, and who asked."""
     turn = get_turn(session, turn_id)

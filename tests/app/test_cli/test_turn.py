@@ -1,4 +1,4 @@
-"""`balancedbio turn show`: one stored turn, for whoever runs the installation."""
+"""`balancedbio turn`: stored turns, for whoever runs the installation."""
 
 import json
 from typing import Any
@@ -128,3 +128,12 @@ def test_an_unknown_turn_is_one_line(cli: Cli) -> None:
     assert cli("turn", "show", "turn-0") == (2, "", "balancedbio: There is no turn 'turn-0'\n")
     with db.reading() as session:
         assert audit.newest(session, 1) == []
+
+
+def test_the_newest_turns_are_listed_without_anybodys_words(cli: Cli) -> None:
+    first, second, third = stored(), stored(finish_reason="stop"), stored()
+    listed = cli("turn", "list").out.splitlines()
+    assert [line.split()[0] for line in listed] == [third.id, second.id, first.id]
+    assert "amoxicillin" not in cli("turn", "list").out.lower()
+    assert [line.split()[0] for line in cli("turn", "list", "--withheld").out.splitlines()] == [third.id, first.id]
+    assert cli("turn", "list", "--limit", "1").out.split()[0] == third.id
