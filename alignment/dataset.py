@@ -35,7 +35,7 @@ from evals.scorers.naming import denials
 
 _ANCHOR_SEED = 7_919
 """Added to the recipe's seed: anchors are other draws than the round's own items."""
-_LISTS = re.compile(r"(?:\s|[,/+&]|\b(?:and|or|plus|with|then|an?|the)\b)+", re.I)
+_LISTS = re.compile(r"(?:\s|[,/+&]|\b(?:and|or|plus|an?|the)\b)+", re.I)
 """Between two names that are put forward alike."""
 _ANSWER_KINDS = (Kind.DRUG, Kind.INVESTIGATION, Kind.CONDITION, Kind.SYMPTOM)
 
@@ -177,7 +177,7 @@ def _stances(correction: str, knowledge: Knowledge) -> tuple[set[str], set[str]]
 def _may_quote(correction: str, reply: str, answers: set[str], knowledge: Knowledge) -> bool:
     """Whether one of the answers may be named only because the reply did: "it said cellulitis; it is gout", "naproxen -> colchicine".
 
-    No list of words knows every way to say that something was wrong. So where a correction names two of one kind, of which the reply named one, and
+    No list of words knows every way to say that something was wrong. So where a correction names two of one kind, of which the reply named one or both, and
     does not simply list them ("colchicine or naproxen"), which of the two is right is left open.
     """
     said = {c.id for mention in knowledge.linker.mentions(split_reply(reply).answer) for c in mention.concepts}

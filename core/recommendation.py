@@ -33,14 +33,15 @@ _UNWARNS = re.compile(
     rf"\b(?:{_NOT}|(?:no (?:reason|need)|need not)(?: not)?(?: to)?)\s+(?:be\s+|to\s+|an?\s+)*"
     r"(?:hesitat\w+|delay\w*|wait\w*|worry|forget|only|just|stop\w*|withh[eo]ld|hold back|avoid\w*|contra-?indicat\w+|unsafe|interact\w*"
     r"|problem|concern|harmful|dangerous|afraid|fear|fail|disappoint\w*|hurt|harm|go wrong|put off|deterred|chang\w+|alter|affect|preclud\w+|prevent\w*"
-    r"|exclud\w+|harmed|worsen\w*|exacerbat\w+|trigger\w*|omit\w*|skip\w*|leave out|left out|leave (?:\w+ )?off|refus\w*|den(?:y|ied)|miss(?:ed)?"
+    r"|exclud\w+|harmed|worsen\w*|exacerbat\w+|trigger\w*|omitted|skipped|left out|(?:omit|skip|leave out|refuse)(?=\s+(?:(?:the|an?|his|her|their|this)\s*)?$)"
     r"|rule \w* ?out|mean|bar|forbid|prohibit|matter|cause|lead to|let\b.{1,40}\bstop)\b"
     rf"|\b(?:no|without|{_NOT} (?:see|have|find|think of)(?: an?y?)?|{_NOT}(?: really)? an?|nothing"
     rf"|never an?)\s+(?:[\w-]+\s+){{0,2}}?{_REASSURES}(?:\s+(?:not )?to \w+)?"
     r"|^\W*(?:in order )?to (?:avoid|prevent|stop)\b|\bnothing (?:against|to stop|that (?:stops|speaks against)|speaks against|wrong with|stops)\b"
     r"|\bno (?:reason|need) not to\b|\bwhy not\b|\bmyth that\b"
-    rf"|\b{_WRONG} to (?:withhold|avoid|stop|omit|delay|skip|refuse)\w*|\b{_WRONG} not to\b"
-    r"|\b(?:nothing|none|no (?:other )?(?:drug|medicine|antibiotic|choice|option|treatment)s?) (?:is|are|works?|would be) (?:any )?(?:safer|better"
+    rf"|\b{_WRONG} to (?:withhold|avoid|stop|omit|delay|skip|refuse)\w*"
+    rf"|\b{_WRONG} not to(?= (?:give|use|start|prescribe|offer|have|take|continue)\s+(?:(?:the|an?|his|her|their|this)\s*)?$)"
+    r"|(?:^\W*nothing|\bno (?:other )?(?:drug|medicine|antibiotic|choice|option)s?) (?:is|are|works?|would be) (?:any )?(?:safer|better"
     r"|preferable|wiser|superior) (?:than|to)\b"
     r"|\b(?:contra-?indicated|unsafe) (?:only|merely) (?:in theory|on paper|theoretically)\b"
     r"|\b(?:unless|if not|where not) (?:\w+ )?contra-?indicat\w+"
@@ -71,8 +72,9 @@ _LEAVING_OUT = re.compile(
     re.I,
 )
 _DOES_HARM = re.compile(
-    rf"[^,.;:]{{0,40}}?\b(?:(?:is|are|would be|could be|can be|may be|might be|will be) (?:(?:an?|very|quite|far|more|simply) )*(?:{_WRONG}|unacceptable|fatal"
-    r"|not an option|no option)|(?:will|would|could|may|might|can) (?:\w+ )?(?:die|harm|kill|get worse|deteriorate|worsen))\b",
+    rf"\s*(?:(?:here|now|today|he|she|they|the patient)\s+)?(?:(?:is|are|would be|could be|can be|may be|might be|will be)"
+    rf" (?:(?:an?|very|quite|far|more|simply) )*(?:{_WRONG}|unacceptable|fatal|not an option|no option)"
+    r"|(?:will|would|could|may|might|can) (?:(?!not\b|never\b)\w+ )?(?:die|harm|kill|get worse|deteriorate|worsen))\b",
     re.I,
 )
 # Where a clause begins anew. A colon, "such as" and brackets carry a warning on to what they list.

@@ -5,6 +5,7 @@ Secrets have no default: `balancedbio up` creates `.env` with random ones, and n
 
 import json
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -136,30 +137,30 @@ class Settings(BaseSettings):
     def _roles_are_json(cls, value: Any) -> Any:
         """Decoded here and not by pydantic-settings, whose complaint is no ValidationError."""
         try:
-            return json.loads(value or "{}") if isinstance(value, str) else value
+            return (json.loads(value.strip() or "{}") or {}) if isinstance(value, str) else value
         except ValueError:
             raise ValueError('must be JSON, such as {"ward-doctors": "clinician"}') from None
 
     @field_validator("database_url")
     @classmethod
     def _database_is_one_of_two(cls, value: str) -> str:
-        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ValueError("must begin with postgresql+psycopg:// or sqlite:///, or be empty")
+        if value and not (_names_a_host(value, "postgresql+psycopg") or re.match(r"sqlite:///(?!:memory:)[^?]", value)):
+            raise ValueError("must begin with postgresql+psycopg:// and name a host, or with sqlite:/// and name a file, or be empty")
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _redis_is_an_address(cls, value: str) -> str:
-        if not value.startswith(("redis://", "rediss://")):
-            raise ValueError("must begin with redis:// or rediss://")
+        if not _names_a_host(value, "redis", "rediss"):
+            raise ValueError("must begin with redis:// or rediss:// and name a host")
         return value
 
     @field_validator("vllm_url")
     @classmethod
     def _each_replica_once(cls, value: str) -> str:
         addresses = _separated(value)
-        if not all(address.startswith(("http://", "https://")) for address in addresses if address):
-            raise ValueError("an address of vLLM begins with http:// or https://")
+        if not all(_names_a_host(address, "http", "https") for address in addresses if address):
+            raise ValueError("an address of vLLM begins with http:// or https:// and names a host")
         if "" in addresses or len(set(addresses)) < len(addresses):
             raise ValueError("an address of vLLM, or several different ones separated by commas")
         return value
@@ -168,6 +169,14 @@ class Settings(BaseSettings):
     def vllm_replicas(self) -> dict[str, str]:
         """Addresses of vLLM by the name that processes, logs and messages give it: `vllm`, `vllm-2`, ... The first is asked where one is enough."""
         return {"vllm" if position == 0 else f"vllm-{position + 1}": url for position, url in enumerate(_separated(self.vllm_url))}
+
+
+def _names_a_host(url: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is no number, half of an IPv6 address
+        return False
 
 
 def vllm_root(url: str) -> str:

@@ -5,8 +5,9 @@ import re
 from pydantic import ValidationError
 from rich.console import Console
 
-_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What a terminal obeys instead of showing it, turns of direction, and halves of letters, which cannot be written at all."""
+_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys instead of showing it, ends of lines that are none of ours, turns of direction, and halves of letters, which cannot be
+written at all."""
 
 out = Console()
 errors = Console(stderr=True)

@@ -58,7 +58,7 @@ def gate(
         try:
             before, after = asyncio.run(_examine(suite, address, (baseline, candidate)))
         except AppError as error:
-            raise GateError(f"{error} (endpoint {mask_secrets(address)})") from error
+            raise GateError(f"{error} (endpoint {mask_secrets(address.partition('?')[0])})") from error
         decision = decide(frozen, suite, before, after)
         write_report(decision, report, suite, before, after)
     except ValidationError as error:
@@ -70,10 +70,10 @@ def gate(
         raise GateError(f"The report cannot be written to {report}: {error.strerror}") from error
     except Exception as error:  # Python exits with 1, which to CI is a candidate that was rejected; its kind and message are kept
         raise GateError(f"The exam could not be run: {type(error).__name__}: {error}") from error
-    # The report is written: whoever reads standard output may be gone (rich then leaves with 1) or lack the letters, and the code is the decision's still.
-    with suppress(SystemExit, UnicodeEncodeError):
+    # The report is written: whoever reads the output may be gone (rich then leaves with 1), lack the letters or the disk, and the code is the decision's still.
+    with suppress(SystemExit, UnicodeEncodeError, OSError):
         out.print(markdown(decision, suite, before, after), highlight=False, markup=False, soft_wrap=True)
-    errors.print(f"Report in {report}", highlight=False)
+        errors.print(f"Report in {report}", highlight=False)
     raise typer.Exit(_EXIT[decision.outcome])
 
 

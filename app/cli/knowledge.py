@@ -26,6 +26,8 @@ _SHOWN = 20
 _FEW = 8
 _EDITION = re.compile(r":| \(| \S*\d")
 """What follows a publisher's name in a source: "NICE NG128", "MedlinePlus: Asthma", "Disease Ontology 2026-07-31"."""
+_MOST_COMPARED = 50_000
+"""Concepts whose names are compared with one that nobody has: half a second; a graph of millions would take many."""
 
 app = typer.Typer(no_args_is_help=True, help="Look into the knowledge base, and import into it.")
 
@@ -228,7 +230,8 @@ def _find(graph: Graph, name: str) -> tuple[Concept, ...]:
     if linked := [m for m in knowledge().linker.mentions(name) if m.text.strip().lower() == wanted]:
         return linked[0].concepts
     near = sorted(c.label for c in graph.concepts.values() if wanted and any(wanted in n.lower() for n in (c.label, *c.synonyms)))[:5]
-    near = near or difflib.get_close_matches(wanted, {n.lower() for c in graph.concepts.values() for n in (c.label, *c.synonyms)}, n=3)
+    if not near and len(graph.concepts) <= _MOST_COMPARED:
+        near = difflib.get_close_matches(wanted, {n.lower() for c in graph.concepts.values() for n in (c.label, *c.synonyms)}, n=3)
     hint = f"; near it: {', '.join(near)}" if near else ""
     raise NotFound(f"The knowledge base has no concept {name!r}{hint}")
 

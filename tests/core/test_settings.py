@@ -66,7 +66,13 @@ def test_half_a_sign_in_through_the_organisation_does_not_start(bare: pytest.Mon
     [
         ("DATABASE_URL", "postgres://u:hunter2@h/n", "begin with postgresql"),
         ("DATABASE_URL", "nonsense", "begin with postgresql"),
+        ("DATABASE_URL", "postgresql+psycopg://u:hunter2@h:abc/n", "name a host"),
+        ("DATABASE_URL", "sqlite:///:memory:", "name a file"),
+        ("DATABASE_URL", "sqlite:///", "name a file"),
         ("REDIS_URL", "127.0.0.1:6379", "begin with redis"),
+        ("REDIS_URL", "redis://", "name a host"),
+        ("REDIS_URL", "redis://[::1", "name a host"),
+        ("VLLM_URL", "http://127.0.0.1:abc/v1", "names a host"),
         ("VLLM_URL", "127.0.0.1:8200/v1", "begins with http"),
         ("OIDC_ROLES", "doctors=hunter2", "must be JSON"),
     ],
