@@ -82,7 +82,7 @@ class Recipe(Value):
     lora_alpha: int = Field(default=32, ge=1, le=4096)
     """The adapter counts `lora_alpha / lora_rank` times."""
     beta: float = Field(default=0.02, ge=0.0, le=10.0)
-    """Weight of the KL divergence from the checkpoint that the round started from; 0.2 in the default recipe, which is for the starter."""
+    """Weight of the KL divergence from the checkpoint that the round started from; 0.4 in the shipped recipes, which are for the starter."""
     kl_budget: float = Field(default=0.0, ge=0.0)
     """KL divergence that a capability may have, in nats per token; above it its `beta` rises, below it falls back to `beta`. 0: no budget."""
     kl_rate: float = Field(default=0.1, gt=0.0, le=10.0)
