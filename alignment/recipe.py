@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from alignment.mkgsg.source import families_of
+from core.addresses import names_a_host
 from core.errors import BadInput, RecipeError
 from core.types import Value, content_hash
 from evals.decision import GatePolicy
@@ -190,12 +191,7 @@ class Recipe(Value):
 
 def _require_address(field: str, url: str) -> None:
     """Raises ValueError when a URL is given with which nobody could be asked."""
-    try:
-        parts = urlsplit(url)
-        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:  # half of an IPv6 address
-        is_whole = False
-    if url and not is_whole:
+    if url and not names_a_host(url, "http", "https"):
         raise ValueError(f"{field} begins with http:// or https:// and names a host")
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core.addresses import names_a_host
 from core.states import Role
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -144,14 +145,14 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database_is_one_of_two(cls, value: str) -> str:
-        if value and not (_names_a_host(value, "postgresql+psycopg") or re.match(r"sqlite:///(?!:memory:)[^?]", value)):
+        if value and not (names_a_host(value, "postgresql+psycopg") or re.match(r"sqlite:///(?!:memory:)[^?]", value)):
             raise ValueError("must begin with postgresql+psycopg:// and name a host, or with sqlite:/// and name a file, or be empty")
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _redis_is_an_address(cls, value: str) -> str:
-        if not _names_a_host(value, "redis", "rediss"):
+        if not names_a_host(value, "redis", "rediss"):
             raise ValueError("must begin with redis:// or rediss:// and name a host")
         return value
 
@@ -159,7 +160,7 @@ class Settings(BaseSettings):
     @classmethod
     def _each_replica_once(cls, value: str) -> str:
         addresses = _separated(value)
-        if not all(_names_a_host(address, "http", "https") for address in addresses if address):
+        if not all(names_a_host(address, "http", "https") for address in addresses if address):
             raise ValueError("an address of vLLM begins with http:// or https:// and names a host")
         if "" in addresses or len(set(addresses)) < len(addresses):
             raise ValueError("an address of vLLM, or several different ones separated by commas")
@@ -169,14 +170,6 @@ class Settings(BaseSettings):
     def vllm_replicas(self) -> dict[str, str]:
         """Addresses of vLLM by the name that processes, logs and messages give it: `vllm`, `vllm-2`, ... The first is asked where one is enough."""
         return {"vllm" if position == 0 else f"vllm-{position + 1}": url for position, url in enumerate(_separated(self.vllm_url))}
-
-
-def _names_a_host(url: str, *schemes: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is no number, half of an IPv6 address
-        return False
 
 
 def vllm_root(url: str) -> str:

@@ -72,7 +72,8 @@ def _load(stack: Stack) -> Iterator[None]:
             try:
                 reply = stack.openai().chat.completions.create(model="balancedbio", messages=[message], max_tokens=80)
                 if number % 3 == 0:
-                    stack.api("POST", "feedback", {"turn_id": reply.model_extra["balancedbio"]["turn_id"], "rating": 1 if number % 2 else -1})  # type: ignore[index]  # our extension
+                    turn = (reply.model_extra or {})["balancedbio"]["turn_id"]
+                    stack.api("POST", "feedback", {"turn_id": turn, "rating": 1 if number % 2 else -1})
             except (openai.APIError, httpx.TransportError):
                 time.sleep(0.5)
 
