@@ -12,7 +12,8 @@ from sqlalchemy import text
 
 from app.cli.console import out
 from app.cli.field_tables import settings_table
-from app.stack import first_run, health, ports, requirements, supervisor
+from app.stack import first_run, ports, requirements, supervisor
+from app.stack.preparation import chosen_redis_answers
 from app.stack.processes import app_endpoint, is_local, own_vllms, redis_endpoint
 from app.stack.requirements import Finding
 from core.db import reading
@@ -72,11 +73,9 @@ def _machine() -> list[Finding]:
 
 def _given_redis(current: Settings) -> Finding | None:
     """One that `up` would use as it is: elsewhere, or somebody's choice that answers. None: `up` starts its own."""
-    endpoint = redis_endpoint(current)
-    answers = "redis_url" in current.model_fields_set and not ports.is_free(endpoint) and health.redis_answers(current.redis_url)
+    endpoint, answers = redis_endpoint(current), chosen_redis_answers(current)
     if is_local(current.redis_url) and not answers:
         return None
-    answers = answers or health.redis_answers(current.redis_url)
     where = f"{endpoint.host}:{endpoint.port}"
     return Finding("Redis", answers, f"answers at {where}" if answers else f"does not answer at {where}; check REDIS_URL")
 

@@ -11,7 +11,7 @@ from app.stack.processes import Process, app_endpoint, is_local, own_vllms, proc
 from core import store
 from core.db import reading
 from core.errors import BadInput, Unavailable
-from core.settings import settings
+from core.settings import Settings, settings
 
 
 def prepare() -> tuple[Process, ...]:
@@ -58,16 +58,20 @@ def require_base_served(url: str) -> None:
         raise BadInput(f"vLLM at {url} serves {', '.join(served) or 'nothing'}, not {base}: start it there with --served-model-name {base} --enable-lora")
 
 
+def chosen_redis_answers(current: Settings) -> bool:
+    """Whether somebody chose an address at which a Redis is: it is used as it is."""
+    return "redis_url" in current.model_fields_set and health.redis_answers(current.redis_url)
+
+
 def _needs_own_redis() -> bool:
     """An address that is local and free, or our own default, is ours to serve; a Redis that somebody chose and that answers is used as it is."""
     current = settings()
     endpoint = redis_endpoint(current)
-    if is_local(current.redis_url) and ports.is_free(endpoint):
-        return True
-    if "redis_url" in current.model_fields_set and health.redis_answers(current.redis_url):
+    if chosen_redis_answers(current):
         return False
     if is_local(current.redis_url):
         ports.require_free(endpoint, "Redis")
+        return True
     raise Unavailable(f"Redis does not answer at {endpoint.host}:{endpoint.port}; check REDIS_URL")
 
 
